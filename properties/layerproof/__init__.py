@@ -1,0 +1,1 @@
+"""What must hold of a container store, and every way of checking it."""

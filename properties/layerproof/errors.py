@@ -1,0 +1,34 @@
+"""Every error that layerproof raises on purpose."""
+
+from __future__ import annotations
+
+
+class LayerproofError(Exception):
+    """Something that the person at the terminal can understand and act on, in one sentence."""
+
+
+class WrongRequest(LayerproofError):
+    """The request itself was wrong: an unknown name, a malformed file, nothing to check."""
+
+
+class EngineUnreachable(LayerproofError):
+    """The engine could not be started or reached, died, or did not answer in time."""
+
+
+class VacuousCheck(LayerproofError):
+    """A check that ought to have checked something checked nothing."""
+
+
+class Refused(Exception):
+    """What an engine answers when it will not do an operation.
+
+    Attributes:
+        refusal: the name of the refusal in the machine's vocabulary, e.g. ``used-by-container``;
+            ``unclassified`` where the engine's words fit none.
+        detail: the engine's own words.
+    """
+
+    def __init__(self, refusal: str, detail: str = "") -> None:
+        super().__init__(f"{refusal}: {detail}" if detail else refusal)
+        self.refusal = refusal
+        self.detail = detail
