@@ -25,6 +25,7 @@ REFUSALS = (
     "same-name",
     "used-by-container",
     "used-by-running-container",
+    "used-by-lease",
     "has-child-images",
     "several-tags",
     "is-running",

@@ -1,0 +1,202 @@
+"""The process that owns a private Docker Engine, so that nothing of it outlives the run that wanted it.
+
+It is run by path with nothing but the standard library, in a session of its own. It makes the folder and puts
+``dockerd`` into a PID namespace and a mount namespace. When the namespace's first process dies, the kernel
+kills every other one in it (containerd, shims, containers), whatever state they are in, and every mount
+made there goes with the last of them; see pid_namespaces(7) and mount_namespaces(7). What then is left to
+remove is the folder and the control groups.
+
+It ends when its standard input is closed, when the process that started it is gone (even by SIGKILL), or on
+SIGTERM. It speaks in lines on standard output: ``folder PATH`` once, then ``ended`` if the daemon ended by
+itself, or ``failed WORDS`` if it could not be started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWPID = 0x20000000
+MS_REC = 0x4000
+MS_PRIVATE = 1 << 18
+PR_SET_PDEATHSIG = 1
+
+HIDDEN = ("/run/containerd", "/run/docker", "/etc/docker")
+"""System folders that dockerd and its shims write to whatever they are told; the namespace has empty ones.
+
+Where the machine lacks one, it is made, and stays: others may have begun to use it meanwhile.
+"""
+
+LONGEST_SOCKET = 107
+"""Bytes that the path of a Unix socket may have, see unix(7)."""
+
+
+def _call(name: str, *arguments: int | bytes | None) -> None:
+    """Call a function of the C library, and raise OSError if it says that it failed."""
+    function = ctypes.CDLL(None, use_errno=True)[name]
+    if function(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+def _mount(kind: str, target: str) -> None:
+    _call("mount", kind.encode(), target.encode(), kind.encode(), 0, None)
+
+
+def daemon_arguments(folder: str, cgroup: str) -> list[str]:
+    """Return the flags that keep everything a dockerd writes inside a folder and a control group."""
+    return [
+        *("--config-file", f"{folder}/daemon.json"),
+        *("--data-root", f"{folder}/data"),
+        *("--exec-root", f"{folder}/exec"),
+        *("--pidfile", f"{folder}/docker.pid"),
+        *("-H", f"unix://{folder}/docker.sock"),
+        *("--cgroup-parent", f"/{cgroup}"),
+        *("--exec-opt", "native.cgroupdriver=cgroupfs"),
+        "--iptables=false",
+        "--ip6tables=false",
+        "--bridge=none",
+    ]
+
+
+def _daemon_environment(dockerd: str, folder: str) -> dict[str, str]:
+    """Return the daemon's environment: its own containerd and shim are looked for beside it first."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "LISTEN_"))}
+    path = os.path.dirname(dockerd) + os.pathsep + os.environ.get("PATH", os.defpath)
+    return {**kept, "PATH": path, "TMPDIR": folder}
+
+
+def _run_as_init(folder: str, command: list[str]) -> None:
+    """Be the first process of the PID namespace: start dockerd, reap orphans, end when dockerd ends."""
+    _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _call("unshare", CLONE_NEWNS)
+    _call("mount", None, b"/", None, MS_REC | MS_PRIVATE, None)
+    _mount("proc", "/proc")
+    for hidden in HIDDEN:
+        os.makedirs(hidden, exist_ok=True)
+        _mount("tmpfs", hidden)
+    log = os.open(f"{folder}/dockerd.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    environment = _daemon_environment(command[0], folder)
+    daemon = os.posix_spawn(
+        command[0],
+        command,
+        environment,
+        file_actions=[(os.POSIX_SPAWN_DUP2, nothing, 0)]
+        + [(os.POSIX_SPAWN_DUP2, log, number) for number in (1, 2)],
+        setsigdef=[signal.SIGINT, signal.SIGHUP, signal.SIGTERM],
+    )
+    # The parent hears that the daemon ended from our death; holding its pipes would only confuse it.
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    while os.wait()[0] != daemon:
+        pass
+
+
+def _start_namespace(folder: str, command: list[str]) -> int:
+    """Start dockerd in namespaces of its own; return the process ID of the first process there."""
+    _call("unshare", CLONE_NEWPID)
+    child = os.fork()
+    if child == 0:
+        try:
+            _run_as_init(folder, command)
+        except OSError as error:
+            with open(f"{folder}/dockerd.log", "a", encoding="utf-8") as log:
+                log.write(f"cannot make namespaces for the daemon: {error}\n")
+        finally:
+            os._exit(0)
+    return child
+
+
+def _say(words: str) -> None:
+    """Tell the owner something; it may be gone."""
+    with contextlib.suppress(OSError):
+        print(words, flush=True)
+
+
+def _wait_for_the_end(init: int, owner: int) -> None:
+    """Return when the pipe closes or the owner is gone; say so when the daemon ends before that."""
+    pipe = sys.stdin.fileno()
+    daemon = os.pidfd_open(init)
+    ready, _, _ = select.select([pipe, owner, daemon], [], [])
+    if ready == [daemon]:
+        _say("ended")
+        select.select([pipe, owner], [], [])
+
+
+def _cgroup_roots() -> list[str]:
+    """Return where the control group hierarchies are mounted."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as lines:
+        rows = [line.split() for line in lines]
+    return [row[4] for row in rows if row[row.index("-") + 1] in ("cgroup", "cgroup2")]
+
+
+def remove_cgroups(name: str) -> None:
+    """Remove the control groups of a name, and those below, in every hierarchy."""
+    for root in _cgroup_roots():
+        for folder, _, _ in os.walk(f"{root}/{name}", topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+
+
+def remove_folder(folder: str, limit: float = 5.0) -> None:
+    """Remove a folder; try again for some seconds, as a dying process may still write to it."""
+    deadline = time.monotonic() + limit
+    while os.path.lexists(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        if time.monotonic() > deadline:
+            return
+        if os.path.lexists(folder):
+            time.sleep(0.05)
+
+
+def _guard(owner: int, dockerd: str, extra: Sequence[str]) -> None:
+    folder = tempfile.mkdtemp(prefix="layerproof-docker-")
+    cgroup = os.path.basename(folder)
+    init = 0
+    try:
+        _say(f"folder {folder}")
+        if len(f"{folder}/exec/containerd/containerd-debug.sock.ttrpc".encode()) > LONGEST_SOCKET:
+            raise OSError(f"the path of the temporary folder {folder} is too long for a Unix socket")
+        with open(f"{folder}/daemon.json", "w", encoding="utf-8") as config:
+            config.write("{}\n")
+        init = _start_namespace(folder, [dockerd, *daemon_arguments(folder, cgroup), *extra])
+        _wait_for_the_end(init, owner)
+    except OSError as error:
+        _say(f"failed {error}")
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if init:
+            os.kill(init, signal.SIGKILL)
+            os.waitpid(init, 0)
+        remove_cgroups(cgroup)
+        remove_folder(folder)
+
+
+def _on_term(*_: object) -> None:
+    raise SystemExit(0)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Guard one daemon: arguments are the owner's process ID, dockerd's path, and further flags for it."""
+    signal.signal(signal.SIGTERM, _on_term)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        owner = os.pidfd_open(int(arguments[0]))
+    except ProcessLookupError:
+        return
+    _guard(owner, arguments[1], arguments[2:])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

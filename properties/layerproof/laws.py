@@ -1,0 +1,137 @@
+"""What a law is. The catalogue for the store machine is :mod:`layerproof.store_laws`.
+
+There are three kinds. A *state law* must hold in every reachable state and is proved as (part of) an
+inductive invariant. A *step law* compares the states before and after one step. An *algebraic law*
+compares two short runs from the same state. Each has variables that it is about, a premise, and named
+conclusions, so that a failure can say which part is false and a check that the premise never holds can be
+told from a law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from layermodel.rules import Machine, Rule, Sort, State, Step, Term
+
+Conclusions = Mapping[str, Term]
+
+
+class Kind(Enum):
+    """What a law speaks of."""
+
+    STATE = "state"
+    STEP = "step"
+    ALGEBRAIC = "algebraic"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A departure from a law that is known of a real engine.
+
+    Attributes:
+        engine: e.g. ``docker``; ``versions`` says where it was seen.
+        rule: the operation with which it shows.
+        refusal: what the model answers there, or None where the model does the operation.
+        says: one sentence.
+        source: a measurement or a public thread.
+    """
+
+    key: str
+    engine: str
+    versions: str
+    rule: str
+    says: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Law:
+    """One law.
+
+    Attributes:
+        id: e.g. ``DEP-3``; stable.
+        group: the part of the catalogue that it belongs to.
+        statement: one plain sentence.
+        variables: the sorts of the objects it is about, by the names used in reports.
+        premise, conclusions: functions of what the kind speaks of and of the variables: a state, a step,
+            or an :class:`Algebra`.
+        sources: spec clauses, documentation, measurements, public bugs.
+        universal: the formula is a universal one (no object is claimed to exist for each other), which
+            makes it a good hypothesis; the others are used only where they are needed.
+        sums: the formula speaks of sums, which have to be instantiated by hand.
+        follows_from: state laws that imply this one in the same state; it is proved from them.
+        rules: the rules that a step law is about; empty for all.
+        refusals: a step law about refused steps: the refusals that it is about.
+    """
+
+    id: str
+    group: str
+    kind: Kind
+    statement: str
+    variables: tuple[tuple[str, Sort], ...]
+    premise: Callable[..., Term]
+    conclusions: Callable[..., Conclusions]
+    sources: tuple[str, ...]
+    universal: bool = True
+    sums: bool = False
+    follows_from: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    runs: Runs | None = None
+    deviations: tuple[Deviation, ...] = ()
+
+    def about(self, rule: Rule) -> bool:
+        """Whether a step law speaks of this rule."""
+        return not self.rules or rule.name in self.rules
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The two runs of an algebraic law: rule names with the positions of their arguments.
+
+    ``parameters`` are the sorts of the values that the runs share; each call names its arguments by their
+    names. The premise may restrict the parameters and the state; all steps of a run are presupposed to be
+    done (not refused) unless ``refusable``: then a refused step leaves the state as it was, and outcomes
+    must agree, too.
+    """
+
+    parameters: tuple[tuple[str, Sort], ...]
+    left: tuple[tuple[str, tuple[str, ...]], ...]
+    right: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Algebra:
+    """What the conclusions of an algebraic law see: the start, both ends, and each run's steps."""
+
+    machine: Machine
+    start: State
+    left: State
+    right: State
+    left_steps: tuple[Step, ...]
+    right_steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All laws of a machine."""
+
+    laws: tuple[Law, ...]
+
+    def of(self, kind: Kind) -> tuple[Law, ...]:
+        """Return the laws of one kind."""
+        return tuple(law for law in self.laws if law.kind is kind)
+
+    def law(self, identifier: str) -> Law:
+        """Return a law by ID.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        return next((law for law in self.laws if law.id == identifier), None) or _missing(identifier)
+
+
+def _missing(identifier: str) -> Law:
+    raise KeyError(identifier)
