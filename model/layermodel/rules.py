@@ -88,11 +88,16 @@ class Trait:
 
 @dataclass(frozen=True)
 class Axiom:
-    """Something always true of the rigid symbols."""
+    """Something always true of the rigid symbols.
+
+    ``for_proofs`` is False for an axiom that no proof needs and that would only slow Z3 down; what is
+    proved without it holds with it.
+    """
 
     name: str
     formula: Term
     source: str
+    for_proofs: bool = True
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ def _symbols() -> tuple[Symbol, ...]:
                rigid=True),
         Symbol("is_digest", (REFERENCE,), BOOL, "it is a digest reference, not a tag", rigid=True),
         Symbol("repository", (REFERENCE,), REPOSITORY, "the repository the reference is in", rigid=True),
-        Symbol("pins", (REFERENCE,), IMAGE, "the image whose manifest a digest reference names", rigid=True),
+        Symbol("pins", (REFERENCE,), IMAGE, "the image whose manifest a digest reference names",
+               rigid=True, of="is_digest"),
     )
     mutable = (
         Symbol("image", (IMAGE,), BOOL, "the image is present"),
@@ -168,7 +169,7 @@ def _axioms() -> tuple[Axiom, ...]:
                   z3.And(diff(a) == diff(b),
                          forall(LAYER, lambda m: z3.And(below(m, a), m != a)
                                 == z3.And(below(m, b), m != b))),
-                  a == b)), chain),
+                  a == b)), chain, for_proofs=False),
         *(Axiom(f"histories are a forest ({n})", f, history)
           for n, f in enumerate(_order(extends, IMAGE, strict=True), 1)),
         Axiom("who extends an image has its layers",

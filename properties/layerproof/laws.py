@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from layermodel.rules import Machine, Rule, Sort, State, Step, Term
+from layermodel.rules import Machine, Rule, Sort, State, Term
 
 Conclusions = Mapping[str, Term]
 
@@ -31,9 +31,9 @@ class Deviation:
     """A departure from a law that is known of a real engine.
 
     Attributes:
+        key: a stable name for it.
         engine: e.g. ``docker``; ``versions`` says where it was seen.
         rule: the operation with which it shows.
-        refusal: what the model answers there, or None where the model does the operation.
         says: one sentence.
         source: a measurement or a public thread.
     """
@@ -104,14 +104,12 @@ class Runs:
 
 @dataclass(frozen=True)
 class Algebra:
-    """What the conclusions of an algebraic law see: the start, both ends, and each run's steps."""
+    """What the conclusions of an algebraic law see: the start and both ends."""
 
     machine: Machine
     start: State
     left: State
     right: State
-    left_steps: tuple[Step, ...]
-    right_steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -130,8 +128,4 @@ class Catalogue:
         Raises:
             KeyError: if there is none.
         """
-        return next((law for law in self.laws if law.id == identifier), None) or _missing(identifier)
-
-
-def _missing(identifier: str) -> Law:
-    raise KeyError(identifier)
+        return {law.id: law for law in self.laws}[identifier]

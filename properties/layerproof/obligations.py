@@ -191,7 +191,7 @@ class Obligations:
         taken: dict[tuple[object, ...], Step] = {}
         left, right = (self._run(run, terms, taken) for run in (law.runs.left, law.runs.right))
         ends = [steps[-1].after if steps else self.machine.state for steps in (left, right)]
-        algebra = Algebra(self.machine, self.machine.state, ends[0], ends[1], left, right)
+        algebra = Algebra(self.machine, self.machine.state, ends[0], ends[1])
         hypotheses = dict(self.axioms)
         for number, step in enumerate(taken.values()):
             hypotheses[f"given {number}"] = step.given

@@ -178,12 +178,10 @@ _DEPENDENCY = (
         ("moby#46136", "podman#1926"), sums=True, runs=Runs((), (("prune-all", ()),), ())),
     _step("DEP-19", DEPENDENCY, "A container can always be removed by force, and an operation in progress "
           "always be given up.", (),
-          lambda t: Or([t.before.container(a) if p.sort == CONTAINER else t.before.lease(a)
-                        for p, a in zip(t.rule.parameters, t.arguments, strict=True)
-                        if p.sort in (CONTAINER, LEASE)]
-                       ) if t.rule.name == "abort" else And(
-                           t.before.container(t.arguments[0]), t.arguments[1]),
-          lambda t: {"it is not refused": t.done}, ("docker-rm(1) --force", "moby#48909"),
+          _true, lambda t: {"it was not there, or force was not said": Not(And(
+              t.before.container(t.arguments[0]), t.arguments[1])) if t.rule.name == "remove" else Not(
+              t.before.lease(t.arguments[0]))},
+          ("docker-rm(1) --force", "moby#48909"),
           rules=("remove", "abort"), refusals=("*",)),
 )
 
@@ -385,7 +383,7 @@ _OPERATIONS = (
                            "the layer stays": Implies(t.before.layer(l), t.after.layer(l))},
           ("moby#11285", "measured: docker-20.10"), rules=(
               "load", "load-unnamed", "load-with-parent", "import", "import-unnamed", "tag", "untag",
-              "commit", "build-step", "build-add", "build-finish", "pull-layer")),
+              "commit", "build-step", "build-add", "pull-layer")),
     _only("OP-8", "Starting, stopping, killing, pausing, unpausing and restarting change the status and "
           "nothing else.", "status", _STATUS_RULES),
     _only("OP-9", "Renaming changes the name and nothing else.", "called", ("rename",)),

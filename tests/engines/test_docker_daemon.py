@@ -109,8 +109,8 @@ def test_nothing_is_left_after_dockerd_was_killed() -> None:
 def test_nothing_is_left_after_the_guard_was_killed() -> None:
     daemon = PrivateDaemon()
     guards = [pid for pid, line in processes("docker_guard.py").items() if f" {os.getpid()} " in line]
-    children = {pid: int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]) for pid in guards}
-    os.kill(next(pid for pid, parent in children.items() if parent == os.getpid()), signal.SIGKILL)
+    parents = {int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]): pid for pid in guards}
+    os.kill(parents[os.getpid()], signal.SIGKILL)
     daemon.stop()
     assert [] == traces_after(daemon.folder)
 

@@ -78,6 +78,7 @@ class DockerEngine:
         self._containers: set[str] = set()
         self._uppers: dict[str, str] = {}
         self._closed = False
+        self.program: Files
         self.program, self.command = docker_files.find_program(busybox)
         self.prefix = "" if socket is None else f"{prefix or 'lp-' + secrets.token_hex(4)}-"
         self.daemon = PrivateDaemon(dockerd=dockerd, limit=timeout) if socket is None else None

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import traceback
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import docker
-import docker.errors
 import requests
 import urllib3.exceptions
+from docker.constants import DEFAULT_DOCKER_API_VERSION, MINIMUM_DOCKER_API_VERSION
 
 from layerproof.errors import EngineUnreachable, Refused
 
@@ -68,29 +70,39 @@ class DockerApi:
         """
         self.socket = f"unix://{socket}" if socket.startswith("/") else socket
         self._timeout = timeout
-        with self._reach("connect"):
-            # requests takes fractions of seconds; the stub knows whole ones only.
-            self._client = docker.APIClient(self.socket, version="auto", timeout=timeout)  # type: ignore[arg-type]
-        self.engine_version = str(self.get("/version")["Version"])
+        # The SDK could ask for the version itself, but would then not close its socket if nobody answers.
+        # requests takes fractions of seconds; the stub knows whole ones only.
+        self._client = docker.APIClient(
+            self.socket,
+            version=MINIMUM_DOCKER_API_VERSION,
+            timeout=timeout,  # type: ignore[arg-type]
+        )
+        self._base = self._client.base_url
+        try:
+            server = self.get("/version")
+        except BaseException:
+            self.close()
+            raise
+        self.engine_version = str(server["Version"])
+        newest = min(str(server["ApiVersion"]), DEFAULT_DOCKER_API_VERSION, key=_ordered)
+        self._base += f"/v{newest}"
 
     @contextlib.contextmanager
     def _reach(self, operation: str) -> Iterator[None]:
         """Turn every way in which the transport can fail into EngineUnreachable."""
         where = f"the Docker Engine at {self.socket}"
+        late = f"{where} did not answer within {self._timeout:g} seconds ({operation})"
         try:
             yield
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as error:
-            raise EngineUnreachable(
-                f"{where} did not answer within {self._timeout:g} seconds ({operation})"
-            ) from error
+            _let_go(error)
+            raise EngineUnreachable(late) from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise EngineUnreachable(f"{where} is not reachable ({operation}): {_root(error)}") from error
-        except docker.errors.DockerException as error:
-            if "timed out" in str(error).lower():
-                raise EngineUnreachable(
-                    f"{where} did not answer within {self._timeout:g} seconds ({operation})"
-                ) from error
-            raise EngineUnreachable(f"{where} is not reachable ({operation}): {_root(error)}") from error
+            _let_go(error)
+            words = _root(error)
+            if "timed out" in words:
+                raise EngineUnreachable(late) from error
+            raise EngineUnreachable(f"{where} is not reachable ({operation}): {words}") from error
 
     def request(
         self,
@@ -118,11 +130,10 @@ class DockerApi:
         """
         query = {key: str(int(v) if isinstance(v, bool) else v) for key, v in (params or {}).items()}
         headers = {"Content-Type": content_type} if data is not None else None
-        url = f"{self._client.base_url}/v{self._client.api_version}{path}"
         with self._reach(f"{method} {path}"):
             answer = self._client.request(
                 method,
-                url,
+                self._base + path,
                 params=query,
                 json=body,
                 data=data,
@@ -169,9 +180,27 @@ def _message(content: bytes) -> str:
         return content.decode(errors="replace").strip()
 
 
+def _ordered(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that led to it, the first cause last."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _let_go(error: BaseException) -> None:
+    """Close the socket that the SDK leaves in a frame of the traceback when it can't connect."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        for seen in _chain(error):
+            traceback.clear_frames(seen.__traceback__)
+
+
 def _root(error: BaseException) -> str:
     """Return the words of the error that began it all, without the layers wrapped around it."""
-    seen: BaseException = error
-    while (inner := seen.__cause__ or seen.__context__) is not None:
-        seen = inner
-    return f"{seen}".strip() or type(seen).__name__
+    first = list(_chain(error))[-1]
+    return str(first).strip() or type(first).__name__

@@ -1,0 +1,251 @@
+"""Prove every obligation for stores of any size, or find a finite counterexample to induction.
+
+A query is tried in tiers, from few hypotheses and pure instantiation to all hypotheses and model-based
+instantiation. Each tier is bounded by a Z3 resource limit, which counts work and not seconds, so that a
+verdict does not depend on the machine's load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+
+import z3
+from layermodel.rules import Machine, Term
+
+from layerproof.finite import Instance, counterexample
+from layerproof.laws import Catalogue, Kind
+from layerproof.obligations import Obligation, Obligations, closed
+from layerproof.sums import eliminate, lemmas
+
+
+@dataclass(frozen=True)
+class Tier:
+    """How one attempt goes about a query; ``limit`` is in Z3 resource units."""
+
+    existential: bool
+    model_based: bool
+    limit: int
+
+
+TIERS = (
+    Tier(existential=False, model_based=False, limit=300_000),
+    Tier(existential=False, model_based=True, limit=2_000_000),
+    Tier(existential=True, model_based=False, limit=2_000_000),
+    Tier(existential=True, model_based=True, limit=10_000_000),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one obligation.
+
+    Attributes:
+        outcome: ``proved``, ``refuted`` (then ``instance`` is a counterexample) or ``undecided``.
+        used: the laws that the proof used as hypotheses, from the unsatisfiable core.
+    """
+
+    rule: str
+    law: str
+    refusal: str | None
+    outcome: str
+    used: tuple[str, ...] = ()
+    instance: Instance | None = None
+
+    @property
+    def name(self) -> str:
+        """The obligation in words."""
+        refused = f" refused {self.refusal}" if self.refusal else ""
+        return f"{self.rule}{refused} keeps {self.law}"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """All verdicts, and what else was shown so that they mean something.
+
+    Attributes:
+        lemmas: by name, whether the induction went through.
+        vacuous: what could not be shown to happen: axioms, rules, refusals, premises.
+        witnesses: how many such things were shown to happen.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    lemmas: Mapping[str, bool]
+    vacuous: tuple[str, ...] = ()
+    witnesses: int = 0
+
+    def count(self, outcome: str) -> int:
+        """The number of obligations with an outcome."""
+        return sum(v.outcome == outcome for v in self.verdicts)
+
+    @property
+    def holds(self) -> bool:
+        """Everything was proved and nothing was vacuous."""
+        proved = self.count("proved") == len(self.verdicts) > 0
+        return proved and all(self.lemmas.values()) and not self.vacuous
+
+
+@dataclass
+class Prover:
+    """Proves the obligations of one machine and catalogue."""
+
+    machine: Machine
+    catalogue: Catalogue
+    tiers: tuple[Tier, ...] = TIERS
+    obligations: Obligations = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Build the shared hypotheses."""
+        self.obligations = Obligations(self.machine, self.catalogue)
+        self.unused = {a.name for a in self.machine.axioms if not a.for_proofs}
+        self.state_laws = {law.id: closed(law, self.machine.state)
+                           for law in self.catalogue.of(Kind.STATE)}
+
+    def verdict(self, obligation: Obligation) -> Verdict:
+        """Prove an obligation, or refute it on a finite store, or say that it is undecided."""
+        first = self.attempt(obligation, self.tiers[0])
+        used = first if first is not None else self._split(obligation)
+        if used is not None:
+            return self._verdict(obligation, "proved", used=tuple(sorted(used & set(self.state_laws))))
+        instance = counterexample(self.machine, obligation, self.state_laws)
+        return self._verdict(obligation, "refuted" if instance else "undecided", instance=instance)
+
+    def _verdict(
+        self, obligation: Obligation, outcome: str, used: tuple[str, ...] = (),
+        instance: Instance | None = None,
+    ) -> Verdict:
+        return Verdict(obligation.rule, obligation.law.id, obligation.refusal, outcome, used, instance)
+
+    def _split(self, obligation: Obligation) -> set[str] | None:
+        """Prove the conclusions one by one, each with those before it as hypotheses."""
+        used: set[str] = set()
+        shown: dict[str, Term] = {}
+        for name, formula in obligation.conclusions.items():
+            one = replace(obligation, conclusions={name: formula},
+                          hypotheses={**obligation.hypotheses, **shown})
+            found = next(filter(lambda core: core is not None, (
+                self.attempt(one, tier) for tier in self.tiers)), None)
+            if found is None:
+                return None
+            used |= found
+            shown[f"shown: {name}"] = formula
+        return used
+
+    def attempt(self, obligation: Obligation, tier: Tier) -> set[str] | None:
+        """Try one tier; return the labels of the hypotheses in the core, or None."""
+        labelled = {n: f for n, f in obligation.hypotheses.items() if n not in self.unused}
+        labelled |= dict(obligation.extra)
+        if tier.existential and not obligation.law.follows_from:
+            labelled |= self.obligations.existential
+        goal = z3.Not(z3.And(list(obligation.conclusions.values())))
+        formulas = [*labelled.values(), obligation.premise, goal]
+        lemma_instances: list[Term] = []
+        if obligation.needs_sums:
+            eliminated = eliminate(formulas, self._points(obligation))
+            formulas, lemma_instances = eliminated[: len(formulas)], eliminated[len(formulas):]
+        solver = z3.SimpleSolver()
+        solver.set("rlimit", tier.limit)
+        solver.set("mbqi", tier.model_based)
+        solver.add(*lemma_instances, *formulas[len(labelled):])
+        tracked = {}
+        for label, formula in zip(labelled, formulas, strict=False):
+            if label in self.state_laws:
+                tracked[f"use {label}"] = label
+                solver.assert_and_track(formula, f"use {label}")
+            else:
+                solver.add(formula)
+        if solver.check() != z3.unsat:
+            return None
+        return {tracked[str(mark)] for mark in solver.unsat_core()}
+
+    def _points(self, obligation: Obligation) -> list[Term]:
+        """Where summed terms may differ: the objects mentioned, and images' top layers."""
+        terms = [a for step in obligation.steps for a in step.arguments]
+        terms += [term for _, _, term in obligation.variables]
+        for term in list(terms):
+            for symbol in self.machine.rigid:
+                if [a.z3 for a in symbol.arguments] == [term.sort()]:
+                    terms.append(symbol.decl(term))
+        return terms
+
+
+Selection = tuple[frozenset[str] | None, frozenset[str] | None]
+"""The rules and laws to prove, or None for all."""
+
+
+def prove(
+    machine: Machine, catalogue: Catalogue, *, rules: Iterable[str] | None = None,
+    laws: Iterable[str] | None = None, jobs: int = 1,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Proof:
+    """Prove the obligations of a machine.
+
+    Args:
+        rules, laws: names; all if None. With rules given, the initial state is left out.
+        jobs: the number of processes.
+        progress: is told how many obligations are done since it was last told.
+    """
+    chosen: Selection = (None if rules is None else frozenset(rules), None if laws is None else frozenset(laws))
+    if jobs == 1:
+        verdicts = _collect(_share(machine, catalogue, chosen, 0, 1), progress)
+    else:
+        verdicts = _parallel(machine, catalogue, chosen, jobs, progress)
+    return Proof(tuple(verdicts), {lemma: ok for lemma, ok in prove_lemmas()})
+
+
+def _share(
+    machine: Machine, catalogue: Catalogue, chosen: Selection, number: int, of: int,
+) -> Iterator[tuple[int, Verdict]]:
+    """Every so-manieth obligation, with its place among all."""
+    prover = Prover(machine, catalogue)
+    rules, laws = (None if s is None else set(s) for s in chosen)
+    for place, obligation in enumerate(prover.obligations.all(rules, laws)):
+        if place % of == number:
+            yield place, prover.verdict(obligation)
+
+
+def _collect(
+    verdicts: Iterable[tuple[int, Verdict]], progress: Callable[[int], None],
+) -> list[Verdict]:
+    result = []
+    for _, verdict in verdicts:
+        result.append(verdict)
+        progress(1)
+    return result
+
+
+_inherited: tuple[Machine, Catalogue] | None = None
+"""What forked workers find: machines hold functions, which cannot be sent between processes."""
+
+
+def _worker(arguments: tuple[Selection, int, int]) -> list[tuple[int, Verdict]]:
+    assert _inherited is not None
+    return list(_share(*_inherited, *arguments))
+
+
+def _parallel(
+    machine: Machine, catalogue: Catalogue, chosen: Selection, jobs: int, progress: Callable[[int], None],
+) -> Sequence[Verdict]:
+    global _inherited
+    _inherited = (machine, catalogue)
+    shares = jobs * 8
+    numbered: list[tuple[int, Verdict]] = []
+    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+        for part in pool.map(_worker, [(chosen, n, shares) for n in range(shares)]):
+            numbered += part
+            progress(len(part))
+    return [verdict for _, verdict in sorted(numbered, key=lambda pair: pair[0])]
+
+
+def prove_lemmas() -> Iterator[tuple[str, bool]]:
+    """Prove the lemmas about sums by induction; yield each with whether it went through."""
+    for lemma in lemmas():
+        outcomes = []
+        for formulas in (lemma.base, lemma.step):
+            solver = z3.Solver()
+            solver.set("rlimit", 2_000_000)
+            solver.add(*formulas)
+            outcomes.append(solver.check() == z3.unsat)
+        yield lemma.name, all(outcomes)
