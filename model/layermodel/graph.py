@@ -178,9 +178,9 @@ def _blocker(graph: Graph, source: str, target: str, why: str = "") -> Blocker:
 
 
 def _layer_blockers(graph: Graph, layer: str) -> list[Blocker]:
-    """Whatever has the layer, or one on top of it, and the layers that lie directly on it."""
+    """Whatever has the layer, or one on top of it, and the layers that lie on it."""
     layers = graph.subgraph([n for n in graph if graph.nodes[n]["kind"] == "layer"])
-    found = [_blocker(graph, upper, layer) for upper in layers.pred[layer] if graph.nodes[upper]["present"]]
+    found = _layers_on(layers, layer)
     for upper in (layer, *nx.ancestors(layers, layer)):
         for source in graph.pred[upper]:
             kind, present = graph.nodes[source]["kind"], graph.nodes[source]["present"]
@@ -192,6 +192,20 @@ def _layer_blockers(graph: Graph, layer: str) -> list[Blocker]:
                 why = f", which is not present and has {layer} among its layers"
                 found += [_blocker(graph, c, source, why) for c in graph.pred[source]
                           if graph.nodes[c]["kind"] == "container"]
+    return found
+
+
+def _layers_on(layers: Graph, layer: str) -> list[Blocker]:
+    """The nearest present layers above, past those that are missing."""
+    found, seen, ahead = [], {layer}, [layer]
+    while ahead:
+        for upper in set(layers.pred[ahead.pop()]) - seen:
+            seen.add(upper)
+            if layers.nodes[upper]["present"]:
+                where = "lies on" if layers.has_edge(upper, layer) else "lies above"
+                found.append(Blocker(upper, "layer", f"{upper} {where} {layer}"))
+            else:
+                ahead.append(upper)
     return found
 
 
@@ -230,8 +244,8 @@ def freed_by(view: StoreView, image: str) -> Freed:
     """Return what removing an image by its ID, with its references, frees in Docker's semantics.
 
     Its recorded ancestors go, too, if they have no reference, container or lease and all that was made
-    from them goes. Layers go that nothing else reaches. Where something stands in the way
-    (:func:`blockers`), nothing is freed.
+    from them goes. Layers go that no other image, container or lease reaches. Where something stands in
+    the way (:func:`blockers`), nothing is freed.
 
     Raises:
         KeyError: if the image is not present.

@@ -94,6 +94,9 @@ TRAITS = (
           "measured: podman-4.3; Docker: two images, one layer"),
     Trait("paused_can_stop", "a paused container can be stopped and restarted",
           "measured: docker-20.10; Podman refuses"),
+    Trait("intermediate_images_hidden", "untagged images that others were made from are not listed, and "
+          "layers shared with them do not count as shared",
+          "docker-images(1) --all; moby daemon/images/images.go; measured: docker-20.10"),
     Trait("same_name_told_apart", "renaming a container to its own name is refused as such, not as taken",
           "moby daemon/rename.go; measured: docker-20.10"),
 )
@@ -106,6 +109,7 @@ DIALECTS: dict[str, dict[str, bool]] = {
         "commit_adds_empty_layer": False,
         "import_is_reproducible": False,
         "paused_can_stop": True,
+        "intermediate_images_hidden": True,
         "same_name_told_apart": True,
     },
     "podman": {
@@ -115,6 +119,7 @@ DIALECTS: dict[str, dict[str, bool]] = {
         "commit_adds_empty_layer": True,
         "import_is_reproducible": True,
         "paused_can_stop": False,
+        "intermediate_images_hidden": True,
         "same_name_told_apart": False,
     },
 }
@@ -261,9 +266,16 @@ def reached(s: State, layer: Term) -> Term:
     )
 
 
+def listed(s: State, image: Term) -> Term:
+    """The image is listed by default: not an untagged one that another image was made from."""
+    return z3.Not(z3.And(
+        s.intermediate_images_hidden, z3.Not(referenced(s, image)), has_children(s, image)))
+
+
 def shared(s: State, image: Term, layer: Term) -> Term:
-    """Another image than this one has the layer, too."""
-    return exists(IMAGE, lambda j: z3.And(s.image(j), j != image, s.below(layer, s.top(j))))
+    """Another image that is listed has the layer, too."""
+    return exists(IMAGE, lambda j: z3.And(
+        s.image(j), j != image, s.below(layer, s.top(j)), listed(s, j)))
 
 
 def size_root_fs(s: State, container: Term) -> Term:

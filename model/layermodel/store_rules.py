@@ -608,6 +608,7 @@ _PARAMETERS = {
     "k": Parameter("content", CONTENT), "f": Parameter("force", BOOL),
     "+i": Parameter("image", IMAGE, "new"), "+c": Parameter("container", CONTAINER, "new"),
     "+x": Parameter("lease", LEASE, "new"), "=i": Parameter("image", IMAGE, "found"),
+    "=j": Parameter("parent", IMAGE, "found"),
 }
 
 _IMAGE_DELETE = "Engine API 1.41 ImageDelete; moby daemon/images/image_delete.go; measured: docker-20.10"
@@ -639,7 +640,7 @@ RULES = (
     _rule(load, "i r", "the image is present with all its layers; the tag names it and nothing else",
           "", _LOAD),
     _rule(load_unnamed, "i", "the image is present with all its layers", "", _LOAD),
-    _rule(load_with_parent, "i j", "the image is present with all its layers and is recorded as made from "
+    _rule(load_with_parent, "i =j", "the image is present with all its layers and is recorded as made from "
           "its parent", "", "moby image/tarexport/load.go, setParentID; measured: docker-20.10"),
     _rule(import_, "+i r", "a new image of one layer is present; the tag names it and nothing else",
           "", "Engine API 1.41 ImageCreate fromSrc; measured: docker-20.10"),
@@ -688,7 +689,7 @@ RULES = (
           "more", "no-such-image", _BUILD),
     _rule(pull_begin, "+x", "a pull is in progress", "", _PULL),
     _rule(pull_layer, "x l", "the layer is stored and held", "no-such-lease missing-layer", _PULL),
-    _rule(pull_finish, "x i r g", "the image is present, named by its tag and its digest; the pull is over "
+    _rule(pull_finish, "x =i r g", "the image is present, named by its tag and its digest; the pull is over "
           "and layers that only it needed are gone", "no-such-lease missing-layer", _PULL),
     _rule(build_begin, "j +x", "a build is in progress and holds the image", "no-such-image", _BUILD),
     _rule(build_add, "x j +i", "a new image is present, recorded as made from its parent, and held",

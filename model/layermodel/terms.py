@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import z3
 
@@ -209,6 +209,62 @@ class Nodes:
         return one if right == 1 and right is not True else self._make("mul", one, other)
 
 
+class Shape(NamedTuple):
+    """A Z3 term read once: asking z3py again for every choice of elements would be slow.
+
+    ``kind`` is ``variable`` (data: its index), ``integer``, ``forall``, ``exists`` or ``lambda`` (data: the
+    names of the sorts), ``sum``, ``symbol`` (data: its name) or ``operator`` (data: Z3's kind); ``free``
+    are the indices of its free variables.
+    """
+
+    number: int
+    kind: str
+    data: Any
+    parts: tuple[Shape, ...]
+    free: tuple[int, ...]
+
+
+class _Shapes:
+    """Reads Z3 terms, each once."""
+
+    def __init__(self) -> None:
+        self._read: dict[int, Shape] = {}
+        self._alive: list[Term] = []  # ids of Z3 terms are only unique among terms that are alive
+
+    def of(self, term: Term) -> Shape:
+        """Return the shape of a term."""
+        self._alive.append(term)
+        return self._shape(term)
+
+    def _shape(self, term: Term) -> Shape:
+        key = term.get_id()
+        if key not in self._read:
+            self._read[key] = self._make(term)
+        return self._read[key]
+
+    def _make(self, term: Term) -> Shape:
+        if z3.is_var(term):
+            index = z3.get_var_index(term)
+            return Shape(-1 - index, "variable", index, (), (index,))
+        if z3.is_quantifier(term):
+            count = term.num_vars()
+            body = self._shape(term.body())
+            kind = "lambda" if term.is_lambda() else "forall" if term.is_forall() else "exists"
+            free = tuple(n - count for n in body.free if n >= count)
+            names = tuple(term.var_sort(n).name() for n in range(count))
+            return Shape(term.get_id(), kind, names, (body,), free)
+        if z3.is_int_value(term):
+            return Shape(term.get_id(), "integer", term.as_long(), (), ())
+        parts = tuple(self._shape(child) for child in term.children())
+        free = tuple(sorted({n for part in parts for n in part.free}))
+        name, operator = term.decl().name(), term.decl().kind()
+        if name.startswith("sum.") and len(parts) == 1:
+            return Shape(term.get_id(), "sum", None, parts, free)
+        if operator == z3.Z3_OP_UNINTERPRETED:
+            return Shape(term.get_id(), "symbol", name, parts, free)
+        return Shape(term.get_id(), "operator", operator, parts, free)
+
+
 class Grounding:
     """Turns terms of one machine over one layout into nodes.
 
@@ -228,11 +284,10 @@ class Grounding:
         self._parameters = {name: self.nodes.param(n) for n, name in enumerate(parameters)}
         self._definitions = {d.decl.name(): d for d in definitions}
         self._constants = self._known_constants()
+        self._shapes = _Shapes()
         self._memo: dict[tuple[int, tuple[Node, ...]], Node] = {}
-        self._free: dict[int, frozenset[int]] = {}
         self._defined: dict[tuple[str, tuple[Node, ...]], Node] = {}
-        self._alive: list[Term] = []
-        self._abstracted: dict[tuple[str, int], Term] = {}
+        self._abstracted: dict[tuple[str, int], Shape] = {}
         self._states: list[State] = []
 
     def _known_constants(self) -> dict[str, Node]:
@@ -247,8 +302,7 @@ class Grounding:
         Raises:
             ValueError: for a constant or function that the machine does not have.
         """
-        self._alive.append(term)  # ids of Z3 terms are only unique among terms that are alive
-        return self._term(term, bound)
+        return self._term(self._shapes.of(term), bound)
 
     def symbol_at(self, symbol: Symbol, state: State, arguments: tuple[int, ...]) -> Node:
         """Return the node of a symbol of a state at elements."""
@@ -258,60 +312,40 @@ class Grounding:
         key = symbol.name, id(state)
         if key not in self._abstracted:
             variables = [z3.Const(f"at!{n}", s.z3) for n, s in enumerate(symbol.arguments)]
-            self._abstracted[key] = z3.Lambda(variables, value(*variables))
-            self._states.append(state)
-        return self.ground(self._abstracted[key].body(), tuple(self.nodes.const(a) for a in arguments))
+            self._abstracted[key] = self._shapes.of(z3.Lambda(variables, value(*variables)).body())
+            self._states.append(state)  # an id is only unique among objects that are alive
+        return self._term(self._abstracted[key], tuple(self.nodes.const(a) for a in arguments))
 
-    def _term(self, term: Term, bound: tuple[Node, ...]) -> Node:
-        key = (term.get_id(), tuple(bound[-1 - n] for n in sorted(self._free_variables(term))))
-        if key not in self._memo:
-            if z3.is_var(term):
-                self._memo[key] = bound[-1 - z3.get_var_index(term)]
-            elif z3.is_quantifier(term):
-                self._memo[key] = self._quantifier(term, bound)
-            else:
-                self._memo[key] = self._application(term, bound)
-        return self._memo[key]
+    def _term(self, shape: Shape, bound: tuple[Node, ...]) -> Node:
+        key = (shape.number, tuple([bound[-1 - n] for n in shape.free]))
+        node = self._memo.get(key)
+        if node is None:
+            node = self._memo[key] = self._evaluate(shape, bound)
+        return node
 
-    def _free_variables(self, term: Term) -> frozenset[int]:
-        key = term.get_id()
-        if key not in self._free:
-            if z3.is_var(term):
-                free = frozenset([z3.get_var_index(term)])
-            elif z3.is_quantifier(term):
-                count = term.num_vars()
-                free = frozenset(n - count for n in self._free_variables(term.body()) if n >= count)
-            else:
-                free = frozenset().union(*(self._free_variables(c) for c in term.children()))
-            self._free[key] = free
-        return self._free[key]
+    def _evaluate(self, shape: Shape, bound: tuple[Node, ...]) -> Node:
+        match shape.kind:
+            case "variable":
+                return bound[-1 - shape.data]
+            case "integer":
+                return self.nodes.const(shape.data)
+            case "forall":
+                return self.nodes.conj(self._over_elements(shape, bound))
+            case "exists":
+                return self.nodes.disj(self._over_elements(shape, bound))
+            case "sum":
+                return self.nodes.add(self._over_elements(shape.parts[0], bound))
+            case "symbol":
+                return self._symbol(shape.data, tuple([self._term(p, bound) for p in shape.parts]))
+        return self._operator(shape.data, [self._term(p, bound) for p in shape.parts])
 
-    def _over_elements(self, term: Term, bound: tuple[Node, ...]) -> list[Node]:
+    def _over_elements(self, shape: Shape, bound: tuple[Node, ...]) -> list[Node]:
         """The body of a quantifier or lambda at every choice of elements."""
-        names = [term.var_sort(n).name() for n in range(term.num_vars())]
-        ranges = [range(self.layout.sizes[name]) for name in names]
-        body = term.body()
-        return [
-            self._term(body, bound + tuple(
-                self.nodes.const(bool(e) if name == "Bool" else e)
-                for e, name in zip(elements, names, strict=True)))
-            for elements in itertools.product(*ranges)
+        choices = [
+            [self.nodes.const(bool(e) if name == "Bool" else e) for e in range(self.layout.sizes[name])]
+            for name in shape.data
         ]
-
-    def _quantifier(self, term: Term, bound: tuple[Node, ...]) -> Node:
-        bodies = self._over_elements(term, bound)
-        return self.nodes.conj(bodies) if term.is_forall() else self.nodes.disj(bodies)
-
-    def _application(self, term: Term, bound: tuple[Node, ...]) -> Node:
-        if z3.is_int_value(term):
-            return self.nodes.const(term.as_long())
-        name = term.decl().name()
-        if name.startswith("sum.") and term.num_args() == 1:
-            return self.nodes.add(self._over_elements(term.arg(0), bound))
-        operands = [self._term(child, bound) for child in term.children()]
-        if term.decl().kind() == z3.Z3_OP_UNINTERPRETED:
-            return self._symbol(name, tuple(operands))
-        return self._operator(term.decl().kind(), operands)
+        return [self._term(shape.parts[0], bound + chosen) for chosen in itertools.product(*choices)]
 
     def _symbol(self, name: str, operands: tuple[Node, ...]) -> Node:
         if name in self._definitions:
@@ -330,9 +364,8 @@ class Grounding:
         if (name, operands) not in self._defined:
             definition = self._definitions[name]
             # The definition speaks of its variables by name; abstract them into bound ones.
-            body = z3.Lambda(list(definition.variables), definition.body)
-            self._alive.append(body)
-            self._defined[name, operands] = self._term(body.body(), operands)
+            body = z3.Lambda(list(definition.variables), definition.body).body()
+            self._defined[name, operands] = self._term(self._shapes.of(body), operands)
         return self._defined[name, operands]
 
     def _operator(self, kind: int, operands: list[Node]) -> Node:

@@ -72,15 +72,16 @@ def text_graph(view: StoreView, *, width: int = 100) -> str:
     """
     store = _Store(view, dependency_graph(view), sharing(view), unreachable(view))
     images = store.of_kind("image")
-    trees = [_image_tree(store, image) for image in images]
+    items: list[RenderableType] = [_image_tree(store, image) for image in images]
     of_images = {layer for image in images for layer in _chain(store.graph, image)}
     loose = [layer for layer in store.of_kind("layer") if layer not in of_images]
     if loose:
         tree = Tree(Text("layers of no image"))
         for layer in loose:
             tree.add(Text(_layer_line(store, layer)))
-        trees.append(tree)
-    return "\n\n".join([_summary(view), *(_rendered(t, width) for t in trees)])
+        items.append(tree)
+    items += [Text(f"{label(x)} holds nothing") for x in store.of_kind("lease") if not store.graph.succ[x]]
+    return "\n\n".join([_summary(view), *(_rendered(item, width) for item in items)])
 
 
 @dataclass(frozen=True)
@@ -332,7 +333,7 @@ def _cell(kind: str, row: _Fields | None, marked: Collection[str]) -> str:
             parts.append("*" + phrase.format(_value(row[field])))
         elif row[field] not in ((), frozenset()) and (kind, field) != ("container", "layers"):
             parts.append(phrase.format(_value(row[field])))
-    return "; ".join(parts)
+    return "; ".join(parts) or "holds nothing"  # only of a lease can all be empty
 
 
 def _value(value: Any) -> str:

@@ -183,6 +183,18 @@ _DEPENDENCY = (
               t.before.lease(t.arguments[0]))},
           ("docker-rm(1) --force", "moby#48909"),
           rules=("remove", "abort"), refusals=("*",)),
+    _step("DEP-20", DEPENDENCY, "An image goes only with all that was made from it, unless it is named "
+          "where a parent needs no child.", (("image", IMAGE), ("child", IMAGE)),
+          lambda t, i, d: And(t.before.image(i), Not(t.after.image(i)), t.before.made_from(d, i),
+                              Or(t.before.parent_needs_no_child, Not(t.named(i, IMAGE)))),
+          lambda t, i, d: {"the child goes, too": Not(t.after.image(d))},
+          ("podman#10832", "podman#1154")),
+    _step("DEP-21", DEPENDENCY, "Without force a removal does not take the only name of an image that a "
+          "container uses, nor the image.", _I,
+          lambda t, i: And(i == _images(t)[0], Not(Or(_forces(t))), used(t.before, i)),
+          lambda t, i: {"it has another name, and stays": And(
+              several_tags(t.before, i), t.after.image(i))},
+          ("docker-rmi(1)", "moby#13261"), rules=("remove-by-tag", "remove-by-digest", "remove-by-id")),
 )
 
 
@@ -338,6 +350,12 @@ def _twice(identifier: str, statement: str, rule: str, parameters: _Variables,
                _ends_agree, sources, sums=sums, runs=Runs(parameters, (call, call), (call,)))
 
 
+_BEGINS = ("pull-begin", "build-begin")
+_THERE = {"Image": "image", "Container": "container", "Lease": "lease"}
+_NEEDS_WHAT_IT_NAMES = (
+    "tag", "remove-by-id", "create", "start", "stop", "kill", "pause", "unpause", "restart", "rename",
+    "remove", "write", "commit", "build-step", "pull-layer", "pull-finish", "build-begin", "build-add",
+    "build-finish", "abort")
 _STATUS_RULES = ("start", "stop", "kill", "pause", "unpause", "restart")
 
 _OPERATIONS = (
@@ -505,6 +523,35 @@ _OPERATIONS = (
         lambda a: z3.BoolVal(True), lambda a: _same(a, a.start),
         ("Engine API 1.41, containers by state",), runs=Runs(
             _C, (("pause", ("container",)), ("unpause", ("container",))), ())),
+    _step("OP-36", OPERATIONS, "Removing a reference leaves every other tag.", _R + _I,
+          lambda t, r, i: And(t.before.names(r, i), is_tag(t.before, r), Not(t.named(r, REFERENCE))),
+          lambda t, r, i: {"it names what it named": t.after.names(r, i)},
+          ("podman#10685", "moby PR#17460", "buildah#133"),
+          rules=("remove-by-tag", "remove-by-digest", "untag")),
+    _step("OP-37", OPERATIONS, "Without force an image with several tags is not removed by ID.", _I,
+          lambda t, i: And(i == t.arguments[0], Not(t.arguments[1])),
+          lambda t, i: {"it had one at most": Not(several_tags(t.before, i))},
+          ("docker-rmi(1)", "moby#24688"), rules=("remove-by-id",)),
+    _step("OP-38", OPERATIONS, "What was begun is in progress, and what was finished or given up is not.",
+          _X, lambda t, x: t.named(x, LEASE),
+          lambda t, x: {"it is in progress as it ought to be": t.after.lease(x) == z3.BoolVal(
+              t.rule.name in _BEGINS)},
+          ("containerd docs/garbage-collection.md, leases",),
+          rules=("pull-begin", "build-begin", "pull-finish", "build-finish", "abort")),
+    _step("OP-39", OPERATIONS, "A renamed container has the new name.", (),
+          _true, lambda t: {"it has it": t.after.called(t.arguments[0], t.arguments[1])},
+          ("Engine API 1.41 ContainerRename",), rules=("create", "rename")),
+    _step("OP-40", OPERATIONS, "What is done presupposes that what it names is there.", (),
+          _true, lambda t: {f"the {p.name} is there": getattr(t.before, _THERE[p.sort.name])(a)
+                            for p, a in zip(t.rule.parameters, t.arguments, strict=True)
+                            if p.role == "named" and p.sort.name in _THERE
+                            },
+          ("Engine API 1.41, status 404",), rules=_NEEDS_WHAT_IT_NAMES),
+    _step("OP-41", OPERATIONS, "A container's process is stopped, killed, paused or resumed only in a status "
+          "that allows it.", _C, lambda t, c: t.named(c, CONTAINER),
+          lambda t, c: {"its status allowed it": _allowed(t, c)},
+          ("Engine API 1.41, containers by state", "measured: docker-20.10 and podman-4.3"),
+          rules=_STATUS_RULES),
 )
 
 
@@ -535,6 +582,20 @@ def _made(t: Step) -> tuple[Term, Term]:
     if t.rule.name == "load-with-parent":
         return t.arguments[0], t.arguments[1]
     return t.arguments[-1], t.arguments[-2]
+
+
+def _allowed(t: Step, c: Term) -> Term:
+    """The status in which an operation may be done to a container."""
+    status, name = t.before.status(c), t.rule.name
+    if name == "unpause":
+        return status == PAUSED
+    if name == "pause":
+        return status == RUNNING
+    if name == "kill":
+        return is_running(t.before, c)
+    if name == "start":
+        return status != PAUSED
+    return Or(status != PAUSED, t.before.paused_can_stop)
 
 
 def _documented(t: Step, c: Term) -> Term:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -117,9 +116,9 @@ class DirectoryEngine(DirectoryStore):
 
     def tag(self, image: str, reference: str) -> None:
         """Make a tag name an image; the image that it named stays."""
+        self._image(image)
         if "@" in reference:
             raise Refused("digest-as-target", f"{reference} is a digest reference")
-        self._image(image)
         self._name(reference, image)
 
     def untag(self, reference: str) -> None:
@@ -394,14 +393,16 @@ class DirectoryEngine(DirectoryStore):
 
     def _seen_images(self, sizes: Mapping[str, int]) -> dict[str, ImageSeen]:
         stacks, parents, references = self._images(), self._parents(), self._references()
-        owners = Counter(layer for stack in stacks.values() for layer in stack)
+        # An untagged image that others were made from is not listed, and shares with nobody but its own.
+        hidden = set(parents.values()) - set(references.values())
+        owners = {layer: {i for i in stacks if layer in stacks[i] and i not in hidden} for layer in sizes}
         return {
             image: ImageSeen(
                 references=frozenset(r for r, named in references.items() if named == image),
                 parent=parents.get(image),
                 layers=tuple(stack),
                 size=sum(sizes[layer] for layer in stack),
-                shared=sum(sizes[layer] for layer in stack if owners[layer] > 1),
+                shared=sum(sizes[layer] for layer in stack if owners[layer] - {image}),
             )
             for image, stack in stacks.items()
         }

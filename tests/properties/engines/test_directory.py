@@ -344,7 +344,7 @@ def test_tag_moves_and_the_old_image_stays(engine: DirectoryEngine) -> None:
 def test_refusals_of_names(engine: DirectoryEngine) -> None:
     image = pulled(engine, ONE, "a:1")
     named = f"a@{image}"
-    assert "digest-as-target" == refused(engine, lambda: engine.tag("sha256:none", f"a@{DIGEST}"))
+    assert "no-such-image" == refused(engine, lambda: engine.tag("sha256:none", f"a@{DIGEST}"))
     assert "no-such-image" == refused(engine, lambda: engine.tag("sha256:none", "a:1"))
     assert "no-such-reference" == refused(engine, lambda: engine.untag("b:1"))
     assert "no-such-reference" == refused(engine, lambda: engine.remove_by_tag("b:1", False))

@@ -1,0 +1,431 @@
+"""Hypothesis drives a machine: a rule-based state machine derived from its rules.
+
+Each rule of the machine becomes a rule of the state machine; its parameters are drawn from bundles of the
+objects that earlier steps made (some of them gone by now, so that refusals are drawn, too), and what it
+makes goes into those bundles. What is done with a step (only the model, or an engine beside it) is up to a
+:class:`World`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import z3
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.reporting import with_reporter
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from layermodel.ground import GroundMachine, Vector
+from layermodel.reference import BUILDS, ROOTS, UPPERS, WRITES, Archives, Reference, Shape
+from layermodel.rules import Machine, Rule
+
+from layerproof.errors import LayerproofError, VacuousCheck, WrongRequest
+from layerproof.laws import Catalogue
+from layerproof.monitor import AlgebraMonitor, Monitor, Violation
+from layerproof.traces import Event, Trace
+
+
+class World(Protocol):
+    """What a driven step happens to."""
+
+    reference: Reference
+
+    def step(self, rule: Rule, arguments: Vector) -> None:
+        """Do one operation; raise :class:`Broken` if a law is."""
+
+    def close(self) -> None:
+        """The example is over."""
+
+
+class Broken(AssertionError):
+    """A step that broke a law; Hypothesis shrinks the run that led to it."""
+
+    def __init__(self, finding: object) -> None:
+        """Carry what was found."""
+        super().__init__(str(finding))
+        self.finding = finding
+
+
+@dataclass
+class Statistics:
+    """How often each rule was done and each refusal had, and how many steps and examples that took."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    premises: Counter[str] = field(default_factory=Counter)
+    steps: int = 0
+    examples: int = 0
+
+    def count(self, rule: str, refusal: str | None) -> None:
+        """Count one step."""
+        self.steps += 1
+        if refusal is None:
+            self.done[rule] += 1
+        else:
+            self.refused[rule, refusal] += 1
+
+    def never(self, rules: Iterable[Rule], unreachable: Iterable[tuple[str, str]] = ()) -> list[str]:
+        """Return the rules that were never done and the refusals that were never had."""
+        left_out = set(unreachable)
+        result = []
+        for one in rules:
+            if not self.done[one.name]:
+                result.append(one.name)
+            result += [f"{one.name} refused {r}" for r in one.refused
+                       if not self.refused[one.name, r] and (one.name, r) not in left_out]
+        return result
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A law broken by a step of the model, with the run that led there."""
+
+    violation: Violation
+    trace: Trace
+
+
+@dataclass
+class Driven:
+    """What driving came to."""
+
+    statistics: Statistics
+    findings: list[Any] = field(default_factory=list)
+    never: list[str] = field(default_factory=list)
+
+
+# The world in which there is only the model.
+
+
+class ModelWorld:
+    """Steps happen to a reference store, and every law is checked after each."""
+
+    def __init__(
+        self, reference: Reference, monitor: Monitor, algebra: AlgebraMonitor | None,
+        statistics: Statistics, dialect: str,
+    ) -> None:
+        """Start from the reference's empty store."""
+        self.reference, self._monitor, self._algebra = reference, monitor, algebra
+        self._statistics, self._dialect = statistics, dialect
+        self._events: list[Event] = []
+
+    def step(self, rule: Rule, arguments: Vector) -> None:
+        """Do one operation in the model and check the laws."""
+        reference, before = self.reference, self.reference.state
+        outcome = reference.run(rule.name, arguments)
+        self._events.append(Event(rule.name, arguments, outcome.refusal))
+        self._statistics.count(rule.name, outcome.refusal)
+        rigid, traits = reference.rigid, reference.traits
+        broken = self._monitor.step(rule, before, outcome, rigid, traits, arguments)
+        broken += self._monitor.state(outcome.state, rigid, traits)
+        if broken:
+            self._fail(broken[0], ())
+        if self._algebra is not None:
+            for violation, run in self._algebra.state(outcome.state, rigid, traits):
+                self._fail(violation, run)
+
+    def _fail(self, violation: Violation, run: tuple[Event, ...]) -> None:
+        trace = Trace("store", self._dialect, self.reference.shape.sizes, self.reference.rigid,
+                      (*self._events, *run))
+        raise Broken(Finding(violation, trace))
+
+    def close(self) -> None:
+        """Nothing is to be cleaned up."""
+
+
+# The state machine.
+
+_CONTENTS = {"import": ROOTS, "import-unnamed": ROOTS, "build-step": BUILDS, "build-add": BUILDS,
+             "write": WRITES}
+_USUAL_WEIGHT = 3
+_WEIGHTS = {"create": 12, "load": 6, "start": 6, "tag": 6, "build-step": 6, "pull-layer": 6, "prune": 1,
+            "pull-finish": 9, "remove-by-digest": 6, "pause": 6, "unpause": 6,
+            "prune-all": 1, "container-prune": 1, "abort": 1, "load-unnamed": 1, "import-unnamed": 1}
+"""How often a rule is chosen: more often what most others need, more seldom what sweeps or fills up."""
+
+_TAG_ONLY = ("load", "import", "pull-finish", "build-finish")
+
+_LIVE = {"Image": "image", "Container": "container", "Lease": "lease"}
+_OPEN = {"Image": "images", "Container": "containers", "Lease": "leases"}
+
+
+@st.composite
+def archives(draw: st.DrawFn, shape: Shape) -> Archives:
+    """Draw the images that exist as archives."""
+    layers: list[int | None] = [None]
+    diffs = [draw(st.sampled_from(ROOTS))]
+    for n in range(1, shape.layers):
+        taken = set(zip(layers, diffs, strict=True))
+        free = [(p, d) for p in (None, *range(n)) for d in (ROOTS if p is None else UPPERS)
+                if (p, d) not in taken]
+        parent, diff = draw(st.sampled_from(free))
+        layers.append(parent)
+        diffs.append(diff)
+    tops: list[int] = []
+    images: list[int | None] = []
+    for n in range(shape.images):
+        plain = [(top, None) for top in range(shape.layers)]
+        children = [(top, j) for top in range(shape.layers) for j in range(n) if tops[j] == layers[top]]
+        chosen: tuple[int, int | None] = draw(st.sampled_from(plain) | st.sampled_from(children or plain))
+        tops.append(chosen[0])
+        images.append(chosen[1])
+    pins = tuple(draw(st.sampled_from(range(shape.images))) for _ in range(shape.digests))
+    return Archives(tuple(layers), tuple(diffs), tuple(tops), tuple(images), pins)
+
+
+def state_machine(
+    machine: Machine, shape: Shape, rules: Sequence[str], world: Callable[[Archives], World],
+) -> type[RuleBasedStateMachine]:
+    """Derive a Hypothesis state machine from a machine's rules.
+
+    Args:
+        rules: the names of the rules to drive.
+        world: makes the world of one example from its archives.
+    """
+    bundles = {sort: Bundle(name) for sort, name in _OPEN.items()}
+    body: dict[str, Any] = {}
+
+    def begin(self: Any, drawn: Archives, loaded: list[int], pulled: bool, created: int) -> None:
+        self.world = _escalating(lambda: world(drawn))
+        start: list[tuple[str, Vector]] = [("load", (i, r)) for r, i in enumerate(loaded)]
+        present = list(loaded)
+        if pulled and shape.digests:
+            start += _pull(self.world.reference, shape)
+            present.insert(0, drawn.pins[0])
+        start += [("create", (present[0], c, c)) for c in range(created if present else 0)]
+        for name, arguments in start if {n for n, _ in start} <= set(rules) else []:
+            _do(self.world, machine.rule_by_name[name], arguments)
+
+    def teardown(self: Any) -> None:
+        if hasattr(self, "world"):
+            self.world.close()
+
+    body["begin"] = initialize(
+        drawn=archives(shape), pulled=st.booleans(), created=st.integers(0, 2),
+        loaded=st.lists(st.sampled_from(range(shape.images)), max_size=shape.tags))(begin)
+    body["teardown"] = teardown
+    for name in rules:
+        for copy in range(_WEIGHTS.get(name, _USUAL_WEIGHT)):
+            body[f"{_method_name(name)}_{copy}"] = _driven(machine.rule_by_name[name], shape, bundles)
+    return type(f"{machine.name.title()}Machine", (RuleBasedStateMachine,), body)
+
+
+class _Escalated(BaseException):
+    """An error that is not about a law: it goes through Hypothesis, which would try to shrink it."""
+
+    def __init__(self, error: LayerproofError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+_Result = TypeVar("_Result")
+
+
+def _escalating(action: Callable[[], _Result]) -> _Result:
+    try:
+        return action()
+    except LayerproofError as error:
+        raise _Escalated(error) from error
+
+
+def _do(world: World, one: Rule, arguments: Vector) -> None:
+    _escalating(lambda: world.step(one, arguments))
+
+
+def _method_name(rule_name: str) -> str:
+    return "do_" + rule_name.replace("-", "_")
+
+
+def _pull(reference: Reference, shape: Shape) -> list[tuple[str, Vector]]:
+    """The operations that pull the first image that has a digest reference."""
+    image, digest = reference.archives.pins[0], shape.tags
+    layers = reference.chain(reference.read("top", image))
+    tag = next(r for r in range(shape.tags)
+               if reference.read("repository", r) == reference.read("repository", digest))
+    steps: list[tuple[str, Vector]] = [("pull-begin", (0,)), *(("pull-layer", (0, m)) for m in layers)]
+    return [*steps, ("pull-finish", (0, image, tag, digest))]
+
+
+def _driven(one: Rule, shape: Shape, bundles: dict[str, Any]) -> Any:
+    """The state machine's rule for a rule of the machine."""
+    strategies = {p.name: _strategy(p.sort.name, shape, bundles) for p in one.parameters if p.role == "named"}
+    if one.name in _TAG_ONLY:
+        strategies["reference"] = st.sampled_from(range(shape.tags))
+    if one.name == "pull-finish" or one.name == "remove-by-digest":
+        name = "digest" if one.name == "pull-finish" else "reference"
+        strategies[name] = st.sampled_from(range(shape.tags, shape.tags + shape.digests))
+    if one.name.startswith("load"):
+        strategies["image"] = st.sampled_from(range(shape.images))
+    if one.name in _CONTENTS:
+        strategies["content"] = st.sampled_from(_CONTENTS[one.name])
+    made = next((p for p in one.parameters if p.role == "new"), None)
+    sorts = {p.name: p.sort.name for p in one.parameters} | {"content": "Content"}
+    touched = made or next((p for p in one.parameters if p.sort.name == "Image" and p.role == "named"), None)
+
+    def method(self: Any, usual: bool, **named: int) -> Any:
+        if usual and not one.name.startswith("load"):
+            named = {n: _living(self.world.reference, sorts[n], e) for n, e in named.items()}
+        arguments = self.world.reference.complete(one, named)
+        if arguments is None:
+            return None if touched is None else multiple()
+        _do(self.world, one, arguments)
+        if touched is None:
+            return None
+        return arguments[one.parameters.index(touched)]
+
+    method.__name__ = _method_name(one.name)
+    target = {"target": bundles[touched.sort.name]} if touched else {}
+    driven = rule(**target, usual=_USUAL, **strategies)(method)
+    if one.sweeps:  # there is little to sweep in an almost empty store
+        return precondition(lambda self: _objects(self.world.reference) > _FEW)(driven)
+    return driven
+
+
+_FEW = 2
+
+
+def _objects(reference: Reference) -> int:
+    """The number of images and containers that are there."""
+    return sum(bool(reference.read(relation, e)) for sort, relation in (
+        ("Image", "image"), ("Container", "container")) for e in reference.choices(sort))
+
+
+_USUAL = st.sampled_from([True] * 7 + [False])
+
+
+def _living(reference: Reference, sort: str, element: int) -> int:
+    """The element, or if it is not there one that is: most operations are to find what they name."""
+    if sort == "Reference":
+        images = reference.choices("Image")
+        living = [r for r in reference.choices(sort) if any(reference.read("names", r, i) for i in images)
+                  and reference.read("is_digest", r) == reference.read("is_digest", element)]
+    elif sort in _LIVE:
+        living = [e for e in reference.choices(sort) if reference.read(_LIVE[sort], e)]
+    else:
+        return element
+    return element if element in living or not living else living[element % len(living)]
+
+
+def _strategy(sort: str, shape: Shape, bundles: dict[str, Any]) -> Any:
+    if sort == "Bool":
+        return st.booleans()
+    if sort in bundles:
+        # Beside what earlier steps made, any object at all: archives, and what was never there.
+        return bundles[sort] | st.sampled_from(range(shape.images if sort == "Image" else shape.sizes[sort]))
+    if sort == "Layer":
+        return st.sampled_from(range(shape.layers))
+    return st.sampled_from(range(shape.sizes[sort]))
+
+
+_EXAMPLES = 9
+"""Examples a round. After ten Hypothesis takes to running mutations of what it ran, most of them the same
+steps over again, which is not worth an engine's time; so each round starts afresh with its own seed."""
+
+_STEPS = 50
+"""Steps an example."""
+
+
+def rounds(
+    machine_class: type[RuleBasedStateMachine], statistics: Statistics, enough: Callable[[], bool],
+    entropy: int, shrink: bool = True,
+) -> Iterator[Any]:
+    """Run a state machine, round after round, until enough is done; yield what was found, shrunk.
+
+    Raises:
+        VacuousCheck: if a whole round did not do a single step.
+    """
+    number = 0
+    while not enough():
+        before = statistics.steps
+        finding = run_examples(machine_class, entropy=entropy * 1_000_003 + number, shrink=shrink)
+        number += 1
+        if finding is not None:
+            yield finding
+        elif statistics.steps == before:
+            raise VacuousCheck("a whole round of examples did not do a single operation")
+
+
+def run_examples(
+    machine_class: type[RuleBasedStateMachine], *, entropy: int, shrink: bool = True,
+) -> Any:
+    """Run a state machine for one round; return the finding of a failing run (a smallest one), or None."""
+    configuration = settings(
+        max_examples=_EXAMPLES, stateful_step_count=_STEPS, deadline=None, database=None,
+        report_multiple_bugs=False, print_blob=False, suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,))
+    try:
+        with with_reporter(lambda text: None):
+            run_state_machine_as_test(seed(entropy)(machine_class), settings=configuration)
+    except Broken as broken:
+        return broken.finding
+    except _Escalated as escalated:
+        raise escalated.error from None
+    return None
+
+
+def drive(
+    machine: Machine, catalogue: Catalogue, *, traits: dict[str, bool], dialect: str, operations: int,
+    entropy: int = 0, shape: Shape | None = None, rules: Iterable[str] | None = None,
+    progress: Callable[[int], None] = lambda steps: None,
+) -> Driven:
+    """Drive the model at random and check every law after every step.
+
+    Raises:
+        WrongRequest: if nothing would be done.
+    """
+    if operations < 1:
+        raise WrongRequest("a run of no operations would check nothing")
+    chosen = shape or Shape()
+    ground = GroundMachine(machine, chosen.sizes)
+    monitor, algebra = Monitor(ground, catalogue), AlgebraMonitor(ground, catalogue, at_most=6)
+    statistics = Statistics()
+    names = [r.name for r in machine.rules] if rules is None else list(rules)
+
+    def world(drawn: Archives) -> World:
+        statistics.examples += 1
+        progress(statistics.steps)
+        return ModelWorld(Reference(ground, traits, drawn, chosen), monitor, algebra, statistics, dialect)
+
+    derived = state_machine(machine, chosen, names, world)
+    result = Driven(statistics)
+    driven_rules = [machine.rule_by_name[n] for n in names]
+    unreachable = impossible(machine, traits)
+
+    def enough() -> bool:
+        complete = not statistics.never(driven_rules, unreachable)
+        return statistics.steps >= operations and (complete or statistics.steps >= _PATIENCE * operations)
+
+    for finding in rounds(derived, statistics, enough, entropy):
+        result.findings.append(finding)
+        break
+    statistics.premises = monitor.premises + algebra.premises
+    result.never = [] if result.findings else statistics.never(driven_rules, unreachable)
+    return result
+
+
+_PATIENCE = 4  # times the operations asked for, to reach the rules and refusals that were not reached
+
+
+def impossible(machine: Machine, traits: Mapping[str, bool]) -> set[tuple[str, str]]:
+    """Return the refusals that a dialect never has: Z3 shows their conditions contradictory with it."""
+    valuation = [t.term == traits[t.name] for t in machine.traits]
+    result = set()
+    for one in machine.rules:
+        step = one.step(machine.state)
+        for refusal in one.refused:
+            solver = z3.SolverFor("AUFLIA")
+            solver.set("rlimit", 1_000_000)
+            solver.add(*valuation, step.refused(refusal))
+            if solver.check() == z3.unsat:
+                result.add((one.name, refusal))
+    return result
