@@ -540,7 +540,7 @@ _OPERATIONS = (
           rules=("pull-begin", "build-begin", "pull-finish", "build-finish", "abort")),
     _step("OP-39", OPERATIONS, "A renamed container has the new name.", (),
           _true, lambda t: {"it has it": t.after.called(t.arguments[0], t.arguments[1])},
-          ("Engine API 1.41 ContainerRename",), rules=("create", "rename")),
+          ("Engine API 1.41 ContainerRename",), rules=("rename",)),
     _step("OP-40", OPERATIONS, "What is done presupposes that what it names is there.", (),
           _true, lambda t: {f"the {p.name} is there": getattr(t.before, _THERE[p.sort.name])(a)
                             for p, a in zip(t.rule.parameters, t.arguments, strict=True)
