@@ -165,28 +165,56 @@ def counterexample(
     return None
 
 
+class _Problem:
+    """An obligation's hypotheses and premise over few objects."""
+
+    def __init__(self, machine: Machine, obligation: Obligation, state_laws: Mapping[str, Term],
+                 count: int) -> None:
+        self.query = _Query(machine, sizes_of(machine, count))
+        self.constants = _parameters(obligation)
+        definitions = [d for step in obligation.steps for d in step.effect.definitions]
+        self.grounding = Grounding(self.query.layout, list(self.constants), definitions)
+        self.query.parameters = [self.query.variable(n, sort) for n, sort in self.constants.items()]
+        hypotheses = {n: f for n, f in obligation.hypotheses.items()
+                      if n not in state_laws and not n.startswith(("definition", "values"))}
+        if obligation.rule != "init":
+            hypotheses |= dict(state_laws)
+        for formula in (*hypotheses.values(), obligation.premise):
+            self.query.solver.add(self.write(formula))
+
+    def write(self, formula: Term) -> Term:
+        """The formula without quantifiers."""
+        return self.query.write(self.grounding, self.grounding.ground(formula))
+
+    def possible(self, *conditions: Term) -> bool:
+        """Whether there is a store in which the hypotheses and further conditions hold."""
+        return bool(self.query.solver.check(*[self.write(c) for c in conditions]) == z3.sat)
+
+
+def possible(
+    machine: Machine, obligation: Obligation, state_laws: Mapping[str, Term],
+    conditions: Mapping[str, Term], counts: Iterable[int] = SIZES,
+) -> set[str]:
+    """Return which of the conditions can hold together with the hypotheses, in some small store."""
+    found: set[str] = set()
+    for count in counts:
+        if len(found) < len(conditions):
+            problem = _Problem(machine, obligation, state_laws, count)
+            found |= {n for n, c in conditions.items() if n not in found and problem.possible(c)}
+    return found
+
+
 def _search(
     machine: Machine, obligation: Obligation, state_laws: Mapping[str, Term], count: int,
 ) -> Instance | None:
-    query = _Query(machine, sizes_of(machine, count))
-    constants = _parameters(obligation)
-    definitions = [d for step in obligation.steps for d in step.effect.definitions]
-    grounding = Grounding(query.layout, list(constants), definitions)
-    query.parameters = [query.variable(name, sort) for name, sort in constants.items()]
-    skipped = {label for label in obligation.hypotheses if label.startswith(("definition", "values"))}
-    hypotheses = {n: f for n, f in obligation.hypotheses.items() if n not in skipped and n not in state_laws}
-    if obligation.rule != "init":
-        hypotheses |= dict(state_laws)
-    formulas = [*hypotheses.values(), obligation.premise]
-    for formula in formulas:
-        query.solver.add(query.write(grounding, grounding.ground(formula)))
-    conclusions = {name: query.write(grounding, grounding.ground(formula))
-                   for name, formula in obligation.conclusions.items()}
+    problem = _Problem(machine, obligation, state_laws, count)
+    query, grounding = problem.query, problem.grounding
+    conclusions = {name: problem.write(formula) for name, formula in obligation.conclusions.items()}
     query.solver.add(z3.Not(z3.And(list(conclusions.values()))))
     ends = [[query.write(grounding, node) for node in _state(grounding, step)] for step in obligation.steps]
     if query.solver.check() != z3.sat:
         return None
-    return _instance(query, obligation, constants, conclusions, ends)
+    return _instance(query, obligation, problem.constants, conclusions, ends)
 
 
 def _state(grounding: Grounding, step: Step) -> list[Node]:

@@ -16,9 +16,11 @@ import z3
 from layermodel.rules import Machine, Term
 
 from layerproof.finite import Instance, counterexample
-from layerproof.laws import Catalogue, Kind
+from layerproof.errors import WrongRequest
+from layerproof.laws import Catalogue, Kind, Law
 from layerproof.obligations import Obligation, Obligations, closed
 from layerproof.sums import eliminate, lemmas
+from layerproof.vacuity import vacuous
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,43 @@ def prove(
         verdicts = _collect(_share(machine, catalogue, chosen, 0, 1), progress)
     else:
         verdicts = _parallel(machine, catalogue, chosen, jobs, progress)
-    return Proof(tuple(verdicts), {lemma: ok for lemma, ok in prove_lemmas()})
+    if not verdicts:
+        raise WrongRequest("there is nothing to prove: none of these laws is about any of these rules")
+    listed = [law for law in catalogue.laws if laws is None or law.id in chosen[1]]
+    missing, witnessed = _witnesses(machine, catalogue, listed, chosen[0], jobs)
+    return Proof(tuple(verdicts), dict(prove_lemmas()), tuple(missing), witnessed)
+
+
+def _witnesses(
+    machine: Machine, catalogue: Catalogue, laws: Sequence[Law], rules: frozenset[str] | None, jobs: int,
+) -> tuple[list[str], int]:
+    """Everything that must be able to happen, so that the proofs mean something."""
+    state_laws = Prover(machine, catalogue).state_laws
+    chosen = [r for r in machine.rules if rules is None or r.name in rules]
+    # A law about few rules can only be witnessed by steps of these.
+    able = [law for law in laws if law.kind is not Kind.STEP or any(map(law.about, chosen))]
+    if jobs == 1:
+        return vacuous(machine, catalogue, state_laws, chosen, able)
+    global _inherited
+    _inherited = (machine, catalogue)
+    missing: list[str] = []
+    witnessed = 0
+    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+        names = [tuple(r.name for r in chosen[n::jobs * 2]) for n in range(jobs * 2)]
+        for lacking, count in pool.map(_witness_share, names, [tuple(law.id for law in able)] * len(names)):
+            missing += lacking
+            witnessed += count
+    # A premise is witnessed when any share of the rules did.
+    premises = [m for m in missing if m.startswith("the premise of")]
+    everywhere = [m for m in dict.fromkeys(premises) if premises.count(m) == len(names)]
+    return [m for m in missing if m not in premises] + everywhere, witnessed
+
+
+def _witness_share(rules: tuple[str, ...], laws: tuple[str, ...]) -> tuple[list[str], int]:
+    assert _inherited is not None
+    machine, catalogue = _inherited
+    return vacuous(machine, catalogue, Prover(machine, catalogue).state_laws,
+                   [machine.rule_by_name[r] for r in rules], [catalogue.law(i) for i in laws])
 
 
 def _share(
