@@ -117,6 +117,19 @@ _REMOVING_IMAGES = (
            "Forced removal of an image takes every container.", "OP-2",
            sets("container", lambda right, s, i, f: lambda c: And(right(c), Not(f))),
            sizes=_TWO_CONTAINERS),
+    Mutant("remove-parent", ("remove-by-id",),
+           "An image that another was made from is removed where that is not allowed.", "DEP-20",
+           without("has-child-images"), "podman#10832", among=_FAMILY),
+    Mutant("untag-used", ("remove-by-tag", "remove-by-digest"),
+           "The only name of an image that a container uses is removed without force.", "DEP-21",
+           without("used-by-container"), "moby#13261"),
+    Mutant("one-tag-takes-all", ("remove-by-tag",),
+           "Removing one tag removes the image with all of its tags.", "OP-36",
+           defines("gone", lambda gone, x, s, r, f, i: Or(gone, And(
+               x == i, Not(used(s, x)), Not(leased(s, x)), Not(has_children(s, x))))), "buildah#133"),
+    Mutant("remove-several-tags", ("remove-by-id",),
+           "An image with several tags is removed by ID without force.", "OP-37",
+           without("several-tags"), "moby#24688"),
 )
 
 
@@ -135,6 +148,10 @@ _PRUNING = (
     Mutant("prune-takes-held", ("prune",), "Prune takes what a build in progress has made.", "DEP-9",
            defines("gone", lambda gone, x, s: Or(gone, And(
                s.image(x), Not(tagged(s, x)), Not(used(s, x)), Not(has_children(s, x))))), "podman#18659"),
+    Mutant("prune-takes-parents", ("prune",), "Prune takes an untagged image whose tagged child it leaves.",
+           "DEP-20", defines("gone", lambda gone, x, s: Or(gone, And(
+               s.image(x), Not(tagged(s, x)), Not(used(s, x)), Not(leased(s, x))))), "podman#10832",
+           among=(*_FAMILY, "tag")),
     Mutant("prune-leaves-parents", ("prune",), "Prune takes leaves only and leaves what they were made from.",
            "OP-6", defines("gone", lambda gone, x, s: And(gone, Not(has_children(s, x)))),
            among=_FAMILY),
@@ -306,6 +323,17 @@ _CONTAINERS = (
     Mutant("restart-untags", ("restart",), "Restarting a container takes its image's references.", "OP-8",
            sets("names", lambda right, s, c: lambda q, j: And(s.names(q, j), j != s.image_of(c)))),
     Mutant("kill-does-nothing", ("kill",), "A killed container runs on.", "OP-15", forgets("status")),
+    Mutant("kill-exited", ("kill",), "A container that does not run is killed.", "OP-41",
+           without("not-running")),
+    Mutant("start-paused", ("start",), "A paused container is started.", "OP-41", without("is-paused")),
+    Mutant("unpause-not-paused", ("unpause",), "A container that is not paused is unpaused.", "OP-41",
+           without("not-paused")),
+    Mutant("start-nothing", ("start",), "Starting a container that does not exist is answered as done.",
+           "OP-40", without("no-such-container")),
+    Mutant("write-to-nothing", ("write",), "Writing in a container that does not exist is answered as done.",
+           "OP-40", without("no-such-container")),
+    Mutant("rename-does-nothing", ("rename",), "A renamed container keeps its old name only.", "OP-39",
+           forgets("called"), sizes={**SMALL, "Name": 2}),
     Mutant("pause-exited", ("pause",), "A container that has exited can be paused.", "OP-11",
            without("not-running")),
     Mutant("unpause-restarts", ("unpause",), "A container goes on with an empty upper layer.", "OP-35",
@@ -353,6 +381,10 @@ _CONTAINERS = (
 )
 
 _IN_PROGRESS = (
+    Mutant("pull-not-begun", ("pull-begin",), "A pull is answered as begun and is not in progress.",
+           "OP-38", forgets("lease")),
+    Mutant("abort-nothing", ("abort",), "Giving up what is not in progress is answered as done.", "OP-40",
+           without("no-such-lease")),
     Mutant("pull-on-nothing", ("pull-layer",), "A layer is stored without those beneath it.", "DEP-3",
            without("missing-layer"), "containerd#2382"),
     Mutant("pull-not-held", ("pull-layer",), "A pulled layer is not held.", "OP-23",
