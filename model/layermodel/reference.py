@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from layermodel.ground import GroundMachine, Outcome, Vector
-from layermodel.rules import Machine, Rule
-from layermodel.store import CONTAINER, IMAGE, LEASE
+from layermodel.rules import Rule
+from layermodel.store import CONTAINER, LEASE
 from layermodel.universe import Parents, rigid_vector
 
 ROOTS, UPPERS, WRITES, BUILDS = range(1, 3), range(3, 5), range(5, 8), range(8, 10)
@@ -248,4 +248,5 @@ class Reference:
 def _nearest(count: int, child: int, related: Callable[[int, int], object]) -> int | None:
     """The nearest strict ancestor of an object in a forest: the one with most ancestors of its own."""
     above = [m for m in range(count) if m != child and related(m, child)]
-    return max(above, key=lambda m: sum(bool(related(k, m)) for k in range(count)), default=None)
+    depths = {m: sum(bool(related(k, m)) for k in range(count)) for m in above}
+    return max(depths, key=depths.__getitem__, default=None)

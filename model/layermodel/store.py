@@ -23,6 +23,7 @@ from layermodel.rules import (
     Symbol,
     Term,
     Trait,
+    Update,
     exists,
     forall,
     sum_of,
@@ -187,7 +188,7 @@ def _axioms() -> tuple[Axiom, ...]:
 
 AXIOMS = _axioms()
 
-INITIAL = {
+INITIAL: dict[str, Update] = {
     "layer": lambda layer: z3.BoolVal(False),
     "image": lambda image: z3.BoolVal(False),
     "made_from": lambda child, parent: z3.BoolVal(False),

@@ -326,7 +326,7 @@ class Grounding:
     def _evaluate(self, shape: Shape, bound: tuple[Node, ...]) -> Node:
         match shape.kind:
             case "variable":
-                return bound[-1 - shape.data]
+                return bound[-1 - int(shape.data)]
             case "integer":
                 return self.nodes.const(shape.data)
             case "forall":
@@ -368,7 +368,7 @@ class Grounding:
             self._defined[name, operands] = self._term(self._shapes.of(body), operands)
         return self._defined[name, operands]
 
-    def _operator(self, kind: int, operands: list[Node]) -> Node:
+    def _operator(self, kind: int, operands: list[Node]) -> Node:  # noqa: C901 - a table of operators
         nodes = self.nodes
         first, last = operands[0] if operands else nodes.true, operands[-1] if operands else nodes.true
         if kind in _COMPARISONS:

@@ -12,7 +12,6 @@ from typing import Any
 from layermodel.rules import Machine
 from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
-
 from layerproof.conform import Conformance, conform
 from layerproof.drive import Driven, drive
 from layerproof.engines.directory import DirectoryEngine
@@ -22,7 +21,6 @@ from layerproof.mutants import kill_by_proof
 from layerproof.prove import Proof, prove
 from layerproof.store_laws import STORE_LAWS
 from layerproof.store_mutants import MUTANTS
-
 
 EXPLORED: tuple[Mapping[str, int], ...] = (
     {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 2, "Name": 2, "Lease": 1,
@@ -132,7 +130,7 @@ def check(progress: Progress = lambda text: None, machine: Machine = STORE,
         progress("kill the mutants")
         killed, survived = _kill()
         progress("prove every law of every rule")
-        proof = prove(machine, catalogue, jobs=1)
+        proof = prove(machine, catalogue, jobs=2)
         progress("wait for explore, drive and the embedded engine")
         explorations, driven, judged = others.result()
     return Check(catalogue, proof, explorations, driven, judged, killed, survived,

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from layermodel.ground import GroundMachine
+from rich.console import Console
+
 from layermodel.graph import blockers, freed_by, shared_bytes, unique_bytes
+from layermodel.ground import GroundMachine
 from layermodel.reference import Reference
 from layermodel.rules import Rule
 from layermodel.store import DIALECTS, TRAITS
 from layermodel.store_rules import STORE
 from layermodel.view import StoreView, store_view
-from rich.console import Console
-
 from layerproof import report
 from layerproof.conform import check_given, conform, replay
 from layerproof.draw import dot, from_json, mermaid, table, text_graph, to_json
@@ -28,7 +28,7 @@ from layerproof.drive import drive
 from layerproof.engines.base import Engine, Scripter
 from layerproof.engines.directory import DirectoryEngine
 from layerproof.errors import LayerproofError, WrongRequest
-from layerproof.explore import Explorer, Exploration
+from layerproof.explore import Exploration, Explorer
 from layerproof.monitor import Monitor
 from layerproof.prove import prove
 from layerproof.store_laws import STORE_LAWS

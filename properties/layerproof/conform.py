@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from z3 import And
+
 from layermodel.content import measure
 from layermodel.ground import GroundMachine, Outcome, Vector
 from layermodel.reference import Archives, Reference, Shape
-from layermodel.rules import Machine, Rule
+from layermodel.rules import Machine, Rule, Sort
 from layermodel.store import DIALECTS, IMAGE, shared, size_root_fs, total
 from layermodel.view import StoreView, element_name, store_view
-from z3 import And
-
 from layerproof.drive import Broken, Statistics, impossible, rounds, state_machine
 from layerproof.engines.base import Call, Engine
 from layerproof.errors import Refused, WrongRequest
@@ -205,10 +205,9 @@ class EngineWorld:
                 if wanted != seen:
                     objects = ", ".join(
                         element_name(s, a) for s, a in zip(symbol.arguments, arguments, strict=True))
-                    show = (lambda v: str(int(v))) if symbol.result.name == "Int" else (
-                        lambda v, s=symbol.result: element_name(s, v))
-                    result.append(Difference(f"{symbol.name} of {objects}" if objects else symbol.name,
-                                             show(wanted), show(seen)))
+                    result.append(Difference(
+                        f"{symbol.name} of {objects}" if objects else symbol.name,
+                        _shown(symbol.result, wanted), _shown(symbol.result, seen)))
         return result
 
     def _figures(self, observed: Translation) -> list[Difference]:
@@ -228,7 +227,7 @@ class EngineWorld:
         detail: str, differences: list[Difference],
     ) -> EngineFinding:
         judge, reference = self.judge, self.reference
-        laws = self._laws(rule, arguments, before, outcome, answer, differences)
+        laws = self._laws(rule, arguments, before, answer, differences)
         view = lambda state: store_view(reference.ground, state, reference.rigid)  # noqa: E731
         return EngineFinding(
             judge.engine.name, judge.engine.version, rule.name, outcome.refusal, answer.refusal, detail,
@@ -247,7 +246,7 @@ class EngineWorld:
         return tuple(rigid)
 
     def _laws(
-        self, rule: Rule, arguments: Vector, before: Vector, outcome: Outcome, answer: Outcome,
+        self, rule: Rule, arguments: Vector, before: Vector, answer: Outcome,
         differences: list[Difference],
     ) -> tuple[str, ...]:
         """The laws that the observed state or step breaks."""
@@ -264,6 +263,10 @@ class EngineWorld:
 
 
 _FIGURE_LAWS = {"shared size": "SIZE-5", "SizeRootFs": "SIZE-3", "bytes reclaimed": "SIZE-9"}
+
+
+def _shown(sort: Sort, value: int) -> str:
+    return str(int(value)) if sort.name == "Int" else element_name(sort, value)
 
 
 def _answers(outcome: Outcome, refusal: str | None, reclaimed: int | None) -> list[Difference]:
@@ -302,7 +305,7 @@ def conform(
     def enough() -> bool:
         reached = not complete or not statistics.never(rules, unreachable)
         many = len(judge.seen) >= most
-        return many or statistics.steps >= operations and (reached or statistics.steps >= 4 * operations)
+        return many or (statistics.steps >= operations and (reached or statistics.steps >= 4 * operations))
 
     def world(archives: Archives) -> Any:
         statistics.examples += 1

@@ -26,10 +26,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+
 from layermodel.ground import GroundMachine, Vector
 from layermodel.reference import BUILDS, ROOTS, UPPERS, WRITES, Archives, Reference, Shape
 from layermodel.rules import Machine, Rule
-
 from layerproof.errors import LayerproofError, VacuousCheck, WrongRequest
 from layerproof.laws import Catalogue
 from layerproof.monitor import AlgebraMonitor, Monitor, Violation

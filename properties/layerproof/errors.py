@@ -29,6 +29,7 @@ class Refused(Exception):
     """
 
     def __init__(self, refusal: str, detail: str = "") -> None:
+        """Name the refusal."""
         super().__init__(f"{refusal}: {detail}" if detail else refusal)
         self.refusal = refusal
         self.detail = detail

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from layermodel.ground import GroundMachine, Outcome, Vector
 from layermodel.rules import Machine
 from layermodel.universe import universes
-
 from layerproof.laws import Catalogue
 from layerproof.monitor import AlgebraMonitor, Monitor, Violation
 from layerproof.traces import Event, Trace

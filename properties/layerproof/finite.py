@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import z3
+
 from layermodel.ground import Vector, operands
 from layermodel.rules import Machine, Sort, Step, Term
 from layermodel.terms import RIGID, STATE, TRAIT, Grounding, Layout, Node
-
 from layerproof.obligations import Obligation
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import z3
+
 from layermodel.ground import GroundMachine, Outcome, Vector, function
 from layermodel.rules import Rule, State, Step, Term
 from layermodel.terms import Grounding
-
 from layerproof.laws import Algebra, Catalogue, Kind, Law
 from layerproof.traces import Event
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import z3
-from layermodel.rules import Machine, Rule, Sort, State, Step, Term
 
+from layermodel.rules import Machine, Rule, Sort, State, Step, Term
 from layerproof.laws import Algebra, Catalogue, Kind, Law
 
 

@@ -14,7 +14,6 @@ from layermodel.content import files_digest
 from layermodel.ground import Vector
 from layermodel.reference import Reference
 from layermodel.store import STATUS
-
 from layerproof.engines.base import ContainerSeen, ImageSeen, Observation
 from layerproof.payload import Caller
 
@@ -56,7 +55,7 @@ class Observer:
             if identity not in images:
                 result.strange.append(f"an image that no operation made: {identity}")
                 continue
-            self._image(result, images[identity], image, images, references)
+            self._image(result, images[identity], image, references)
         containers = {identity: element for element, identity in handles.containers.items()}
         for identity, container in seen.containers.items():
             if identity not in containers:
@@ -79,8 +78,7 @@ class Observer:
                         self._caller.handles.chains.setdefault(layer, chain_id)
 
     def _image(
-        self, draft: _Draft, element: int, image: ImageSeen, images: Mapping[str, int],
-        references: Mapping[str, int],
+        self, draft: _Draft, element: int, image: ImageSeen, references: Mapping[str, int],
     ) -> None:
         draft.put("image", (element,), True)
         draft.put("size", (element,), image.size)
@@ -155,9 +153,9 @@ class Observer:
         for identity in seen.images:
             current: str | None = identity
             for _ in seen.images:  # as many steps as there are images: a cycle must not hang us
-                current = seen.images[current].parent if current in seen.images else None
-                if current is None:
+                if current is None or current not in seen.images:
                     break
+                current = seen.images[current].parent
                 if identity in images and current in images:
                     draft.put("made_from", (images[identity], images[current]), True)
 

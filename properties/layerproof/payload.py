@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from layermodel.content import ArchiveEntry, Files, ImageSpec, archive, chain_ids, digest, layer_tar, measure
 from layermodel.ground import Vector
 from layermodel.reference import MEASURES, ROOTS, Reference
-
 from layerproof.engines.base import Call, Engine
 
 _ABSENT = "0" * 64
@@ -114,7 +113,7 @@ class Caller:
         absent = f"sha256:{_ABSENT}" if handle.kind == "image" else _ABSENT
         return known.get(handle.element, absent)
 
-    def _call(
+    def _call(  # noqa: C901 - a table of operations
         self, rule: str, a: Mapping[str, int],
     ) -> tuple[str, tuple[object, ...], tuple[str, int] | None]:
         """The engine method of a rule, its arguments, and what it makes."""

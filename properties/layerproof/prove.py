@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 
 import z3
-from layermodel.rules import Machine, Term
 
-from layerproof.finite import Instance, counterexample
+from layermodel.rules import Machine, Term
 from layerproof.errors import WrongRequest
+from layerproof.finite import Instance, counterexample
 from layerproof.laws import Catalogue, Kind, Law
 from layerproof.obligations import Obligation, Obligations, closed
 from layerproof.sums import eliminate, lemmas
@@ -193,17 +193,17 @@ def prove(
     if jobs == 1:
         verdicts = _collect(_share(machine, catalogue, chosen, 0, 1), progress)
     else:
-        verdicts = _parallel(machine, catalogue, chosen, jobs, progress)
+        verdicts = list(_parallel(machine, catalogue, chosen, jobs, progress))
     if not verdicts:
         raise WrongRequest("there is nothing to prove: none of these laws is about any of these rules")
-    listed = [law for law in catalogue.laws if laws is None or law.id in chosen[1]]
+    listed = [law for law in catalogue.laws if chosen[1] is None or law.id in chosen[1]]
     missing, witnessed = _witnesses(machine, catalogue, listed, chosen[0], jobs)
-    return Proof(tuple(verdicts), dict(prove_lemmas()), tuple(missing), witnessed)
+    return Proof(tuple(verdicts), dict(prove_lemmas()), tuple(missing), len(witnessed))
 
 
 def _witnesses(
     machine: Machine, catalogue: Catalogue, laws: Sequence[Law], rules: frozenset[str] | None, jobs: int,
-) -> tuple[list[str], int]:
+) -> tuple[list[str], set[str]]:
     """Everything that must be able to happen, so that the proofs mean something."""
     state_laws = Prover(machine, catalogue).state_laws
     chosen = [r for r in machine.rules if rules is None or r.name in rules]
@@ -214,19 +214,19 @@ def _witnesses(
     global _inherited
     _inherited = (machine, catalogue)
     missing: list[str] = []
-    witnessed = 0
+    witnessed: set[str] = set()
     with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
         names = [tuple(r.name for r in chosen[n::jobs * 2]) for n in range(jobs * 2)]
-        for lacking, count in pool.map(_witness_share, names, [tuple(law.id for law in able)] * len(names)):
+        for lacking, found in pool.map(_witness_share, names, [tuple(law.id for law in able)] * len(names)):
             missing += lacking
-            witnessed += count
+            witnessed |= found
     # A premise is witnessed when any share of the rules did.
     premises = [m for m in missing if m.startswith("the premise of")]
     everywhere = [m for m in dict.fromkeys(premises) if premises.count(m) == len(names)]
     return [m for m in missing if m not in premises] + everywhere, witnessed
 
 
-def _witness_share(rules: tuple[str, ...], laws: tuple[str, ...]) -> tuple[list[str], int]:
+def _witness_share(rules: tuple[str, ...], laws: tuple[str, ...]) -> tuple[list[str], set[str]]:
     assert _inherited is not None
     machine, catalogue = _inherited
     return vacuous(machine, catalogue, Prover(machine, catalogue).state_laws,
@@ -260,7 +260,8 @@ _inherited: tuple[Machine, Catalogue] | None = None
 
 def _worker(arguments: tuple[Selection, int, int]) -> list[tuple[int, Verdict]]:
     assert _inherited is not None
-    return list(_share(*_inherited, *arguments))
+    machine, catalogue = _inherited
+    return list(_share(machine, catalogue, *arguments))
 
 
 def _parallel(

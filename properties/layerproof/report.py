@@ -6,13 +6,13 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
 from layermodel.ground import GroundMachine
 from layermodel.rules import Machine
 from layermodel.store import DIALECTS
 from layermodel.view import element_name, store_view
-from rich.console import Console
-from rich.table import Table
-
 from layerproof.conform import Conformance, EngineFinding
 from layerproof.draw import dot, mermaid, table, text_graph
 from layerproof.engines.base import Scripter

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import z3
+from z3 import And, Implies, Not, Or
+
 from layermodel.rules import BOOL, Sort, State, Step, Term, exists, forall
 from layermodel.store import (
     CONTAINER,
@@ -32,8 +34,6 @@ from layermodel.store import (
     used,
     used_by_running,
 )
-from z3 import And, Implies, Not, Or
-
 from layerproof.laws import Algebra, Catalogue, Conclusions, Deviation, Kind, Law, Runs
 
 DEPENDENCY, READ_ONLY, SIZES, OPERATIONS = "Dependency", "Read-only lower layers", "Sizes", "Operations"
@@ -363,7 +363,7 @@ _OPERATIONS = (
           _true, lambda t: t.before._machine.same(t.after, t.before),
           ("moby#18873", "moby#19435", "moby#20469"), refusals=("*",)),
     _step("OP-2", OPERATIONS, "A container that an operation does not name is as it was, unless a prune or a "
-          "forced removal of its image takes it.", _C + (("name", NAME),),
+          "forced removal of its image takes it.", (*_C, ("name", NAME)),
           lambda t, c, n: And(t.before.container(c), Not(t.named(c, CONTAINER))),
           lambda t, c, n: {
               "it stays": Or(t.after.container(c), _takes(t, c)),

@@ -1,6 +1,6 @@
 """Mutants of the store machine: between them they break every law, most as some engine once did."""
 
-# ruff: noqa: ARG005 (a change names all arguments of its rule)
+
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import z3
+
 from layermodel.rules import Term
 
 _X = z3.DeclareSort("Element")
@@ -69,7 +70,7 @@ def lemmas() -> tuple[Lemma, ...]:
 
 def is_sum(term: Term) -> bool:
     """Whether a term is a sum."""
-    return z3.is_app(term) and term.num_args() == 1 and term.decl().name().startswith("sum.")
+    return bool(z3.is_app(term) and term.num_args() == 1 and term.decl().name().startswith("sum."))
 
 
 def _sums_in(term: Term, found: dict[int, Term], seen: set[int]) -> None:

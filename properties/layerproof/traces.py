@@ -16,7 +16,6 @@ from layermodel.rules import BOOL, INT, Machine, Rule, Sort, Symbol
 from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
 from layermodel.terms import Layout
-
 from layerproof.errors import WrongRequest
 
 FORMAT = 1

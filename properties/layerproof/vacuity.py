@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import z3
-from layermodel.rules import Machine, Rule, Step, Term
 
+from layermodel.rules import Machine, Rule, Step, Term
 from layerproof.finite import possible
 from layerproof.laws import Catalogue, Kind, Law
 from layerproof.obligations import Obligation, Obligations, constants
@@ -22,21 +22,21 @@ _COUNTS = (2, 3)
 def vacuous(
     machine: Machine, catalogue: Catalogue, state_laws: Mapping[str, Term], rules: Iterable[Rule],
     laws: Iterable[Law],
-) -> tuple[list[str], int]:
-    """Return what could not be witnessed, in words, and how many things were.
+) -> tuple[list[str], set[str]]:
+    """Return what could not be witnessed, in words, and what was.
 
     The axioms are witnessed by anything else that is.
     """
     obligations = Obligations(machine, catalogue)
     listed = list(laws)
     missing: list[str] = []
-    witnessed = 0
+    witnessed: set[str] = set()
     unseen = {law.id for law in listed}
     for rule in rules:
         step = rule.step(machine.state)
         conditions, used = _of_rule(step, listed, unseen)
         found = possible(machine, _any_step(obligations, step, used), state_laws, conditions, _COUNTS)
-        witnessed += len(found)
+        witnessed |= found
         unseen -= found
         missing += [c for c in conditions if c not in found and c not in {law.id for law in listed}]
     for law in listed:
@@ -44,7 +44,7 @@ def vacuous(
             obligation = obligations.algebraic(law) if law.kind is Kind.ALGEBRAIC else _state(obligations, law)
             if possible(machine, obligation, state_laws, {law.id: z3.BoolVal(True)}, _COUNTS):
                 unseen.discard(law.id)
-                witnessed += 1
+                witnessed.add(law.id)
     missing += [f"the premise of {identifier} never holds" for identifier in sorted(unseen)]
     return missing, witnessed
 

@@ -1,0 +1,1 @@
+"""Adapters to real engines, and the one that is built in."""

@@ -67,8 +67,8 @@ class ContainerSeen:
         status: ``created``, ``running``, ``paused`` or ``exited``.
         size_rw: bytes in its upper layer.
         size_root_fs: bytes of the image's layers plus ``size_rw``.
-        upper: the digest of the regular files in its upper layer (:func:`layermodel.content.files_digest`), or None if the
-            engine does not let one see them.
+        upper: the digest of the regular files in its upper layer
+            (:func:`layermodel.content.files_digest`), or None if the engine does not let one see them.
     """
 
     name: str
@@ -86,8 +86,8 @@ class Observation:
     Attributes:
         images: by image ID.
         containers: by container ID.
-        layers: every layer stored, chain ID to the digest of its files (:func:`layermodel.content.files_digest`), or None
-            if the engine does not let one see them.
+        layers: every layer stored, chain ID to the digest of its files
+            (:func:`layermodel.content.files_digest`), or None if the engine does not let one see them.
         usage: bytes of all stored layers, each counted once, as the engine reports it, or None.
         leases: the operations in progress, or None if the engine has none.
     """

@@ -1,6 +1,5 @@
 """The directory engine on its own: what it stores, what it refuses, and that planted faults show."""
 
-# ruff: noqa: SIM300 - the expected value stands first
 
 from __future__ import annotations
 
