@@ -84,7 +84,7 @@ class Reference:
         self.ground, self.shape, self.archives = ground, shape, archives
         self.traits = ground.traits(traits)
         self._layers: list[int | None] = [*archives.layers, *[None] * shape.free_layers]
-        self._diffs = [*archives.diffs, *range(_TOKENS, _TOKENS + shape.free_layers)]
+        self._diffs: list[int] = [*archives.diffs, *range(_TOKENS, _TOKENS + shape.free_layers)]
         self._tops = [*archives.tops, *[0] * shape.free_images]
         self._images: list[int | None] = [*archives.images, *[None] * shape.free_images]
         self._measures = [*measures, *[0] * shape.free_layers]

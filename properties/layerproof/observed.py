@@ -156,7 +156,7 @@ class Observer:
                 if current is None or current not in seen.images:
                     break
                 current = seen.images[current].parent
-                if identity in images and current in images:
+                if identity in images and current is not None and current in images:
                     draft.put("made_from", (images[identity], images[current]), True)
 
 
