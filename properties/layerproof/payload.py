@@ -56,9 +56,6 @@ class Caller:
         self.handles = Handles(images={i: s.image_id for i, s in enumerate(self.specs)})
         self.calls: list[Call] = []
         self._made: set[int] = set()
-        for layer in range(reference.shape.layers):
-            diff_ids = [digest(layer_tar(self.files(reference.content(m)))) for m in reference.chain(layer)]
-            self.handles.chains[layer] = chain_ids(diff_ids)[-1]
 
     def _spec(self, image: int, top: int) -> ImageSpec:
         layers = tuple(self.files(self.reference.content(m)) for m in self.reference.chain(top))
@@ -84,6 +81,7 @@ class Caller:
             EngineUnreachable: if the engine is gone or silent.
         """
         method, values, made = self._call(rule, arguments)
+        self._expect_layers(rule, arguments)
         names = tuple(self._symbolic(v) for v in values)
         variable = None if made is None else f"{made[0]}_{made[1]}"
         self.calls.append(Call(method, names, variable))
@@ -93,6 +91,19 @@ class Caller:
             if made[0] == "image":
                 self._made.add(made[1])
         return result if method in ("prune", "prune_all", "container_prune") else None
+
+    def _expect_layers(self, rule: str, arguments: Mapping[str, int]) -> None:
+        """The chain IDs of layers that come in archives are known; those that an engine packs are not."""
+        if rule == "pull-layer":
+            tops = [arguments["layer"]]
+        elif rule.startswith("load"):
+            tops = [self.reference.read("top", arguments[n]) for n in ("image", "parent") if n in arguments]
+        else:
+            return
+        for chain in map(self.reference.chain, tops):
+            diff_ids = [digest(layer_tar(self.files(self.reference.content(m)))) for m in chain]
+            for layer, identity in zip(chain, chain_ids(diff_ids), strict=True):
+                self.handles.chains.setdefault(layer, identity)
 
     def _symbolic(self, value: object) -> object:
         if isinstance(value, _Handle):

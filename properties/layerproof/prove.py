@@ -207,8 +207,8 @@ def _witnesses(
     """Everything that must be able to happen, so that the proofs mean something."""
     state_laws = Prover(machine, catalogue).state_laws
     chosen = [r for r in machine.rules if rules is None or r.name in rules]
-    # A law about few rules can only be witnessed by steps of these.
-    able = [law for law in laws if law.kind is not Kind.STEP or any(map(law.about, chosen))]
+    # Of some rules only, a step law's premise need not hold in any step.
+    able = [law for law in laws if law.kind is not Kind.STEP or rules is None]
     if jobs == 1:
         return vacuous(machine, catalogue, state_laws, chosen, able)
     global _inherited

@@ -133,7 +133,7 @@ EXPLORED: dict[str, tuple[str, int]] = {
     "import-takes-others": ("OP-3", 2),
     "tag-on-both": ("DEP-6", 2),
     "tag-takes-others": ("OP-30", 3),
-    "create-unchecked": ("DEP-1", 1),
+    "create-unchecked": ("OP-40", 1),
     "create-counts": ("RO-6", 4),
     "remove-untags": ("RO-6", 4),
     "remove-hands-on": ("RO-6", 5),

@@ -1,6 +1,5 @@
 """The directory engine on its own: what it stores, what it refuses, and that planted faults show."""
 
-
 from __future__ import annotations
 
 import io

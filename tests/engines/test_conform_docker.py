@@ -1,0 +1,19 @@
+"""A real Docker is judged: only what the catalogue lists is found."""
+
+import pytest
+from layermodel.store_rules import STORE
+from layerproof.conform import conform
+from layerproof.engines.docker import DockerEngine
+from layerproof.store_laws import STORE_LAWS
+
+pytestmark = pytest.mark.docker
+
+
+def test_docker_departs_only_where_it_is_known_to(needs_docker):
+    engine = DockerEngine()
+    try:
+        result = conform(STORE, STORE_LAWS, engine, operations=300, complete=False, entropy=1)
+    finally:
+        engine.close()
+    assert [] == [(f.rule, f.laws, f.differences) for f in result.unknown]
+    assert result.statistics.steps >= 300

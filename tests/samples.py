@@ -1,0 +1,17 @@
+"""A small trace that several tests use."""
+
+from layermodel.ground import GroundMachine
+from layermodel.store_rules import STORE
+from layermodel.universe import universes
+from layerproof.traces import Event, Trace
+
+SIZES = {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
+         "Content": 2}
+
+
+def a_trace():
+    ground = GroundMachine(STORE, SIZES)
+    rigid = universes(ground)[0]
+    events = (Event("load-unnamed", (0,), None), Event("create", (0, 0, 0), None),
+              Event("remove-by-id", (0, True), "used-by-container"))
+    return Trace("store", "docker", ground.layout.sizes, rigid, events)
