@@ -150,12 +150,10 @@ class AlgebraMonitor:
         """Prepare the laws.
 
         Args:
-            at_most: how many choices of arguments to try for each law and state, moving on through all
-                of them from state to state; None for all each time.
+            at_most: how many choices of arguments to try for each law and state; None for all.
         """
         self.ground = ground
         self._at_most = at_most
-        self._turn = 0
         self.premises: Counter[str] = Counter()
         self._laws = [self._compile(law) for law in catalogue.of(Kind.ALGEBRAIC)]
 
@@ -173,13 +171,16 @@ class AlgebraMonitor:
         return law, premise, conclusions, choices
 
     def state(
-        self, state: Vector, rigid: Vector, traits: Vector,
+        self, state: Vector, rigid: Vector, traits: Vector, turn: int = 0,
     ) -> list[tuple[Violation, tuple[Event, ...]]]:
-        """Return the algebraic laws that fail from a state, with the left run that shows it."""
+        """Return the algebraic laws that fail from a state, with the left run that shows it.
+
+        Args:
+            turn: which of the choices of arguments to try, where not all are.
+        """
         violations = []
-        self._turn += 1
         for law, premise, conclusions, choices in self._laws:
-            for arguments in self._some(choices):
+            for arguments in self._some(choices, turn):
                 ends = self._ends(law, state, rigid, traits, arguments, premise)
                 if ends is None:
                     continue
@@ -192,10 +193,10 @@ class AlgebraMonitor:
                     break
         return violations
 
-    def _some(self, choices: list[Vector]) -> list[Vector]:
+    def _some(self, choices: list[Vector], turn: int) -> list[Vector]:
         if self._at_most is None or len(choices) <= self._at_most:
             return choices
-        start = self._turn * self._at_most % len(choices)
+        start = turn * self._at_most % len(choices)
         return (choices + choices)[start: start + self._at_most]
 
     def _ends(

@@ -1,6 +1,7 @@
 """A real Docker is judged: only what the catalogue lists is found."""
 
 import pytest
+
 from layermodel.store_rules import STORE
 from layerproof.conform import conform
 from layerproof.engines.docker import DockerEngine

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+
 from layerproof.cli import main
 from layerproof.store_laws import STORE_LAWS
 from samples import a_trace

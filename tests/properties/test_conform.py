@@ -1,6 +1,7 @@
 """The judge finds nothing in a sound engine, and what replays is what was found."""
 
 import pytest
+
 from layermodel.store_rules import STORE
 from layerproof.conform import conform, replay
 from layerproof.engines.directory import DirectoryEngine

@@ -1,6 +1,7 @@
 """Hypothesis drives the model: it reaches everything, and it finds what is wrong."""
 
 import pytest
+
 from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
 from layerproof.drive import drive, impossible

@@ -4,6 +4,7 @@ import random
 
 import pytest
 import z3
+
 from layermodel.ground import GroundMachine
 from layermodel.reference import Reference
 from layermodel.store import DIALECTS

@@ -395,7 +395,8 @@ class DirectoryEngine(DirectoryStore):
         stacks, parents, references = self._images(), self._parents(), self._references()
         # An untagged image that others were made from is not listed, and shares with nobody but its own.
         hidden = set(parents.values()) - set(references.values())
-        owners = {layer: {i for i in stacks if layer in stacks[i] and i not in hidden} for layer in sizes}
+        needed = {layer for stack in stacks.values() for layer in stack}
+        owners = {layer: {i for i in stacks if layer in stacks[i] and i not in hidden} for layer in needed}
         return {
             image: ImageSeen(
                 references=frozenset(r for r, named in references.items() if named == image),

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+import z3
+
+from layerproof.prove import prove_lemmas
+from layerproof.sums import eliminate, lemmas
+
+X = z3.DeclareSort("Thing")
+SUM = z3.Function("sum.Thing", z3.ArraySort(X, z3.IntSort()), z3.IntSort())
+x, a = z3.Consts("x a", X)
+f, g = (z3.Function(n, X, z3.IntSort()) for n in "fg")
+
+
+def total(body: z3.ExprRef) -> z3.ExprRef:
+    return SUM(z3.Lambda([x], body))
+
+
+def verdict(*formulas: z3.ExprRef) -> z3.CheckSatResult:
+    solver = z3.SimpleSolver()
+    solver.set("rlimit", 2_000_000)
+    solver.add(*eliminate(formulas, [a]))
+    return solver.check()
+
+
+def test_lemmas_are_proved() -> None:
+    assert dict.fromkeys((lemma.name for lemma in lemmas()), True) == dict(prove_lemmas())
+
+
+@pytest.mark.parametrize("name", [lemma.name for lemma in lemmas()])
+def test_lemma_without_its_assumption_is_not_proved(name: str) -> None:
+    lemma = next(one for one in lemmas() if one.name == name)
+    solver = z3.Solver()
+    solver.set("rlimit", 2_000_000)
+    solver.add(*(formula for formula in lemma.step if not z3.is_quantifier(formula)))
+    assert z3.unsat != solver.check()
+
+
+def test_sum_of_parts() -> None:
+    assert z3.unsat == verdict(total(f(x) + g(x)) != total(f(x)) + total(g(x)))
+
+
+def test_one_point_more() -> None:
+    assert z3.unsat == verdict(total(z3.If(x == a, f(x) + 1, f(x))) != total(f(x)) + 1)
+
+
+def test_false_claim_is_not_proved() -> None:
+    assert z3.unsat != verdict(total(f(x) + g(x)) != total(f(x)))
