@@ -20,7 +20,7 @@ from layermodel.reference import Archives, Reference, Shape
 from layermodel.rules import Machine, Rule, Sort
 from layermodel.store import DIALECTS, IMAGE, shared, size_root_fs, total
 from layermodel.view import StoreView, element_name, store_view
-from layerproof.drive import Broken, Statistics, impossible, rounds, state_machine
+from layerproof.drive import PATIENCE, Broken, Statistics, impossible, rounds, state_machine
 from layerproof.engines.base import Call, Engine
 from layerproof.errors import Refused, WrongRequest
 from layerproof.laws import Catalogue, Deviation
@@ -288,7 +288,7 @@ def conform(
 
     Args:
         operations: how many at least; more are done until every rule and refusal was reached.
-        complete: go on until every rule and refusal was reached, at most for four times the operations.
+        complete: go on until every rule and refusal was reached, at most for eight times the operations.
         most: stop after so many different findings.
 
     Raises:
@@ -305,7 +305,7 @@ def conform(
     def enough() -> bool:
         reached = not complete or not statistics.never(rules, unreachable)
         many = len(judge.seen) >= most
-        return many or (statistics.steps >= operations and (reached or statistics.steps >= 4 * operations))
+        return many or (statistics.steps >= operations and (reached or statistics.steps >= PATIENCE * operations))
 
     def world(archives: Archives) -> Any:
         statistics.examples += 1

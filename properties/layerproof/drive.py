@@ -151,7 +151,7 @@ _CONTENTS = {"import": ROOTS, "import-unnamed": ROOTS, "build-step": BUILDS, "bu
              "write": WRITES}
 _USUAL_WEIGHT = 3
 _WEIGHTS = {"create": 12, "load": 6, "start": 6, "tag": 6, "build-step": 6, "pull-layer": 6, "prune": 1,
-            "pull-finish": 9, "remove-by-digest": 6, "pause": 6, "unpause": 6,
+            "pull-finish": 9, "remove-by-digest": 6, "pause": 9, "remove": 6,
             "prune-all": 1, "container-prune": 1, "abort": 1, "load-unnamed": 1, "import-unnamed": 1}
 """How often a rule is chosen: more often what most others need, more seldom what sweeps or fills up."""
 
@@ -416,7 +416,7 @@ def drive(
 
     def enough() -> bool:
         complete = not statistics.never(driven_rules, unreachable)
-        return statistics.steps >= operations and (complete or statistics.steps >= _PATIENCE * operations)
+        return statistics.steps >= operations and (complete or statistics.steps >= PATIENCE * operations)
 
     for finding in rounds(derived, statistics, enough, entropy):
         result.findings.append(finding)
@@ -426,7 +426,7 @@ def drive(
     return result
 
 
-_PATIENCE = 4  # times the operations asked for, to reach the rules and refusals that were not reached
+PATIENCE = 8  # times the operations asked for, to reach the rules and refusals that were not reached
 
 
 def impossible(machine: Machine, traits: Mapping[str, bool]) -> set[tuple[str, str]]:

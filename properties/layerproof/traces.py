@@ -68,6 +68,8 @@ class Trace:
             data = json.loads(text)
         except json.JSONDecodeError as error:
             raise WrongRequest(f"the trace is not JSON: {error}") from None
+        except RecursionError:
+            raise WrongRequest("the trace is not JSON that can be read: it is nested too deeply") from None
         version = _field(data, "layerproof", int, "the trace")
         if version != FORMAT:
             raise WrongRequest(f"the trace is of format {version}; this version reads format {FORMAT}")

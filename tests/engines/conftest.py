@@ -21,7 +21,7 @@ def needs_docker() -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_docker(needs_docker: None) -> Iterator[DockerEngine]:  # noqa: ARG001
+def shared_docker(needs_docker: None) -> Iterator[DockerEngine]:
     with DockerEngine(timeout=30.0) as engine:
         yield engine
 

@@ -156,8 +156,9 @@ class DockerStore:
     def _shell(self, name: str, command: str) -> bytes:
         container = self._client.containers.get(self._containers[name])
         status, output = container.exec_run(["/busybox", "sh", "-c", command])
+        assert isinstance(output, bytes)
         assert status == 0, output
-        return bytes(output)
+        return output
 
     def write(self, name: str, path: str, data: bytes) -> None:
         folder = path.rpartition("/")[0]
