@@ -20,9 +20,10 @@ from layermodel.reference import Archives, Reference, Shape
 from layermodel.rules import Machine, Rule, Sort
 from layermodel.store import DIALECTS, IMAGE, shared, size_root_fs, total
 from layermodel.view import StoreView, element_name, store_view
-from layerproof.drive import PATIENCE, Broken, Statistics, impossible, rounds, state_machine
+from layerproof.drive import Broken, Statistics, impossible, rounds, state_machine
 from layerproof.engines.base import Call, Engine
 from layerproof.errors import Refused, WrongRequest
+from layerproof.explore import Reached, shortest
 from layerproof.laws import Catalogue, Deviation
 from layerproof.monitor import Monitor
 from layerproof.observed import Observer, Translation
@@ -288,7 +289,8 @@ def conform(
 
     Args:
         operations: how many at least; more are done until every rule and refusal was reached.
-        complete: go on until every rule and refusal was reached, at most for eight times the operations.
+        complete: go on until every rule and refusal was reached, at random for twice the operations and
+            then by the shortest runs that the explorer finds.
         most: stop after so many different findings.
 
     Raises:
@@ -305,7 +307,7 @@ def conform(
     def enough() -> bool:
         reached = not complete or not statistics.never(rules, unreachable)
         many = len(judge.seen) >= most
-        return many or (statistics.steps >= operations and (reached or statistics.steps >= PATIENCE * operations))
+        return many or (statistics.steps >= operations and (reached or statistics.steps >= 2 * operations))
 
     def world(archives: Archives) -> Any:
         statistics.examples += 1
@@ -316,10 +318,48 @@ def conform(
     for finding in rounds(derived, statistics, enough, entropy, shrink=False):
         judge.seen[finding.signature] = shrunk(judge, finding)
         judge.counting = True
+    if complete and len(judge.seen) < most:
+        _tour(judge, statistics.missing(rules, unreachable))
     engine.reset()
     return Conformance(
         engine.name, engine.version, judge.dialect, statistics, list(judge.seen.values()),
         statistics.never(rules, unreachable), judge.not_applicable)
+
+
+_TOURS = (
+    {"Layer": 1, "Image": 1, "Reference": 2, "Repository": 1, "Container": 2, "Name": 2, "Lease": 1,
+     "Content": 2},
+    {"Layer": 2, "Image": 2, "Reference": 2, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
+     "Content": 3},
+)
+"""Sizes in which the shortest runs are looked for to what random operations did not reach."""
+
+
+def _tour(judge: Judge, wanted: set[Reached]) -> None:
+    """Take the shortest run to each rule and refusal that was not reached, and compare as always."""
+    for sizes in _TOURS:
+        if not wanted:
+            return
+        found = shortest(judge.machine, sizes, judge.traits, judge.dialect, judge.rules, wanted)
+        for trace in found.values():
+            touring = Judge(judge.machine, judge.catalogue, judge.engine, judge.dialect, sizes=trace.sizes)
+            touring.statistics = judge.statistics
+            finding = _follow(touring, trace)
+            if finding is not None:
+                judge.seen.setdefault(finding.signature, finding)
+        wanted = wanted - found.keys()
+
+
+def _follow(judge: Judge, trace: Trace) -> EngineFinding | None:
+    """Do the operations of a trace; return the first difference."""
+    program = measure(judge.engine.program)
+    world = EngineWorld(judge, Reference.fixed(judge.ground, judge.traits, trace.rigid, program))
+    for number, event in enumerate(trace.events, 1):
+        check_given(world.reference, number, event)
+        finding = world.compare(judge.machine.rule_by_name[event.rule], event.arguments)
+        if finding is not None:
+            return finding
+    return None
 
 
 def _without_leases(judge: Judge) -> set[tuple[str, str]]:
@@ -338,17 +378,12 @@ def replay(machine: Machine, catalogue: Catalogue, trace: Trace, engine: Engine)
     """
     shape = Reference.fixed(GroundMachine(machine, trace.sizes), DIALECTS[trace.dialect], trace.rigid).shape
     judge = Judge(machine, catalogue, engine, trace.dialect, shape, trace.sizes)
-    program = measure(engine.program)
-    world = EngineWorld(judge, Reference.fixed(judge.ground, judge.traits, trace.rigid, program))
     for number, event in enumerate(trace.events, 1):
         if event.rule not in judge.rules:
             raise WrongRequest(f"event {number}: the engine {engine.name} has no operation {event.rule}")
-        check_given(world.reference, number, event)
-        finding = world.compare(machine.rule_by_name[event.rule], event.arguments)
-        if finding is not None:
-            return [finding]
+    finding = _follow(judge, trace)
     engine.reset()
-    return []
+    return [] if finding is None else [finding]
 
 
 def shrunk(judge: Judge, finding: EngineFinding) -> EngineFinding:

@@ -78,14 +78,18 @@ class Statistics:
 
     def never(self, rules: Iterable[Rule], unreachable: Iterable[tuple[str, str]] = ()) -> list[str]:
         """Return the rules that were never done and the refusals that were never had."""
-        left_out = set(unreachable)
-        result = []
+        return sorted(name if refusal is None else f"{name} refused {refusal}"
+                      for name, refusal in self.missing(rules, unreachable))
+
+    def missing(
+        self, rules: Iterable[Rule], unreachable: Iterable[tuple[str, str]] = (),
+    ) -> set[tuple[str, str | None]]:
+        """Return the same as pairs: a rule, and the refusal or None."""
+        result: set[tuple[str, str | None]] = set()
         for one in rules:
-            if not self.done[one.name]:
-                result.append(one.name)
-            result += [f"{one.name} refused {r}" for r in one.refused
-                       if not self.refused[one.name, r] and (one.name, r) not in left_out]
-        return result
+            result |= {(one.name, r) for r in one.refused if not self.refused[one.name, r]}
+            result |= set() if self.done[one.name] else {(one.name, None)}
+        return result - set(unreachable)
 
 
 @dataclass(frozen=True)

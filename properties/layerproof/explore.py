@@ -182,3 +182,39 @@ def _reaching(goal: Vector, back: Mapping[Vector, set[Vector]]) -> set[Vector]:
                 seen.add(state)
                 stack.append(state)
     return seen
+
+
+Reached = tuple[str, str | None]
+"""A rule, and the refusal that it had or None."""
+
+
+def shortest(
+    machine: Machine, sizes: Mapping[str, int], traits: Mapping[str, bool], dialect: str,
+    rules: Iterable[str], wanted: set[Reached],
+) -> dict[Reached, Trace]:
+    """Return for each wanted rule and refusal a run of few operations that ends with it.
+
+    The first universe in which it can be reached is taken, and in it a shortest run; what cannot be
+    reached with these sizes is left out.
+    """
+    ground = GroundMachine(machine, sizes)
+    moves = [(ground.rule(name), ground.arguments(machine.rule_by_name[name])) for name in rules]
+    found: dict[Reached, Trace] = {}
+    for rigid in universes(ground):
+        vector = ground.traits(traits)
+        paths: dict[Vector, tuple[Event, ...]] = {ground.initial(rigid, vector): ()}
+        queue = deque(paths)
+        while queue and wanted - found.keys():
+            state = queue.popleft()
+            for rule, choices in moves:
+                for arguments in choices:
+                    if rule.given(state, state, rigid, vector, arguments):
+                        outcome = rule.run(state, rigid, vector, arguments)
+                        run = (*paths[state], Event(rule.rule.name, arguments, outcome.refusal))
+                        key = (rule.rule.name, outcome.refusal)
+                        if key in wanted and key not in found:
+                            found[key] = Trace(machine.name, dialect, ground.layout.sizes, rigid, run)
+                        if outcome.state not in paths:
+                            paths[outcome.state] = run
+                            queue.append(outcome.state)
+    return found

@@ -17,7 +17,11 @@ NOT_FOUND: dict[str, str] = {
 }
 """Faults that are not found, each with the reason."""
 
-SAMPLE = [name for number, name in enumerate(FAULTS) if number % 3 == 0]
+RARE = {"cascade-takes-tagged-parent", "cascade-takes-used-parent", "prune-ignores-leases",
+        "prune-takes-intermediate-images"}
+"""Faults that random operations come upon seldom; they need longer runs."""
+
+SAMPLE = [name for number, name in enumerate(FAULTS) if number % 2 == 0 and name not in RARE | NOT_FOUND.keys()]
 REST = [name for name in FAULTS if name not in SAMPLE]
 
 
@@ -27,7 +31,7 @@ def judge(engine: DirectoryEngine, operations: int) -> Conformance:
 
 
 def check(name: str) -> None:
-    found = judge(faulty(name), 3000).findings
+    found = judge(faulty(name), 20000 if name in RARE else 6000).findings
     assert (name not in NOT_FOUND) == bool(found)
     assert all(0 < len(finding.trace.events) <= 12 for finding in found)
 
