@@ -90,6 +90,8 @@ class ImageSpec:
         command: what a container of it runs.
         stop_signal: what stopping a container of it sends; SIGKILL, so that a stop never waits.
         extra: further labels.
+        empty_rows: for each row of the config's history whether it is of no layer; None for one row a
+            layer. A parent's history is its child's without the last row.
     """
 
     layers: tuple[Files, ...]
@@ -98,6 +100,7 @@ class ImageSpec:
     stop_signal: str = "SIGKILL"
     architecture: str = "amd64"
     extra: Mapping[str, str] = field(default_factory=dict)
+    empty_rows: tuple[bool, ...] | None = None
 
     @cached_property
     def tars(self) -> tuple[bytes, ...]:
@@ -117,7 +120,7 @@ class ImageSpec:
             "architecture": self.architecture,
             "config": {"Cmd": list(self.command), "Labels": labels, "StopSignal": self.stop_signal},
             "created": "1970-01-01T00:00:00Z",
-            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "layerproof"} for _ in self.layers],
+            "history": [_history_row(empty) for empty in self.empty_rows or [False] * len(self.layers)],
             "os": "linux",
             "rootfs": {"diff_ids": list(self.diff_ids), "type": "layers"},
         }
@@ -132,6 +135,11 @@ class ImageSpec:
     def size(self) -> int:
         """The sum of the sizes of its layers, bytes."""
         return sum(measure(files) for files in self.layers)
+
+
+def _history_row(empty: bool) -> dict[str, object]:
+    row: dict[str, object] = {"created": "1970-01-01T00:00:00Z", "created_by": "layerproof"}
+    return row | {"empty_layer": True} if empty else row
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,16 @@ class Caller:
 
     def _spec(self, image: int, top: int) -> ImageSpec:
         layers = tuple(self.files(self.reference.content(m)) for m in self.reference.chain(top))
-        return ImageSpec(layers, label=f"image-{image}", command=self.engine.command)
+        return ImageSpec(layers, label=f"image-{image}", command=self.engine.command,
+                         empty_rows=self._rows(image))
+
+    def _rows(self, image: int) -> tuple[bool, ...]:
+        """The history rows of an archive's image: those of its parent and one more."""
+        archives = self.reference.archives
+        parent = archives.images[image]
+        if parent is None:
+            return tuple(False for _ in self.reference.chain(archives.tops[image]))
+        return (*self._rows(parent), archives.tops[image] == archives.tops[parent])
 
     def files(self, content: int) -> Files:
         """The files of a content in this engine."""
