@@ -1,0 +1,106 @@
+"""``layerproof conform`` and ``layerproof replay``: an engine beside the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from layermodel.store_rules import STORE
+from layerproof import report
+from layerproof.commands.common import Progress, common, emit, read, status
+from layerproof.commands.traces import replayed
+from layerproof.conform import conform, replay
+from layerproof.draw import table, to_json
+from layerproof.engines.base import Engine, Scripter
+from layerproof.engines.directory import DirectoryEngine
+from layerproof.errors import WrongRequest
+from layerproof.store_laws import STORE_LAWS
+from layerproof.traces import Trace
+
+ENGINES = ("directory", "docker")
+
+
+
+def opened(name: str, socket: str | None, dockerd: str, timeout: float) -> tuple[Engine, Scripter | None]:
+    """Open an engine by its name; also return what writes scripts for it, if anything does."""
+    if name not in ENGINES:
+        raise WrongRequest(f"unknown engine {name!r}; known: {', '.join(ENGINES)}")
+    if name == "directory":
+        if socket is not None:
+            raise WrongRequest("the engine directory has no socket; --socket is for docker")
+        return DirectoryEngine(), None
+    from layerproof.engines.docker import DockerEngine
+    from layerproof.engines.docker_script import script
+
+    return DockerEngine(socket=socket, dockerd=dockerd, timeout=timeout), script
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options about the engine that is judged."""
+    command = click.option("--timeout", default=60.0, show_default=True, help="Seconds for one answer.")(command)
+    command = click.option("--dockerd", default="dockerd", show_default=True,
+                           help="The daemon to start, for docker.")(command)
+    return click.option("--socket", metavar="PATH", help="Use a running Docker; only what the run itself "
+                        "makes is touched, and nothing is pruned.")(command)
+
+
+@click.command("conform")
+@click.argument("engine")
+@click.option("--operations", default=2000, show_default=True, help="How many at least.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--strict", is_flag=True, help="Known deviations fail the run, too.")
+@engine_options
+@common
+def conform_command(
+    engine: str, operations: int, seed: int, strict: bool, socket: str | None, dockerd: str, timeout: float,
+    format_: str, output: str | None,
+) -> None:
+    """Judge an engine (directory or docker) by random operations beside the model."""
+    if operations < 1:
+        raise WrongRequest("a run of no operations would check nothing")
+    judged, script = opened(engine, socket, dockerd, timeout)
+    try:
+        with Progress() as tell:
+            result = conform(STORE, STORE_LAWS, judged, operations=operations, entropy=seed,
+                             progress=lambda n: tell(f"{engine}: {n:,} operations"))
+    finally:
+        judged.close()
+    emit(format_, output, lambda: report.conformance_json(result, script),
+          lambda: report.conformance_text(result, STORE_LAWS, STORE, script))
+    status(report.verdict_of(result, strict) != "held")
+
+
+@click.command("replay")
+@click.argument("trace")
+@click.option("--on", "engine", help="Replay on this engine, too (directory or docker).")
+@engine_options
+@common
+def replay_command(
+    trace: str, engine: str | None, socket: str | None, dockerd: str, timeout: float, format_: str,
+    output: str | None,
+) -> None:
+    """Replay a trace file in the model, or beside an engine."""
+    followed = Trace.from_json(read(trace))
+    views, broken = replayed(followed)
+    findings, script = [], None
+    if engine is not None:
+        judged, script = opened(engine, socket, dockerd, timeout)
+        try:
+            findings = replay(STORE, STORE_LAWS, followed, judged)
+        finally:
+            judged.close()
+
+    def text() -> str:
+        parts = [report.trace_text(STORE, followed), table(views[0], views[-1])]
+        parts += [report.violation_text(STORE_LAWS, v) for v in broken]
+        parts += [report.finding_text(f, STORE_LAWS, STORE, script) for f in findings]
+        if engine is not None and not findings:
+            parts.append(f"{engine} did the same in all {len(followed.events)} operations")
+        return "\n".join(parts)
+
+    emit(format_, output, lambda: {
+        "states": [to_json(v) for v in views], "broken": [v.law for v in broken],
+        "findings": [report.finding_json(f, script) for f in findings]}, text)
+    status(bool(broken or findings))

@@ -1,0 +1,77 @@
+"""``layerproof explore`` and ``layerproof drive``: runs of the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from layermodel.store_rules import STORE
+from layerproof import report
+from layerproof.commands.common import Progress, common, dialect_traits, emit, parse_sizes, status
+from layerproof.drive import drive
+from layerproof.explore import Exploration, Explorer
+from layerproof.store_laws import STORE_LAWS
+
+
+@click.command("explore")
+@click.option("--size", "sizes", metavar="Layer=2,Image=2,…", help="How many objects of each sort.")
+@click.option("--dialect", "dialects", multiple=True, help="Only this dialect; may be repeated.")
+@click.option("--trait", "traits", multiple=True, metavar="NAME=true|false", help="Set a trait.")
+@click.option("--universes", type=click.IntRange(1), help="At most so many choices of rigid values.")
+@click.option("--no-algebra", is_flag=True, help="Leave out the laws about two runs.")
+@common
+def explore_command(
+    sizes: str | None, dialects: tuple[str, ...], traits: tuple[str, ...], universes: int | None,
+    no_algebra: bool, format_: str, output: str | None,
+) -> None:
+    """Visit every store that can be reached with few objects."""
+    chosen = dialect_traits(dialects, traits)
+    parsed = parse_sizes(sizes)
+    with Progress() as tell:
+        def told(e: Exploration) -> None:
+            if e.states % 64 == 0:
+                tell(f"universe {e.universes}, {e.states:,} states, {e.steps:,} steps")
+
+        explorer = Explorer(STORE, STORE_LAWS, parsed, algebra=not no_algebra, progress=told)
+        result = explorer.run(chosen, limit=universes)
+    emit(format_, output, lambda: report.exploration_json(result),
+          lambda: report.exploration_text(result, STORE_LAWS, STORE))
+    status(bool(result.findings or result.stuck))
+
+
+@click.command("drive")
+@click.option("--operations", default=5000, show_default=True, help="How many at least.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--dialect", "dialects", multiple=True, help="Only this dialect; may be repeated.")
+@common
+def drive_command(
+    operations: int, seed: int, dialects: tuple[str, ...], format_: str, output: str | None,
+) -> None:
+    """Let Hypothesis drive the model and check every law after every step."""
+    results = {}
+    with Progress() as tell:
+        for name, values in dialect_traits(dialects, ()).items():
+            results[name] = drive(
+                STORE, STORE_LAWS, traits=values, dialect=name, operations=operations, entropy=seed,
+                progress=lambda n, name=name: tell(f"{name}: {n:,} operations"))  # type: ignore[misc]
+
+    def data() -> Any:
+        return {name: {
+            "operations": r.statistics.steps, "done": dict(r.statistics.done), "never": r.never,
+            "refused": {f"{a} {b}": n for (a, b), n in r.statistics.refused.items()},
+            "findings": [{"law": f.violation.law, "trace": report.trace_json(f.trace)} for f in r.findings],
+        } for name, r in results.items()}
+
+    def text() -> str:
+        parts = []
+        for name, r in results.items():
+            parts.append(f"{name}: {r.statistics.steps:,} operations in {r.statistics.examples} runs")
+            parts.append(report.statistics_text(r.statistics.done, r.statistics.refused))
+            parts += [f"never reached: {t}" for t in r.never]
+            for f in r.findings:
+                parts += [report.violation_text(STORE_LAWS, f.violation), report.trace_text(STORE, f.trace)]
+        return "\n".join(parts)
+
+    emit(format_, output, data, text)
+    status(any(r.findings or r.never for r in results.values()))
