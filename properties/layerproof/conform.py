@@ -8,7 +8,7 @@ known is not shrunk again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -387,11 +387,21 @@ def replay(machine: Machine, catalogue: Catalogue, trace: Trace, engine: Engine)
 
 
 def shrunk(judge: Judge, finding: EngineFinding) -> EngineFinding:
-    """Return the finding with no operation that could be left out.
+    """Return the finding with no operation that could be left out or done on something simpler.
 
     Hypothesis would shrink the choices that made the run, at a price of thousands of operations on a real
-    engine; leaving operations out of the trace, halves first, takes some dozens of runs.
+    engine; working on the trace takes some dozens of runs.
     """
+    best = _left_out(judge, finding)
+    tries = 0
+    while (simpler := _simplified(judge, best, tries)) is not None:
+        better, tries = simpler
+        best = _left_out(judge, better)
+    return best
+
+
+def _left_out(judge: Judge, finding: EngineFinding) -> EngineFinding:
+    """Leave operations out, halves first, as long as the finding stays."""
     size = max(1, len(finding.trace.events) // 2)
     best = finding
     while True:
@@ -405,6 +415,48 @@ def shrunk(judge: Judge, finding: EngineFinding) -> EngineFinding:
         if size == 1 and not smaller:
             return best
         size = size if smaller and size == 1 else max(1, size // 2)
+
+
+_TRIES = 150
+"""Runs that simplifying one finding may take: a run on a real engine takes about a second."""
+
+
+def _simplified(judge: Judge, finding: EngineFinding, tries: int) -> tuple[EngineFinding, int] | None:
+    """The finding from a simpler run, and how many were tried by then; None if there is none."""
+    for events in _simpler(judge, finding.trace.events):
+        tries += 1
+        if tries > _TRIES:
+            return None
+        candidate = _again(judge, finding, events)
+        if candidate is not None:
+            return candidate, tries
+    return None
+
+
+def _simpler(judge: Judge, events: tuple[Event, ...]) -> Iterator[tuple[Event, ...]]:
+    """Runs in which an image is loaded however it was made, or an earlier object is used instead."""
+    for number in reversed(range(len(events))):
+        before, event, after = events[:number], events[number], events[number + 1:]
+        rule = judge.machine.rule_by_name[event.rule]
+        if not event.rule.startswith("load") and "load-unnamed" in judge.rules:
+            for parameter, value in zip(rule.parameters, event.arguments, strict=True):
+                if parameter.sort == IMAGE and parameter.role != "named":
+                    yield (*before, Event("load-unnamed", (value,), None), *after)
+        for position, parameter in enumerate(rule.parameters):
+            for value in _earlier(judge, before, parameter.sort, event.arguments[position]):
+                arguments = list(event.arguments)
+                arguments[position] = value
+                yield (*before, Event(event.rule, tuple(arguments), event.refusal), *after)
+
+
+def _earlier(judge: Judge, events: tuple[Event, ...], sort: Sort, value: int) -> list[int]:
+    """Smaller elements of a sort that earlier operations speak of; False for True."""
+    if sort.name == "Bool":
+        return [0] if value else []
+    return sorted({
+        element for event in events for parameter, element in zip(
+            judge.machine.rule_by_name[event.rule].parameters, event.arguments, strict=True)
+        if parameter.sort == sort and element < value})
 
 
 def _again(judge: Judge, finding: EngineFinding, events: tuple[Event, ...]) -> EngineFinding | None:
