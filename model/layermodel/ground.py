@@ -171,7 +171,7 @@ def _value(grounding: Grounding, symbol: Symbol, after: State, arguments: tuple[
     if symbol.of is None:
         return value
     guard = grounding.layout.machine.symbol(symbol.of)
-    live = grounding.symbol_at(guard, after, arguments[:1])
+    live = grounding.symbol_at(guard, after, arguments[:len(guard.arguments)])
     return nodes.ite(live, value, nodes.const(0))
 
 

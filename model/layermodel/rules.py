@@ -55,8 +55,8 @@ class Symbol:
     """A relation (result ``BOOL``) or function of the state, or a rigid one that never changes.
 
     Attributes:
-        of: the name of a one-place relation; the symbol means something only while its first argument
-            is in it (the status *of a container that exists*). Elsewhere its value is of no account.
+        of: the name of a relation; the symbol means something only while its first arguments are in it
+            (the status *of a container that exists*). Elsewhere its value is of no account.
     """
 
     name: str
@@ -364,7 +364,7 @@ class Machine:
                 continue
             equal = here(*variables) == there(*variables)
             if symbol.of is not None:
-                live = getattr(one, symbol.of)(variables[0])
+                live = getattr(one, symbol.of)(*variables[:len(self.symbol(symbol.of).arguments)])
                 equal = z3.Implies(live, equal)
             result[symbol.name] = z3.ForAll(variables, equal)
         return result

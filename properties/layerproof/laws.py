@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+import z3
+
 from layermodel.rules import Machine, Rule, Sort, State, Term
 
 Conclusions = Mapping[str, Term]
@@ -129,3 +131,44 @@ class Catalogue:
             KeyError: if there is none.
         """
         return {law.id: law for law in self.laws}[identifier]
+
+
+Variables = tuple[tuple[str, Sort], ...]
+"""The names and sorts of a law's variables."""
+
+
+def true(*_: object) -> Term:
+    """A premise that always holds."""
+    return z3.BoolVal(True)
+
+
+def state_law(
+    identifier: str, group: str, statement: str, variables: Variables, premise: Callable[..., Term],
+    conclusions: Callable[..., Conclusions], sources: tuple[str, ...], *, universal: bool = True,
+    sums: bool = False, follows_from: tuple[str, ...] = (), deviations: tuple[Deviation, ...] = (),
+) -> Law:
+    """A law about every reachable state."""
+    return Law(identifier, group, Kind.STATE, statement, variables, premise, conclusions, sources,
+               universal=universal, sums=sums, follows_from=follows_from, deviations=deviations)
+
+
+def step_law(
+    identifier: str, group: str, statement: str, variables: Variables, premise: Callable[..., Term],
+    conclusions: Callable[..., Conclusions], sources: tuple[str, ...], *, rules: tuple[str, ...] = (),
+    refusals: tuple[str, ...] = (), sums: bool = False, follows_from: tuple[str, ...] = (),
+    deviations: tuple[Deviation, ...] = (),
+) -> Law:
+    """A law about what is before and after a step."""
+    return Law(identifier, group, Kind.STEP, statement, variables, premise, conclusions, sources,
+               rules=rules, refusals=refusals, sums=sums, follows_from=follows_from, deviations=deviations)
+
+
+def same(a: Algebra, other: State) -> Conclusions:
+    """The end of the first run is as another state."""
+    return {f"{name} is the same": formula
+            for name, formula in a.machine.same(a.left, other).items()}
+
+
+def ends_agree(a: Algebra) -> Conclusions:
+    """Both runs end in the same state."""
+    return same(a, a.right)

@@ -20,19 +20,8 @@ from layermodel.store import (
     used,
     used_by_running,
 )
-from layerproof.laws import Conclusions, Deviation, Kind, Law, Runs
-from layerproof.store_laws.words import (
-    DEPENDENCY,
-    C,
-    I,
-    L,
-    R,
-    forces,
-    images_of,
-    state_law,
-    step_law,
-    true,
-)
+from layerproof.laws import Conclusions, Deviation, Kind, Law, Runs, state_law, step_law, true
+from layerproof.store_laws.words import DEPENDENCY, C, I, L, R, forces, images_of
 
 _FORCED = Deviation(
     "docker-force-stopped", "docker", "20.10", "remove-by-id",

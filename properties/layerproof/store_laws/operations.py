@@ -29,22 +29,20 @@ from layermodel.store import (
     used_by_running,
 )
 from layermodel.store_rules import REFUSED
-from layerproof.laws import Algebra, Conclusions, Deviation, Kind, Law, Runs
-from layerproof.store_laws.words import (
-    OPERATIONS,
-    C,
-    I,
-    L,
-    R,
+from layerproof.laws import (
+    Algebra,
+    Conclusions,
+    Deviation,
+    Kind,
+    Law,
+    Runs,
     Variables,
-    X,
     ends_agree,
-    forces,
-    images_of,
     same,
     step_law,
     true,
 )
+from layerproof.store_laws.words import OPERATIONS, C, I, L, R, X, forces, images_of
 
 _PRUNE_UNTAGS = Deviation(
     "docker-prune-untags", "docker", "20.10", "prune-all",

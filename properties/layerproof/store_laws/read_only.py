@@ -12,17 +12,8 @@ from layermodel.store import (
     IMAGE,
     NAME,
 )
-from layerproof.laws import Kind, Law, Runs
-from layerproof.store_laws.words import (
-    READ_ONLY,
-    C,
-    I,
-    L,
-    same,
-    state_law,
-    step_law,
-    true,
-)
+from layerproof.laws import Kind, Law, Runs, same, state_law, step_law, true
+from layerproof.store_laws.words import READ_ONLY, C, I, L
 
 LAWS = (
     state_law("RO-1", READ_ONLY, "A stored layer holds the files that its ID names.", L,

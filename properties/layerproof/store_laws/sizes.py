@@ -13,15 +13,8 @@ from layermodel.store import (
     total,
     total_rw,
 )
-from layerproof.store_laws.words import (
-    SIZES,
-    C,
-    I,
-    L,
-    state_law,
-    step_law,
-    true,
-)
+from layerproof.laws import state_law, step_law, true
+from layerproof.store_laws.words import SIZES, C, I, L
 
 LAWS = (
     state_law("SIZE-1", SIZES, "An image's size is the sum of its layers' sizes.", I,

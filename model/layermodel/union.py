@@ -1,0 +1,254 @@
+"""The union machine: what a container sees of its image's files and its own, and where these are kept.
+
+A container has a read-only chain of layers below and a layer of its own, the *upper*, above. What it sees,
+the *merged view*, is not state: it is defined here from the two. A chain of layers is given by what is seen
+at its top (``lower``); that this is well defined for chains of any height is the subject of
+:mod:`layermodel.stack`.
+
+The words here are shared by rules, laws and the oracle. Sources: kernel
+Documentation/filesystems/overlayfs.rst; OCI image-spec layer.md; measured: union, by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import z3
+from z3 import And, If, Implies, Not, Or
+
+from layermodel.rules import BOOL, Axiom, Sort, State, Symbol, Term, Trait, Update, exists, forall
+from layermodel.store import CONTAINER, LAYER
+
+PATH = Sort("Path", "a place in a tree of names, from the root of the mount")
+INODE = Sort("Inode", "a file, directory, symlink or FIFO, whatever its names are")
+DATA = Sort("Data", "what a file holds, or where a symlink points")
+MODE = Sort("Mode", "permission bits")
+OWNER = Sort("Owner", "user and group")
+TIME = Sort("Time", "a time of modification")
+KEY = Sort("Key", "the name of an extended attribute")
+VALUE = Sort("Value", "the value of an extended attribute")
+KIND = Sort("Kind", "what an inode is", ("directory", "file", "symlink", "fifo"))
+DIRECTORY, FILE, SYMLINK, FIFO = (KIND.value(v) for v in KIND.values)
+SORTS = (PATH, LAYER, CONTAINER, INODE, DATA, MODE, OWNER, TIME, KEY, VALUE, KIND)
+
+ATTRIBUTES: Mapping[str, tuple[tuple[Sort, ...], Sort]] = {
+    "content": ((), DATA), "mode": ((), MODE), "owner": ((), OWNER), "mtime": ((), TIME),
+    "xattr": ((KEY,), VALUE),
+}
+"""The attributes of an inode: further arguments, and the sort of the value."""
+
+_TREE = (
+    Symbol("under", (PATH, PATH), BOOL, "the first path is the second, or on the way to it", rigid=True),
+    Symbol("root", (), PATH, "the root of the mount", rigid=True),
+    Symbol("parent", (PATH,), PATH, "the directory that a path is a name in; the root's is the root",
+           rigid=True),
+    Symbol("moved", (PATH, PATH, PATH), PATH, "what becomes of the third path when the first is renamed to "
+           "the second", rigid=True),
+    Symbol("fits", (PATH, PATH, PATH), BOOL, "the third path lies under the first, and there is a path that it "
+           "becomes", rigid=True),
+)
+_VALUES = (
+    Symbol("base", (CONTAINER,), LAYER, "the top layer of the container's image", rigid=True),
+    Symbol("in_image", (INODE,), BOOL, "the inode belongs to a layer", rigid=True),
+    Symbol("linked", (INODE,), BOOL, "the inode of a layer has several names (hard links)", rigid=True),
+    Symbol("starts", (DATA, DATA), BOOL, "the second content begins with the first", rigid=True),
+    Symbol("empty", (), DATA, "no bytes", rigid=True),
+    Symbol("now", (), TIME, "the time of the operation, later than any that was set", rigid=True),
+    Symbol("unset", (), VALUE, "there is no such attribute", rigid=True),
+    Symbol("creator", (), OWNER, "the user and group of the process", rigid=True),
+)
+_BUILT = (
+    Symbol("has_built", (LAYER, PATH), BOOL, "the chain of layers was built with something at the path",
+           rigid=True),
+    Symbol("built", (LAYER, PATH), INODE, "what it was built with", rigid=True),
+    Symbol("built_kind", (INODE,), KIND, "the kind that the inode of a layer was built with", rigid=True),
+    *(Symbol(f"built_{name}", (INODE, *keys), sort, f"the {name} that it was built with", rigid=True)
+      for name, (keys, sort) in ATTRIBUTES.items()),
+)
+_LOWER = (
+    Symbol("has_lower", (LAYER, PATH), BOOL, "the chain of layers has something at the path"),
+    Symbol("lower", (LAYER, PATH), INODE, "what it has there", of="has_lower"),
+    *(Symbol(f"lower_{name}", (INODE, *keys), sort, f"the {name} of the inode in its layer")
+      for name, (keys, sort) in ATTRIBUTES.items()),
+)
+_UPPER = (
+    Symbol("has_upper", (CONTAINER, PATH), BOOL, "the container's upper has something at the path"),
+    Symbol("upper", (CONTAINER, PATH), INODE, "what it has there", of="has_upper"),
+    Symbol("whiteout", (CONTAINER, PATH), BOOL, "the upper has a whiteout at the path"),
+    Symbol("opaque", (CONTAINER, PATH), BOOL, "the upper's directory is opaque: nothing beneath shows in it"),
+    Symbol("copied", (CONTAINER, INODE), BOOL, "the upper holds the inode"),
+    *(Symbol(name, (CONTAINER, INODE, *keys), sort, f"the {name} of the inode in the upper", of="copied")
+      for name, (keys, sort) in ATTRIBUTES.items()),
+    Symbol("kind", (INODE,), KIND, "directory, file, symlink or FIFO"),
+)
+SYMBOLS = _TREE + _VALUES + _BUILT + _LOWER + _UPPER
+
+TRAITS = (
+    Trait("index", "hard links of a layer survive copy-up",
+          "kernel overlayfs.rst, index=on; measured: union, rows 24 and 25"),
+    Trait("opaque_always", "every new directory is marked opaque",
+          "measured: union, rows 11 and 13 (fuse-overlayfs, and overlayfs with redirect_dir=on)"),
+)
+
+DIALECTS: dict[str, dict[str, bool]] = {
+    "overlayfs": {"index": False, "opaque_always": False},
+    "overlayfs-index": {"index": True, "opaque_always": False},
+    "fuse-overlayfs": {"index": False, "opaque_always": True},
+}
+"""Valuations of the traits: overlayfs as Docker mounts it, with index=on, and fuse-overlayfs 1.10."""
+
+
+# The merged view.
+
+
+def above(s: State, q: Term, p: Term) -> Term:
+    """Path q is on the way to p, and is not p."""
+    return And(s.under(q, p), q != p)
+
+
+def hides(s: State, c: Term, q: Term) -> Term:
+    """What the upper has at q hides all that is beneath q: a whiteout, an opaque mark, or no directory.
+
+    Source: overlayfs.rst, Upper and Lower, whiteouts and opaque directories; measured: union, rows 38, 39.
+    """
+    return Or(s.whiteout(c, q), s.opaque(c, q), And(s.has_upper(c, q), s.kind(s.upper(c, q)) != DIRECTORY))
+
+
+def beneath(s: State, c: Term, p: Term) -> Term:
+    """The image has something at p that would be seen there, if the upper had nothing at p itself."""
+    return And(s.has_lower(s.base(c), p), Not(exists(PATH, lambda q: And(above(s, q, p), hides(s, c, q)))))
+
+
+def below(s: State, c: Term, p: Term) -> Term:
+    """What the container sees at p comes from its image."""
+    return And(Not(s.has_upper(c, p)), Not(s.whiteout(c, p)), beneath(s, c, p))
+
+
+def seen(s: State, c: Term, p: Term) -> Term:
+    """The container sees something at p: the first layer from the top that has the name decides."""
+    return Or(s.has_upper(c, p), below(s, c, p))
+
+
+def inode(s: State, c: Term, p: Term) -> Term:
+    """The inode that the container sees at p."""
+    return If(s.has_upper(c, p), s.upper(c, p), s.lower(s.base(c), p))
+
+
+def attribute(s: State, name: str) -> Callable[..., Term]:
+    """An attribute of an inode as a container sees it: the upper's if it holds the inode, else the layer's."""
+    return lambda c, i, *k: If(
+        s.copied(c, i), getattr(s, name)(c, i, *k), getattr(s, f"lower_{name}")(i, *k))
+
+
+def kind_at(s: State, c: Term, p: Term) -> Term:
+    """What the container sees at p is of this kind."""
+    return s.kind(inode(s, c, p))
+
+
+def directory_at(s: State, c: Term, p: Term) -> Term:
+    """The container sees a directory at p."""
+    return And(seen(s, c, p), kind_at(s, c, p) == DIRECTORY)
+
+
+def merged(s: State, c: Term, p: Term) -> Term:
+    """The upper's directory at p is merged with one of the image."""
+    return And(s.has_upper(c, p), Not(s.opaque(c, p)), beneath(s, c, p),
+               s.kind(s.lower(s.base(c), p)) == DIRECTORY)
+
+
+def populated(s: State, c: Term, p: Term) -> Term:
+    """The container sees a name in the directory p."""
+    return exists(PATH, lambda x: And(above(s, p, x), seen(s, c, x)))
+
+
+def breaks(s: State, c: Term, i: Term) -> Term:
+    """Copying the inode up breaks its hard links: the copy is an inode of its own.
+
+    Source: overlayfs.rst, Non-standard behavior; measured: union, row 24.
+    """
+    return And(s.linked(i), Not(s.copied(c, i)), Not(s.index))
+
+
+# Axioms.
+
+
+def _tree_axioms(s: State) -> dict[str, Term]:
+    fits, moved, under = s.fits, s.moved, s.under
+    return {
+        "a path is under itself": forall(PATH, lambda p: under(p, p)),
+        "under is transitive": forall([PATH] * 3, lambda a, b, c: Implies(
+            And(under(a, b), under(b, c)), under(a, c))),
+        "under is antisymmetric": forall([PATH] * 2, lambda a, b: Implies(
+            And(under(a, b), under(b, a)), a == b)),
+        "the way to a path is a chain": forall([PATH] * 3, lambda a, b, c: Implies(
+            And(under(a, c), under(b, c)), Or(under(a, b), under(b, a)))),
+        "every path is under the root": forall(PATH, lambda p: under(s.root, p)),
+        "a path's parent is next to it": forall([PATH] * 2, lambda q, p: Implies(
+            p != s.root, above(s, q, p) == under(q, s.parent(p)))),
+        "the root's parent is the root": s.parent(s.root) == s.root,
+        "what is moved lies under the new name": forall([PATH] * 3, lambda a, b, x: Implies(
+            fits(a, b, x), And(under(a, x), under(b, moved(a, b, x)), fits(b, a, moved(a, b, x)),
+                               moved(b, a, moved(a, b, x)) == x))),
+        "what is moved keeps its place": forall([PATH] * 4, lambda a, b, x, y: Implies(
+            And(fits(a, b, x), under(a, y), under(y, x)),
+            And(fits(a, b, y), under(moved(a, b, y), moved(a, b, x))))),
+        "a name is moved to the new name": forall([PATH] * 2, lambda a, b: And(
+            fits(a, b, a), moved(a, b, a) == b)),
+    }
+
+
+def _layer_axioms(s: State) -> dict[str, Term]:
+    has, built = s.has_built, s.built
+    return {
+        "what is built is a tree": forall([LAYER, PATH, PATH], lambda l, q, p: Implies(
+            And(has(l, p), above(s, q, p)), And(has(l, q), s.built_kind(built(l, q)) == DIRECTORY))),
+        "an image has a root": forall(LAYER, lambda l: And(
+            has(l, s.root), s.built_kind(built(l, s.root)) == DIRECTORY)),
+        "a layer's inodes are its own": forall([LAYER, PATH], lambda l, p: Implies(
+            has(l, p), s.in_image(built(l, p)))),
+        "only hard links share an inode": forall([LAYER, PATH, PATH], lambda l, p, q: Implies(
+            And(has(l, p), has(l, q), built(l, p) == built(l, q), p != q), s.linked(built(l, p)))),
+        "directories have no hard links": forall(INODE, lambda i: Implies(
+            s.linked(i), And(s.in_image(i), s.built_kind(i) != DIRECTORY))),
+        "every content begins with itself and with nothing": forall(DATA, lambda a: And(
+            s.starts(a, a), s.starts(s.empty, a))),
+    }
+
+
+def _axioms() -> tuple[Axiom, ...]:
+    names = {symbol.name: symbol for symbol in SYMBOLS}
+
+    class Rigid:
+        def __getattr__(self, name: str) -> Any:
+            decl = names[name].decl
+            return decl if decl.arity() else decl()
+
+    state: Any = Rigid()
+    return (*(Axiom(n, f, "POSIX.1-2017 4.13, pathname resolution") for n, f in _tree_axioms(state).items()),
+            *(Axiom(n, f, "OCI image-spec layer.md") for n, f in _layer_axioms(state).items()))
+
+
+AXIOMS = _axioms()
+
+
+def _initial() -> dict[str, Update]:
+    """Layers as they were built, and uppers with a root directory and nothing else."""
+    read = {symbol.name: symbol.decl for symbol in SYMBOLS}
+    root, base = read["root"](), read["base"]
+    never = lambda *_: z3.BoolVal(False)  # noqa: E731
+    initial: dict[str, Update] = {
+        "has_lower": read["has_built"], "lower": read["built"], "kind": read["built_kind"],
+        "has_upper": lambda c, p: p == root,
+        "upper": lambda c, p: read["built"](base(c), root),
+        "whiteout": never, "opaque": never,
+        "copied": lambda c, i: i == read["built"](base(c), root),
+    }
+    for name in ATTRIBUTES:
+        initial[f"lower_{name}"] = read[f"built_{name}"]
+        initial[name] = lambda c, *rest, name=name: read[f"built_{name}"](*rest)
+    return initial
+
+
+INITIAL = _initial()
+"""The union root is the upper's root, which here begins as the image's (measured: union, row 43)."""
