@@ -408,6 +408,11 @@ def _renames(s: State, c: Term, p: Term, q: Term) -> tuple[Refusal, ...]:
     )
 
 
+def _only(refusals: tuple[Refusal, ...], names: str) -> tuple[Refusal, ...]:
+    """Those refusals that there can be, given what is renamed."""
+    return tuple(r for r in refusals if r.name in names.split())
+
+
 def _itself(s: State, c: Term, p: Term, q: Term) -> Term:
     """Both are names of one inode, so that renaming does nothing (POSIX.1-2017, rename)."""
     i = inode(s, c, p)
@@ -416,7 +421,7 @@ def _itself(s: State, c: Term, p: Term, q: Term) -> Term:
 
 def rename_to_itself(s: State, c: Term, p: Term, q: Term) -> Effect:
     """``rename`` from one name of an inode to another, or to the same: nothing happens."""
-    return Effect({}, _renames(s, c, p, q), (_itself(s, c, p, q),))
+    return Effect({}, _only(_renames(s, c, p, q), "EBUSY"), (_itself(s, c, p, q),))
 
 
 def rename(s: State, c: Term, p: Term, q: Term, j: Term) -> Effect:
@@ -424,7 +429,9 @@ def rename(s: State, c: Term, p: Term, q: Term, j: Term) -> Effect:
     updates, definitions = _copies_up(s, c, p, j, q)
     updates = _takes(_releases(updates, s, c, q), s, c, p)
     given = (Not(_itself(s, c, p, q)), Not(directory_at(s, c, p)), _copy(s, c, p, j))
-    return Effect(_dated(_dated(updates, s, c, p), s, c, q), _renames(s, c, p, q), given, definitions)
+    # What is no directory has nothing in it that it could be moved into, and is never merged.
+    refusals = _only(_renames(s, c, p, q), "EBUSY ENOTDIR ENOENT ENOTEMPTY EISDIR")
+    return Effect(_dated(_dated(updates, s, c, p), s, c, q), refusals, given, definitions)
 
 
 def rename_directory(s: State, c: Term, p: Term, q: Term) -> Effect:
@@ -442,7 +449,8 @@ def rename_directory(s: State, c: Term, p: Term, q: Term) -> Effect:
     updates = _emptied(_takes(updates, s, c, p), s, c, p)
     given = (Not(_itself(s, c, p, q)), directory_at(s, c, p), forall(PATH, lambda x: Implies(
         And(s.under(p, x), Or(seen(s, c, x), s.whiteout(c, x))), s.fits(p, q, x))))
-    return Effect(_dated(_dated(updates, s, c, p), s, c, q), _renames(s, c, p, q), given, (raised,))
+    refusals = _only(_renames(s, c, p, q), "EBUSY ENOTDIR ENOENT EINVAL ENOTEMPTY EXDEV")
+    return Effect(_dated(_dated(updates, s, c, p), s, c, q), refusals, given, (raised,))
 
 
 _PARAMETERS = {
@@ -452,7 +460,6 @@ _PARAMETERS = {
     "+j": Parameter("inode", INODE, "new"), "=j": Parameter("inode", INODE, "found"),
 }
 
-_OVERLAY = "overlayfs.rst"
 
 
 def _rule(body: Callable[..., Effect], parameters: str, then: str, refused: str, source: str) -> Rule:
@@ -467,7 +474,6 @@ def _rule(body: Callable[..., Effect], parameters: str, then: str, refused: str,
 
 
 _COPY = "it is in the upper, with the directories on the way to it, "
-_RENAMES = "EBUSY ENOTDIR ENOENT EINVAL ENOTEMPTY EISDIR EXDEV"
 
 RULES = (
     _rule(stat, "c p", "nothing changes", "ENOTDIR ENOENT", "lstat(2)"),
@@ -506,11 +512,12 @@ RULES = (
           "ENOTDIR ENOENT EISDIR", "unlink(2); measured: union, rows 8, 9 and 41"),
     _rule(rmdir, "c p", "the directory is gone; a whiteout is left if the image has something there",
           "EBUSY ENOTDIR ENOENT ENOTEMPTY", "rmdir(2); measured: union, row 12"),
-    _rule(rename_to_itself, "c p q", "nothing changes", _RENAMES, "rename(2), same file"),
+    _rule(rename_to_itself, "c p q", "nothing changes", "EBUSY", "rename(2), same file"),
     _rule(rename, "c p q =j", "it has the new name in the upper; a whiteout is left at the old one if the "
-          "image has something there", _RENAMES, "rename(2); measured: union, rows 17 and 38"),
+          "image has something there", "EBUSY ENOTDIR ENOENT ENOTEMPTY EISDIR",
+          "rename(2); measured: union, rows 17 and 38"),
     _rule(rename_directory, "c p q", "all that was under the old name is under the new one, which is opaque",
-          _RENAMES, "rename(2); measured: union, rows 19 to 22"),
+          "EBUSY ENOTDIR ENOENT EINVAL ENOTEMPTY EXDEV", "rename(2); measured: union, rows 19 to 22"),
 )
 
 UNION = Machine("union", SORTS, SYMBOLS, TRAITS, AXIOMS, INITIAL, RULES)

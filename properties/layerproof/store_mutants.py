@@ -1,7 +1,5 @@
 """Mutants of the store machine: between them they break every law, most as some engine once did."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -289,6 +287,12 @@ _TAGGING = (
     Mutant("import-takes-others", ("import",), "An import takes every other tag away.", "OP-3",
            sets("names", lambda right, s, i, r: lambda q, j: And(right(q, j), q == r)),
            among=("load",)),
+    Mutant("import-not-registered", ("import-unnamed",),
+           "An import without a name stores its layer and registers no image.", "DEP-5",
+           forgets("image")),
+    Mutant("import-takes-dangling", ("import-unnamed",),
+           "An import without a name takes the place of the image that has none.", "OP-7",
+           sets("image", lambda right, s, i: lambda j: And(right(j), Or(j == i, referenced(s, j))))),
     Mutant("pull-without-digest", ("pull-finish",), "A pull does not record the digest reference.", "OP-13",
            sets("names", lambda right, s, x, i, r, g: lambda q, j: If(q == g, s.names(q, j), right(q, j)))),
 )
@@ -407,6 +411,15 @@ _IN_PROGRESS = (
                 sets("holds_layer", lambda right, s, x, i, r: lambda y, m: BoolVal(False)),
                 sets("holds_image", lambda right, s, x, i, r: lambda y, j: BoolVal(False))),
            "podman#18659", {**SMALL, "Lease": 2, "Image": 1, "Layer": 1}),
+    Mutant("finish-nothing", ("pull-finish",), "A pull that is over is said to lack a layer.", "OP-42",
+           without("no-such-lease"), among=("pull-begin",)),
+    Mutant("untag-nothing", ("untag",), "Taking away a tag that names nothing is answered as done.", "OP-43",
+           without("no-such-reference")),
+    Mutant("running-not-told", ("remove-by-id",), "That a running container uses the image is said as if "
+           "force would help.", "OP-44", without("used-by-running-container"),
+           among=("load-unnamed", "create", "start")),
+    Mutant("own-name-taken", ("rename",), "A container's own name is said to be another's.", "OP-45",
+           without("same-name"), among=("load-unnamed", "create")),
 )
 
 MUTANTS: tuple[Mutant, ...] = (
