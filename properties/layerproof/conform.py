@@ -8,6 +8,8 @@ known is not shrunk again.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,13 +24,17 @@ from layermodel.store import DIALECTS, IMAGE, shared, size_root_fs, total
 from layermodel.view import StoreView, element_name, store_view
 from layerproof.drive import Broken, Statistics, impossible, rounds, state_machine
 from layerproof.engines.base import Call, Engine
-from layerproof.errors import Refused, WrongRequest
+from layerproof.errors import LayerproofError, Refused, WrongRequest
 from layerproof.explore import Reached, shortest
 from layerproof.laws import Catalogue, Deviation
 from layerproof.monitor import Monitor
 from layerproof.observed import Observer, Translation
 from layerproof.payload import Caller, measures, named
 from layerproof.traces import Event, Trace
+
+
+class OutOfTime(LayerproofError):
+    """The time limit of a run was reached."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class EngineFinding:
 
 @dataclass
 class Conformance:
-    """What judging an engine came to."""
+    """What judging an engine came to; ``not_done`` are operations that there was no time for."""
 
     engine: str
     version: str
@@ -93,6 +99,7 @@ class Conformance:
     findings: list[EngineFinding] = field(default_factory=list)
     never: list[str] = field(default_factory=list)
     not_applicable: list[str] = field(default_factory=list)
+    not_done: int = 0
 
     @property
     def unknown(self) -> list[EngineFinding]:
@@ -120,6 +127,7 @@ class Judge:
         self.monitor = Monitor(self.ground, catalogue)
         self.statistics = Statistics()
         self.counting = True
+        self.until = math.inf
         self.seen: dict[tuple[object, ...], EngineFinding] = {}
         self.rules = [r.name for r in machine.rules if method_of(r.name) in engine.capabilities]
         self.not_applicable = [r.name for r in machine.rules if r.name not in self.rules]
@@ -144,6 +152,11 @@ class Judge:
                 if deviation.engine == self.engine.name and deviation.rule == rule:
                     return deviation
         return None
+
+    def check_time(self) -> None:
+        """Raise OutOfTime if the run has lasted as long as it may."""
+        if time.monotonic() > self.until:
+            raise OutOfTime(f"the time limit was reached after {self.statistics.steps} operations")
 
 
 class EngineWorld:
@@ -177,6 +190,7 @@ class EngineWorld:
     def compare(self, rule: Rule, arguments: Vector) -> EngineFinding | None:
         """Do one operation on both; return a finding if they differ."""
         judge, before = self.judge, self.reference.state
+        judge.check_time()
         outcome = self.reference.run(rule.name, arguments)
         self.events.append(Event(rule.name, arguments, outcome.refusal))
         refusal, detail, reclaimed = None, "", None
@@ -283,7 +297,7 @@ def _answers(outcome: Outcome, refusal: str | None, reclaimed: int | None) -> li
 def conform(
     machine: Machine, catalogue: Catalogue, engine: Engine, *, operations: int, entropy: int = 0,
     dialect: str | None = None, complete: bool = True,
-    progress: Callable[[int], None] = lambda steps: None, most: int = 20,
+    progress: Callable[[int], None] = lambda steps: None, most: int = 20, budget: float | None = None,
 ) -> Conformance:
     """Judge an engine by random operations.
 
@@ -292,6 +306,7 @@ def conform(
         complete: go on until every rule and refusal was reached, at random for twice the operations and
             then by the shortest runs that the explorer finds.
         most: stop after so many different findings.
+        budget: seconds after which the run stops, whatever was done by then; None for no limit.
 
     Raises:
         WrongRequest: if nothing would be done.
@@ -299,7 +314,9 @@ def conform(
     """
     if operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
+    until = _until(budget)
     judge = Judge(machine, catalogue, engine, dialect or engine.dialect)
+    judge.until = until
     statistics = judge.statistics
     rules = [machine.rule_by_name[n] for n in judge.rules]
     unreachable = impossible(machine, judge.traits) | _without_leases(judge)
@@ -315,15 +332,28 @@ def conform(
         return EngineWorld(judge, judge.reference(archives))
 
     derived = state_machine(machine, judge.shape, judge.rules, world)
-    for finding in rounds(derived, statistics, enough, entropy, shrink=False):
-        judge.seen[finding.signature] = shrunk(judge, finding)
-        judge.counting = True
-    if complete and len(judge.seen) < most:
-        _tour(judge, statistics.missing(rules, unreachable))
+    not_done = 0
+    try:
+        for finding in rounds(derived, statistics, enough, entropy, shrink=False):
+            judge.seen[finding.signature] = finding  # there may be no time to make it shorter
+            judge.seen[finding.signature] = shrunk(judge, finding)
+            judge.counting = True
+        if complete and len(judge.seen) < most:
+            _tour(judge, statistics.missing(rules, unreachable))
+    except OutOfTime:
+        not_done = max(0, operations - statistics.steps)
+        latest = getattr(derived, "latest", None)
+        if latest is not None:
+            judge.seen.setdefault(latest.finding.signature, latest.finding)
     engine.reset()
     return Conformance(
         engine.name, engine.version, judge.dialect, statistics, list(judge.seen.values()),
-        statistics.never(rules, unreachable), judge.not_applicable)
+        statistics.never(rules, unreachable), judge.not_applicable, not_done)
+
+
+def _until(budget: float | None) -> float:
+    """The moment at which a time limit that begins now is reached."""
+    return math.inf if budget is None else time.monotonic() + budget
 
 
 _TOURS = (
@@ -340,10 +370,11 @@ def _tour(judge: Judge, wanted: set[Reached]) -> None:
     for sizes in _TOURS:
         if not wanted:
             return
+        judge.check_time()
         found = shortest(judge.machine, sizes, judge.traits, judge.dialect, judge.rules, wanted)
         for trace in found.values():
             touring = Judge(judge.machine, judge.catalogue, judge.engine, judge.dialect, sizes=trace.sizes)
-            touring.statistics = judge.statistics
+            touring.statistics, touring.until = judge.statistics, judge.until
             finding = _follow(touring, trace)
             if finding is not None:
                 judge.seen.setdefault(finding.signature, finding)
@@ -369,15 +400,20 @@ def _without_leases(judge: Judge) -> set[tuple[str, str]]:
     return {(r.name, "used-by-lease") for r in judge.machine.rules}
 
 
-def replay(machine: Machine, catalogue: Catalogue, trace: Trace, engine: Engine) -> list[EngineFinding]:
+def replay(
+    machine: Machine, catalogue: Catalogue, trace: Trace, engine: Engine, budget: float | None = None,
+) -> list[EngineFinding]:
     """Do the operations of a trace on an engine and compare after each; stop at the first difference.
 
     Raises:
+        OutOfTime: if they were not done within the budget, which is in seconds.
         WrongRequest: if the engine cannot do one of them, or one is not such as its rule presupposes.
         EngineUnreachable: if the engine is gone or silent.
     """
+    until = _until(budget)
     shape = Reference.fixed(GroundMachine(machine, trace.sizes), DIALECTS[trace.dialect], trace.rigid).shape
     judge = Judge(machine, catalogue, engine, trace.dialect, shape, trace.sizes)
+    judge.until = until
     for number, event in enumerate(trace.events, 1):
         if event.rule not in judge.rules:
             raise WrongRequest(f"event {number}: the engine {engine.name} has no operation {event.rule}")

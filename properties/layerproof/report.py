@@ -214,28 +214,35 @@ def finding_text(
     return "\n".join(parts)
 
 
-def conformance_json(result: Conformance, script: Scripter | None) -> dict[str, Any]:
+def conformance_json(
+    result: Conformance, script: Scripter | None, strict: bool = False,
+) -> dict[str, Any]:
     """The result of judging an engine."""
     return {
-        "verdict": verdict_of(result), "engine": result.engine, "version": result.version,
-        "dialect": result.dialect, "operations": result.statistics.steps,
+        "verdict": verdict_of(result, strict), "strict": strict,
+        "engine": result.engine, "version": result.version, "dialect": result.dialect,
+        "operations": result.statistics.steps,
         "examples": result.statistics.examples,
         "done": dict(result.statistics.done),
         "refused": {f"{r} {n}": c for (r, n), c in result.statistics.refused.items()},
-        "never": result.never, "not_applicable": result.not_applicable,
+        "never": result.never, "not_applicable": result.not_applicable, "not_done": result.not_done,
         "findings": [finding_json(f, script) for f in result.findings],
     }
 
 
 def verdict_of(result: Conformance, strict: bool = False) -> str:
-    """``held``, ``violated`` or, where something was never reached, ``incomplete``."""
+    """``held``, ``violated`` or, where something was never reached or not done, ``incomplete``.
+
+    Known deviations violate only if the judgement is strict.
+    """
     if result.unknown or (strict and result.findings):
         return "violated"
-    return "incomplete" if result.never else "held"
+    return "incomplete" if result.never or result.not_done else "held"
 
 
 def conformance_text(
     result: Conformance, catalogue: Catalogue, machine: Machine, script: Scripter | None,
+    strict: bool = False,
 ) -> str:
     """The result of judging an engine."""
     refusals = len(result.statistics.refused)
@@ -247,8 +254,10 @@ def conformance_text(
     if result.not_applicable:
         parts.append(f"not applicable (the engine cannot express them): {' '.join(result.not_applicable)}")
     parts += [f"never reached: {text}" for text in result.never]
+    if result.not_done:
+        parts.append(f"the time limit was reached: {result.not_done} operations were not done")
     known = len(result.findings) - len(result.unknown)
-    parts.append(f"{len(result.unknown)} findings, {known} known deviations: {verdict_of(result)}")
+    parts.append(f"{len(result.unknown)} findings, {known} known deviations: {verdict_of(result, strict)}")
     return "\n".join(parts)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +17,8 @@ from rich.console import Console
 from layermodel.store import DIALECTS, TRAITS
 from layermodel.store_rules import STORE
 from layerproof import report
-from layerproof.errors import WrongRequest
+from layerproof.errors import LayerproofError, WrongRequest
+from layerproof.signals import Ending
 from layerproof.store_laws import STORE_LAWS
 
 SIZES = {"Layer": 2, "Image": 2, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
@@ -27,15 +31,53 @@ def status(failed: bool) -> NoReturn:
 
 
 def emit(format_: str, output: str | None, data: Callable[[], Any], text: Callable[[], str]) -> None:
-    """Print a result, or write it to a file."""
+    """Print a result, or write it to a file; print it all the same if that fails, so that it is not lost."""
     shown = json.dumps(data(), indent=1) if format_ == "json" else text()
     if output is None:
         click.echo(shown)
         return
     try:
-        Path(output).write_text(shown + "\n")
+        Path(output).write_text(shown + "\n", encoding="utf-8")
     except OSError as error:
-        raise WrongRequest(f"the output file {output} cannot be written: {error.strerror}") from None
+        click.echo(shown)
+        raise _not_writable(output, error) from None
+
+
+def _not_writable(output: str, error: OSError) -> WrongRequest:
+    return WrongRequest(f"the output file {output} cannot be written: {error.strerror}")
+
+
+def check_output(output: str | None) -> None:
+    """Refuse at once what could not be written at the end of a long run; what is there stays as it is."""
+    if output is None:
+        return
+    try:
+        path = Path(output).resolve()
+        fresh = not path.exists()
+        if fresh or path.is_file() or path.is_dir():  # to open and close a pipe would end its reader
+            path.open("ab").close()
+        if fresh:
+            path.unlink()
+    except OSError as error:
+        raise _not_writable(output, error) from None
+
+
+@contextlib.contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """End the command in one sentence when a signal asks for it, with the exit status that shells give."""
+    words = ""
+    with Ending() as ending:
+        try:
+            yield
+        except BaseException as error:
+            # Hypothesis may wrap what the signal raised, or stumble over it.
+            if ending.number is None:
+                raise
+            words = f"; {error}" if isinstance(error, LayerproofError) else ""
+    if ending.number is not None:
+        with contextlib.suppress(OSError):  # the terminal may be what is gone
+            click.echo(f"layerproof: ended by {signal.Signals(ending.number).name}{words}", err=True)
+        sys.exit(128 + ending.number)
 
 
 class Progress:
@@ -59,11 +101,28 @@ class Progress:
             self._status.stop()
 
 
+def seconds(_: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    """Check a number of seconds that was given."""
+    if value is not None and not 0 < value <= _DAY:
+        raise WrongRequest(f"--{option.name} takes a number of seconds above 0, at most {_DAY}, not {value:g}")
+    return value
+
+
+_DAY = 86_400
+
+
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every command has."""
-    command = click.option("--output", metavar="FILE", help="Write the result there instead.")(command)
+    """What every command has: options, an early look at the output file, an orderly end on signals."""
+
+    @functools.wraps(command)
+    def whole(*arguments: Any, output: str | None, **options: Any) -> None:
+        with ending_on_signals():
+            check_output(output)
+            command(*arguments, output=output, **options)
+
+    with_output = click.option("--output", metavar="FILE", help="Write the result there instead.")(whole)
     return click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text",
-                        help="How to print the result.")(command)
+                        help="How to print the result.")(with_output)
 
 
 def law_ids(chosen: tuple[str, ...]) -> set[str] | None:

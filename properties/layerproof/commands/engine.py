@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 
 from layermodel.store_rules import STORE
 from layerproof import report
-from layerproof.commands.common import Progress, common, emit, read, status
+from layerproof.commands.common import Progress, common, emit, read, seconds, status
 from layerproof.commands.traces import replayed
-from layerproof.conform import conform, replay
+from layerproof.conform import OutOfTime, conform, replay
 from layerproof.draw import table, to_json
 from layerproof.engines.base import Engine, Scripter
 from layerproof.engines.directory import DirectoryEngine
 from layerproof.errors import WrongRequest
+from layerproof.signals import held_back
 from layerproof.store_laws import STORE_LAWS
 from layerproof.traces import Trace
 
 ENGINES = ("directory", "docker")
-
 
 
 def opened(name: str, socket: str | None, dockerd: str, timeout: float) -> tuple[Engine, Scripter | None]:
@@ -37,9 +38,27 @@ def opened(name: str, socket: str | None, dockerd: str, timeout: float) -> tuple
     return DockerEngine(socket=socket, dockerd=dockerd, timeout=timeout), script
 
 
+@contextlib.contextmanager
+def judged(
+    name: str, socket: str | None, dockerd: str, timeout: float,
+) -> Iterator[tuple[Engine, Scripter | None]]:
+    """Open an engine by its name and close it at the end, and say what it could not remove."""
+    engine, script = opened(name, socket, dockerd, timeout)
+    try:
+        yield engine, script
+    finally:
+        with held_back():
+            engine.close()
+        if left := getattr(engine, "leaked", ()):
+            click.echo(f"layerproof: left behind, as the engine would not remove it: {', '.join(left)}", err=True)
+
+
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options about the engine that is judged."""
-    command = click.option("--timeout", default=60.0, show_default=True, help="Seconds for one answer.")(command)
+    command = click.option("--budget", type=float, callback=seconds, metavar="SECONDS",
+                           help="Stop after so long and report what was done.")(command)
+    command = click.option("--timeout", default=60.0, show_default=True, callback=seconds,
+                           help="Seconds for one answer.")(command)
     command = click.option("--dockerd", default="dockerd", show_default=True,
                            help="The daemon to start, for docker.")(command)
     return click.option("--socket", metavar="PATH", help="Use a running Docker; only what the run itself "
@@ -55,20 +74,16 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @common
 def conform_command(
     engine: str, operations: int, seed: int, strict: bool, socket: str | None, dockerd: str, timeout: float,
-    format_: str, output: str | None,
+    budget: float | None, format_: str, output: str | None,
 ) -> None:
     """Judge an engine (directory or docker) by random operations beside the model."""
     if operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
-    judged, script = opened(engine, socket, dockerd, timeout)
-    try:
-        with Progress() as tell:
-            result = conform(STORE, STORE_LAWS, judged, operations=operations, entropy=seed,
-                             progress=lambda n: tell(f"{engine}: {n:,} operations"))
-    finally:
-        judged.close()
-    emit(format_, output, lambda: report.conformance_json(result, script),
-          lambda: report.conformance_text(result, STORE_LAWS, STORE, script))
+    with judged(engine, socket, dockerd, timeout) as (opened_engine, script), Progress() as tell:
+        result = conform(STORE, STORE_LAWS, opened_engine, operations=operations, entropy=seed, budget=budget,
+                         progress=lambda n: tell(f"{engine}: {n:,} operations"))
+    emit(format_, output, lambda: report.conformance_json(result, script, strict),
+          lambda: report.conformance_text(result, STORE_LAWS, STORE, script, strict))
     status(report.verdict_of(result, strict) != "held")
 
 
@@ -78,29 +93,32 @@ def conform_command(
 @engine_options
 @common
 def replay_command(
-    trace: str, engine: str | None, socket: str | None, dockerd: str, timeout: float, format_: str,
-    output: str | None,
+    trace: str, engine: str | None, socket: str | None, dockerd: str, timeout: float, budget: float | None,
+    format_: str, output: str | None,
 ) -> None:
     """Replay a trace file in the model, or beside an engine."""
     followed = Trace.from_json(read(trace))
     views, broken = replayed(followed)
-    findings, script = [], None
+    findings, script, late = [], None, ""
     if engine is not None:
-        judged, script = opened(engine, socket, dockerd, timeout)
-        try:
-            findings = replay(STORE, STORE_LAWS, followed, judged)
-        finally:
-            judged.close()
+        with judged(engine, socket, dockerd, timeout) as (opened_engine, script):
+            try:
+                findings = replay(STORE, STORE_LAWS, followed, opened_engine, budget)
+            except OutOfTime as error:
+                late = str(error)
+    verdict = "violated" if broken or findings else "incomplete" if late else "held"
 
     def text() -> str:
         parts = [report.trace_text(STORE, followed), table(views[0], views[-1])]
         parts += [report.violation_text(STORE_LAWS, v) for v in broken]
         parts += [report.finding_text(f, STORE_LAWS, STORE, script) for f in findings]
-        if engine is not None and not findings:
+        if late:
+            parts.append(f"{late} of {len(followed.events)}: {verdict}")
+        elif engine is not None and not findings:
             parts.append(f"{engine} did the same in all {len(followed.events)} operations")
         return "\n".join(parts)
 
     emit(format_, output, lambda: {
-        "states": [to_json(v) for v in views], "broken": [v.law for v in broken],
+        "verdict": verdict, "states": [to_json(v) for v in views], "broken": [v.law for v in broken],
         "findings": [report.finding_json(f, script) for f in findings]}, text)
-    status(bool(broken or findings))
+    status(verdict != "held")

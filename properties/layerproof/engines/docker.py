@@ -7,11 +7,12 @@ the adapter touches nothing that the run did not make, and its references and na
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from layermodel.content import Files, chain_ids
@@ -21,6 +22,7 @@ from layerproof.engines.docker_api import DockerApi
 from layerproof.engines.docker_daemon import PrivateDaemon
 from layerproof.engines.docker_store import DiskStore
 from layerproof.errors import EngineUnreachable, Refused, WrongRequest
+from layerproof.signals import held_back
 
 _ALWAYS = frozenset(
     (
@@ -30,6 +32,22 @@ _ALWAYS = frozenset(
 )
 _PRIVATE = frozenset({"prune", "prune_all", "container_prune"})
 _SETTLED = ("created", "running", "paused", "exited")
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+def _whole(
+    operation: Callable[Concatenate[DockerEngine, _Arguments], _Answer],
+) -> Callable[Concatenate[DockerEngine, _Arguments], _Answer]:
+    """Let a signal wait until a shared engine has answered: only the answer tells what there is to remove."""
+
+    @functools.wraps(operation)
+    def whole(self: DockerEngine, /, *arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Answer:
+        with held_back() if self.daemon is None else contextlib.nullcontext():
+            return operation(self, *arguments, **named)
+
+    return whole
 
 
 class DockerEngine:
@@ -71,6 +89,7 @@ class DockerEngine:
 
         Raises:
             EngineUnreachable: if it can't be started or does not answer.
+            WrongRequest: if the socket is no address.
         """
         self.leaked: tuple[str, ...] = ()
         self._timeout = timeout
@@ -81,17 +100,19 @@ class DockerEngine:
         self.program: Files
         self.program, self.command = docker_files.find_program(busybox)
         self.prefix = "" if socket is None else f"{prefix or 'lp-' + secrets.token_hex(4)}-"
+        # A prefix that was chosen for us may be another's, too.
+        self._unique = socket is not None and prefix is None
         self.daemon = PrivateDaemon(dockerd=dockerd, limit=timeout) if socket is None else None
         self.socket = socket if self.daemon is None else self.daemon.socket
+        self.capabilities = _ALWAYS if self.daemon is None else _ALWAYS | _PRIVATE
         try:
             self._api = DockerApi(str(self.socket), timeout)
+            self._disk = self._disk_store()
         except BaseException:
             if self.daemon is not None:
                 self.daemon.stop()
             raise
         self.version = self._api.engine_version
-        self.capabilities = _ALWAYS if self.daemon is None else _ALWAYS | _PRIVATE
-        self._disk = self._disk_store()
 
     def _disk_store(self) -> DiskStore | None:
         """Return the view of the private engine's layers, if it keeps them in a way that we can read."""
@@ -101,6 +122,7 @@ class DockerEngine:
 
     # Images
 
+    @_whole
     def load(self, archive: bytes) -> None:
         """Load a ``docker save`` archive; references in it move to its images.
 
@@ -129,6 +151,7 @@ class DockerEngine:
             if words in ("Loaded image", "Loaded image ID"):
                 yield self._api.get(f"/images/{_quoted(name.strip())}/json")["Id"]
 
+    @_whole
     def import_(self, tree: bytes, reference: str | None) -> str:
         """Make an image of one layer from a root file system's archive; return its image ID.
 
@@ -141,6 +164,7 @@ class DockerEngine:
         )
         return self._own_image(str(told[-1]["status"]))
 
+    @_whole
     def tag(self, image: str, reference: str) -> None:
         """Make a reference name an image."""
         self._need_image(image)
@@ -160,6 +184,7 @@ class DockerEngine:
         self._need_image(image)
         self._remove_image(image, force)
 
+    @_whole
     def _remove_image(self, name: str, force: bool) -> None:
         self._api.request("DELETE", f"/images/{_quoted(name)}", params={"force": force})
 
@@ -175,11 +200,13 @@ class DockerEngine:
         self._private_only("prune")
         return int(self._api.post("/images/prune", filters=filters)["SpaceReclaimed"])
 
+    @_whole
     def commit(self, container: str) -> str:
         """Make an image without a reference from a container, without pausing it; return its image ID."""
         self._need_container(container)
         return self._own_image(self._api.post("/commit", {}, container=container, pause=False)["Id"])
 
+    @_whole
     def build_step(self, image: str, files: Files) -> str:
         """Make an image from another by adding a layer of these files; return its image ID.
 
@@ -195,6 +222,7 @@ class DockerEngine:
 
     # Containers
 
+    @_whole
     def create(self, image: str, name: str) -> str:
         """Create a container of an image, with its command and without a network; return its ID."""
         self._need_image(image)
@@ -239,6 +267,7 @@ class DockerEngine:
         """Give a container another name."""
         self._act(container, "rename", name=self.prefix + name)
 
+    @_whole
     def remove(self, container: str, force: bool) -> None:
         """Remove a container."""
         self._need_container(container)
@@ -250,6 +279,7 @@ class DockerEngine:
         self._private_only("container_prune")
         return int(self._api.post("/containers/prune")["SpaceReclaimed"])
 
+    @_whole
     def write(self, container: str, files: Files) -> None:
         """Write files into a container as ``docker cp`` does, in any state, paused included.
 
@@ -259,7 +289,8 @@ class DockerEngine:
         path = f"/containers/{container}/archive"
         self._api.request("PUT", path, params={"path": "/"}, data=docker_files.written_tar(files))
 
-    def _act(self, container: str, action: str, **params: object) -> None:
+    @_whole
+    def _act(self, container: str, action: str, /, **params: object) -> None:
         self._need_container(container)
         self._api.post(f"/containers/{container}/{action}", **params)
 
@@ -350,16 +381,33 @@ class DockerEngine:
 
     def _image_rows(self) -> list[dict[str, Any]]:
         rows = self._api.get("/images/json", all=True)
-        return [row for row in rows if self.daemon is not None or row["Id"] in self._images]
+        return [row for row in rows if self._is_own(row["Id"] in self._images, row["RepoTags"])]
 
     def _container_rows(self, size: bool = False) -> list[dict[str, Any]]:
         rows = self._api.get("/containers/json", all=True, size=size)
-        return [row for row in rows if self.daemon is not None or row["Id"] in self._containers]
+        return [row for row in rows if self._is_own(row["Id"] in self._containers, row["Names"])]
+
+    def _is_own(self, known: bool, names: list[str] | None) -> bool:
+        """Tell whether a thing is this run's; the answer that told its ID may never have come."""
+        if known or self.daemon is not None:
+            return True
+        return self._unique and any(name.lstrip("/").startswith(self.prefix) for name in names or ())
 
     # What is there
 
     def observe(self) -> Observation:
-        """Return the whole observable state; in shared mode, that of this run."""
+        """Return the whole observable state; in shared mode, that of this run.
+
+        Raises:
+            EngineUnreachable: also if the engine will not tell.
+        """
+        try:
+            return self._observed()
+        except Refused as refused:
+            words = f"the Docker Engine at {self.socket} would not tell its state: {refused.detail}"
+            raise EngineUnreachable(words) from refused
+
+    def _observed(self) -> Observation:
         usage = self._api.get("/system/df") if self.daemon is not None else {}
         shared = {row["Id"]: row["SharedSize"] for row in usage.get("Images") or () if row["SharedSize"] >= 0}
         images = {row["Id"]: self._image_seen(row, shared.get(row["Id"])) for row in self._image_rows()}
@@ -417,6 +465,7 @@ class DockerEngine:
 
     # The end
 
+    @_whole
     def reset(self) -> None:
         """Remove everything that this run made, in private mode everything there is; set ``leaked``."""
         for row in self._container_rows():
@@ -451,15 +500,23 @@ class DockerEngine:
         return True
 
     def close(self) -> None:
-        """Remove everything that this run made and stop what it started; may be called twice."""
+        """Remove everything that this run made and stop what it started; may be called twice.
+
+        Raises:
+            EngineUnreachable: in shared mode, if the engine is gone or silent, so that nothing was removed.
+        """
         if self._closed:
             return
         self._closed = True
         try:
             if self.daemon is not None:
+                self.leaked = ()
                 self.daemon.stop()
             else:
                 self.reset()
+        except EngineUnreachable as error:
+            left = f"what this run made there may be left, the names of it begin with {self.prefix}"
+            raise EngineUnreachable(f"{error}; {left}") from error
         finally:
             self._api.close()
 

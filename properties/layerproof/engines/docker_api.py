@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
@@ -16,8 +18,9 @@ import docker
 import requests
 import urllib3.exceptions
 from docker.constants import DEFAULT_DOCKER_API_VERSION, MINIMUM_DOCKER_API_VERSION
+from docker.errors import DockerException
 
-from layerproof.errors import EngineUnreachable, Refused
+from layerproof.errors import EngineUnreachable, Refused, WrongRequest
 
 _REFUSALS: tuple[tuple[str, str], ...] = (
     ("no such container", "no-such-container"),
@@ -66,40 +69,53 @@ class DockerApi:
             timeout: seconds that the engine may be silent in any one request.
 
         Raises:
-            EngineUnreachable: if nothing answers there within the time limit.
+            WrongRequest: if it is no address.
+            EngineUnreachable: if no Docker Engine answers there within the time limit.
         """
-        self.socket = f"unix://{socket}" if socket.startswith("/") else socket
+        self.socket = socket if "://" in socket else f"unix://{os.path.abspath(socket)}"
         self._timeout = timeout
         # The SDK could ask for the version itself, but would then not close its socket if nobody answers.
         # requests takes fractions of seconds; the stub knows whole ones only.
-        self._client = docker.APIClient(
-            self.socket,
-            version=MINIMUM_DOCKER_API_VERSION,
-            timeout=timeout,  # type: ignore[arg-type]
-        )
+        try:
+            self._client = docker.APIClient(
+                self.socket,
+                version=MINIMUM_DOCKER_API_VERSION,
+                timeout=timeout,  # type: ignore[arg-type]
+            )
+        except (DockerException, ValueError) as error:
+            raise WrongRequest(f"{socket} is no address of a Docker Engine: {_brief(str(error))}") from error
         self._base = self._client.base_url
         try:
-            server = self.get("/version")
+            self.engine_version, newest = self._versions()
         except BaseException:
             self.close()
             raise
-        self.engine_version = str(server["Version"])
-        newest = min(str(server["ApiVersion"]), DEFAULT_DOCKER_API_VERSION, key=_ordered)
         self._base += f"/v{newest}"
+
+    def _versions(self) -> tuple[str, str]:
+        """Return the version of the server, and of the API that both speak."""
+        try:
+            server = self.get("/version")
+            return server["Version"], min(server["ApiVersion"], DEFAULT_DOCKER_API_VERSION, key=_ordered)
+        except (Refused, LookupError, TypeError, AttributeError, ValueError) as error:
+            words = f"no Docker Engine answers at {self.socket} (GET /version): {_brief(str(error))}"
+            raise EngineUnreachable(words) from error
 
     @contextlib.contextmanager
     def _reach(self, operation: str) -> Iterator[None]:
         """Turn every way in which the transport can fail into EngineUnreachable."""
         where = f"the Docker Engine at {self.socket}"
         late = f"{where} did not answer within {self._timeout:g} seconds ({operation})"
+        before = sys.exception()
         try:
             yield
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as error:
-            _let_go(error)
+            _let_go(_chain(error, before))
             raise EngineUnreachable(late) from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            _let_go(error)
-            words = _root(error)
+            errors = _chain(error, before)
+            _let_go(errors)
+            words = _brief(_root(errors))
             if "timed out" in words:
                 raise EngineUnreachable(late) from error
             raise EngineUnreachable(f"{where} is not reachable ({operation}): {words}") from error
@@ -148,12 +164,19 @@ class DockerApi:
 
     def get(self, path: str, **params: object) -> Any:
         """Return the JSON that a GET answers."""
-        return json.loads(self.request("GET", path, params=params))
+        return self._parsed(self.request("GET", path, params=params), f"GET {path}")
 
     def post(self, path: str, body: object = None, **params: object) -> Any:
         """Return the JSON that a POST answers, or None if it answers nothing."""
         content = self.request("POST", path, params=params, body=body)
-        return json.loads(content) if content.strip() else None
+        return self._parsed(content, f"POST {path}") if content.strip() else None
+
+    def _parsed(self, content: bytes, operation: str) -> Any:
+        try:
+            return json.loads(content)
+        except ValueError:
+            words = f"the Docker Engine at {self.socket} did not answer in JSON ({operation})"
+            raise EngineUnreachable(f"{words}: {_brief(content.decode(errors='replace'))!r}") from None
 
     def stream(self, path: str, data: bytes, **params: object) -> list[dict[str, Any]]:
         """Send an archive and return the messages streamed back.
@@ -162,7 +185,7 @@ class DockerApi:
             Refused: also when an error comes inside the stream, with HTTP status 200.
         """
         content = self.request("POST", path, params=params, data=data)
-        messages = [json.loads(line) for line in content.splitlines() if line.strip()]
+        messages = [self._parsed(line, f"POST {path}") for line in content.splitlines() if line.strip()]
         for message in messages:
             if "error" in message:
                 raise Refused(refusal_of(message["error"]), message["error"].strip())
@@ -180,27 +203,39 @@ def _message(content: bytes) -> str:
         return content.decode(errors="replace").strip()
 
 
+def _brief(words: str) -> str:
+    """Return the beginning of what may be long or have lines, as part of one sentence."""
+    line = " ".join(words.split())
+    return line if len(line) <= 200 else f"{line[:200]}…"
+
+
 def _ordered(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that led to it, the first cause last."""
+def _chain(error: BaseException, before: BaseException | None) -> list[BaseException]:
+    """Return an error and those that led to it, the first cause last, but not what was dealt with before.
+
+    Causes and contexts can lead round in a circle.
+    """
+    errors: list[BaseException] = []
     seen: BaseException | None = error
-    while seen is not None:
-        yield seen
+    while seen is not None and seen is not before and seen not in errors:
+        errors.append(seen)
         seen = seen.__cause__ or seen.__context__
+    return errors
 
 
-def _let_go(error: BaseException) -> None:
+def _let_go(errors: list[BaseException]) -> None:
     """Close the socket that the SDK leaves in a frame of the traceback when it can't connect."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        for seen in _chain(error):
+        for seen in errors:
             traceback.clear_frames(seen.__traceback__)
 
 
-def _root(error: BaseException) -> str:
+def _root(errors: list[BaseException]) -> str:
     """Return the words of the error that began it all, without the layers wrapped around it."""
-    first = list(_chain(error))[-1]
-    return str(first).strip() or type(first).__name__
+    if any(isinstance(error, requests.exceptions.ChunkedEncodingError) for error in errors):
+        return "the answer broke off"
+    return str(errors[-1]).strip() or type(errors[-1]).__name__

@@ -21,7 +21,9 @@ from types import TracebackType
 
 from layerproof.engines import docker_guard
 from layerproof.errors import EngineUnreachable
+from layerproof.signals import held_back
 
+_CANNOT = "a private Docker Engine cannot be started"
 _LEVEL = re.compile(r'level=(?P<level>\w+) msg="(?P<words>(?:[^"\\]|\\.)*)"')
 
 
@@ -73,15 +75,16 @@ class PrivateDaemon:
         self.folder = ""
         self._stopped = False
         self._owner = os.getpid()
-        self._guard = subprocess.Popen(
-            [sys.executable, "-IS", docker_guard.__file__, str(self._owner), program, *driver, *flags],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C goes to the terminal's process group; the guard is not of it.
-            cwd="/",
-        )
-        atexit.register(self.stop)
+        with held_back():
+            self._guard = subprocess.Popen(
+                [sys.executable, "-IS", docker_guard.__file__, str(self._owner), program, *driver, *flags],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C goes to the terminal's process group; the guard is not of it.
+                cwd="/",
+            )
+            atexit.register(self.stop)
         try:
             self._wait_until_ready(time.monotonic() + limit, limit)
         except BaseException:
@@ -102,6 +105,11 @@ class PrivateDaemon:
         """End every process of it, then remove its mounts and its folder; may be called again."""
         if self._stopped or os.getpid() != self._owner:
             return
+        with held_back():
+            self._stop()
+
+    def _stop(self) -> None:
+        """Do what :meth:`stop` says, the first time."""
         self._stopped = True
         atexit.unregister(self.stop)
         assert self._guard.stdin is not None
@@ -116,8 +124,8 @@ class PrivateDaemon:
         self._guard.stdout.close()
         if self.folder and os.path.lexists(self.folder):
             # The guard itself was killed; the kernel then killed the namespace, these two remain.
-            docker_guard.remove_folder(self.folder)
             docker_guard.remove_cgroups(os.path.basename(self.folder))
+            docker_guard.remove_folder(self.folder)
 
     def __enter__(self) -> PrivateDaemon:
         """Return itself."""
@@ -165,12 +173,12 @@ class PrivateDaemon:
 def _program(dockerd: str) -> str:
     """Return the absolute path of dockerd, or raise EngineUnreachable if it can't be run here."""
     found = shutil.which(dockerd)
+    if found is None and os.path.lexists(dockerd):
+        raise EngineUnreachable(f"{_CANNOT}: {dockerd} is not an executable file")
     if found is None:
-        raise EngineUnreachable(
-            f"a private Docker Engine cannot be started: there is no program {dockerd} here"
-        )
+        raise EngineUnreachable(f"{_CANNOT}: there is no program {dockerd} here")
     if os.geteuid() != 0:
-        raise EngineUnreachable("a private Docker Engine cannot be started: only root may start dockerd")
+        raise EngineUnreachable(f"{_CANNOT}: only root may start dockerd")
     return os.path.abspath(found)
 
 

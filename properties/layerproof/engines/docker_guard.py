@@ -75,8 +75,8 @@ def _daemon_environment(dockerd: str, folder: str) -> dict[str, str]:
     return {**kept, "PATH": path, "TMPDIR": folder}
 
 
-def _run_as_init(folder: str, command: list[str]) -> None:
-    """Be the first process of the PID namespace: start dockerd, reap orphans, end when dockerd ends."""
+def _enter_namespaces() -> None:
+    """Be the first process of the PID namespace, with mounts of its own."""
     _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _call("unshare", CLONE_NEWNS)
     _call("mount", None, b"/", None, MS_REC | MS_PRIVATE, None)
@@ -84,6 +84,10 @@ def _run_as_init(folder: str, command: list[str]) -> None:
     for hidden in HIDDEN:
         os.makedirs(hidden, exist_ok=True)
         _mount("tmpfs", hidden)
+
+
+def _run_as_init(folder: str, command: list[str]) -> None:
+    """Start dockerd, reap orphans, end when dockerd ends."""
     log = os.open(f"{folder}/dockerd.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDWR)
     environment = _daemon_environment(command[0], folder)
@@ -107,11 +111,14 @@ def _start_namespace(folder: str, command: list[str]) -> int:
     _call("unshare", CLONE_NEWPID)
     child = os.fork()
     if child == 0:
+        doing = "cannot make namespaces for the daemon"
         try:
+            _enter_namespaces()
+            doing = f"{command[0]} cannot be run"
             _run_as_init(folder, command)
         except OSError as error:
             with open(f"{folder}/dockerd.log", "a", encoding="utf-8") as log:
-                log.write(f"cannot make namespaces for the daemon: {error}\n")
+                log.write(f"{doing}: {error.strerror}\n")
         finally:
             os._exit(0)
     return child
@@ -140,12 +147,32 @@ def _cgroup_roots() -> list[str]:
     return [row[4] for row in rows if row[row.index("-") + 1] in ("cgroup", "cgroup2")]
 
 
-def remove_cgroups(name: str) -> None:
-    """Remove the control groups of a name, and those below, in every hierarchy."""
-    for root in _cgroup_roots():
-        for folder, _, _ in os.walk(f"{root}/{name}", topdown=False):
+def _cgroups(name: str) -> list[str]:
+    """Return the control groups of a name, and those below first, in every hierarchy."""
+    return [
+        folder for root in _cgroup_roots() for folder, _, _ in os.walk(f"{root}/{name}", topdown=False)
+    ]
+
+
+def thaw(name: str) -> None:
+    """Let paused containers run: in a hierarchy of version 1 not even SIGKILL ends a frozen process."""
+    for group in _cgroups(name):
+        for file, word in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+            with contextlib.suppress(OSError), open(f"{group}/{file}", "r+", encoding="ascii") as state:
+                state.write(word)
+
+
+def remove_cgroups(name: str, limit: float = 5.0) -> None:
+    """Remove the control groups of a name; try again for some seconds, while what is in them dies."""
+    deadline = time.monotonic() + limit
+    while groups := _cgroups(name):
+        thaw(name)
+        for group in groups:
             with contextlib.suppress(OSError):
-                os.rmdir(folder)
+                os.rmdir(group)
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.01)
 
 
 def remove_folder(folder: str, limit: float = 5.0) -> None:
@@ -160,7 +187,11 @@ def remove_folder(folder: str, limit: float = 5.0) -> None:
 
 
 def _guard(owner: int, dockerd: str, extra: Sequence[str]) -> None:
-    folder = tempfile.mkdtemp(prefix="layerproof-docker-")
+    try:
+        folder = tempfile.mkdtemp(prefix="layerproof-docker-")
+    except OSError as error:
+        _say(f"failed {error}")
+        return
     cgroup = os.path.basename(folder)
     init = 0
     try:
@@ -177,7 +208,9 @@ def _guard(owner: int, dockerd: str, extra: Sequence[str]) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if init:
             os.kill(init, signal.SIGKILL)
-            os.waitpid(init, 0)
+            while os.waitpid(init, os.WNOHANG)[0] == 0:
+                thaw(cgroup)
+                time.sleep(0.01)
         remove_cgroups(cgroup)
         remove_folder(folder)
 
