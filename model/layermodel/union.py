@@ -2,8 +2,7 @@
 
 A container has a read-only chain of layers below and a layer of its own, the *upper*, above. What it sees,
 the *merged view*, is not state: it is defined here from the two. A chain of layers is given by what is seen
-at its top (``lower``); that this is well defined for chains of any height is the subject of
-:mod:`layermodel.stack`.
+at its top (``lower``); how that comes about from the layers of a chain is not in this machine.
 
 The words here are shared by rules, laws and the oracle. Sources: kernel
 Documentation/filesystems/overlayfs.rst; OCI image-spec layer.md; measured: union, by row.
