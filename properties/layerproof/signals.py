@@ -99,7 +99,10 @@ class Ending:
             worker.terminate()  # else what waits for its workers would wait until they have done their share
         ended = Ended(number)
         self._raised = weakref.ref(ended)
-        raise ended
+        try:
+            raise ended
+        finally:
+            del ended  # it holds this frame; were it held by it, it would outlive whoever swallows it
 
     def _unraisable(self, lost: sys.UnraisableHookArgs) -> None:
         """Send the signal again where Python could not raise it, as in a ``__del__`` (Z3's terms have one).

@@ -31,6 +31,14 @@ pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("needs_docker")]
 PATIENCE = 60.0
 """Seconds after which something that is waited for is taken to hang."""
 
+MAIN = """
+import signal
+# The tests may run in the background of a shell, which has its programs ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from layerproof.cli import main
+main()
+"""
+
 
 @pytest.fixture
 def place() -> Iterator[Path]:
@@ -49,7 +57,7 @@ class Command:
         self.temporary = place / "tmp"
         self.name = "layerproof-docker-?"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "layerproof.cli", "conform", "docker", *arguments],
+            [sys.executable, "-c", MAIN, "conform", "docker", *arguments],
             cwd=place,
             env={**os.environ, "TMPDIR": str(self.temporary)},
             stdin=subprocess.DEVNULL,
@@ -57,8 +65,6 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # The tests may run in the background of a shell, which has its programs ignore SIGINT.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def until(self, reached: Callable[[], object]) -> None:

@@ -106,13 +106,34 @@ def test_nothing_is_left_after_dockerd_was_killed() -> None:
     assert [] == traces(engine.daemon.folder)
 
 
+def guard(daemon: PrivateDaemon) -> int:
+    """Return the guard of a daemon: the child of this process above the one above dockerd."""
+    return parent(parent(dockerd(daemon.folder)))
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
 def test_nothing_is_left_after_the_guard_was_killed() -> None:
     daemon = PrivateDaemon()
-    guards = [pid for pid, line in processes("docker_guard.py").items() if f" {os.getpid()} " in line]
-    parents = {int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]): pid for pid in guards}
-    os.kill(parents[os.getpid()], signal.SIGKILL)
+    assert os.getpid() == parent(guard(daemon))
+    os.kill(guard(daemon), signal.SIGKILL)
     daemon.stop()
     assert [] == traces_after(daemon.folder)
+
+
+@pytest.mark.parametrize("killed", ["nothing", "dockerd", "guard"])
+def test_nothing_is_left_of_a_paused_container(killed: str) -> None:
+    engine = DockerEngine()
+    assert engine.daemon is not None
+    engine.pause(run_container(engine))
+    if killed != "nothing":
+        os.kill(guard(engine.daemon) if killed == "guard" else dockerd(engine.daemon.folder), signal.SIGKILL)
+    begin = time.monotonic()
+    engine.close()
+    assert time.monotonic() - begin < 15.0, "a frozen process does not die, so that its guard waits for it"
+    assert [] == traces_after(engine.daemon.folder)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -157,11 +157,12 @@ def catches_signals(process):
     ("prove", "--jobs", "2"), ("drive", "--operations", "1000000"), ("conform", "directory", "--operations", "1000000"),
 ])
 def test_a_signal_ends_a_command_in_one_sentence(tmp_path, arguments, number):
+    # The tests may run in the background of a shell, which has its programs ignore SIGINT.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " \
+        "from layerproof.cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-m", "layerproof.cli", *arguments], cwd=tmp_path, text=True, start_new_session=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        # The tests may run in the background of a shell, which has its programs ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        [sys.executable, "-c", program, *arguments], cwd=tmp_path, text=True, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while not catches_signals(process):
         assert process.poll() is None
         time.sleep(0.01)
