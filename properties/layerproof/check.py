@@ -27,8 +27,12 @@ EXPLORED: tuple[Mapping[str, int], ...] = (
      "Content": 2},
     {"Layer": 2, "Image": 2, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
      "Content": 2},
+    {"Layer": 1, "Image": 1, "Reference": 2, "Repository": 2, "Container": 1, "Name": 1, "Lease": 1,
+     "Content": 2},
 )
-"""The sizes that ``check`` explores."""
+"""The sizes that ``check`` explores: two containers, two images, two references."""
+
+_NEVER = "premise never held"
 
 DRIVEN, JUDGED = 2500, 1000
 """Operations that ``check`` drives in each dialect, and does on the embedded engine."""
@@ -54,8 +58,14 @@ class Check:
                     *(d.findings for d in self.driven.values()), self.directory.findings]
         if self.proof.count("refuted") or any(findings) or self.survived:
             return "violated"
-        never = [*(d.never for d in self.driven.values()), self.directory.never]
+        never = [*(d.never for d in self.driven.values()), self.directory.never, self.idle]
         return "held" if self.proof.holds and not any(never) else "incomplete"
+
+    @property
+    def idle(self) -> list[str]:
+        """Laws whose premise held nowhere in what was explored, or nowhere in what was driven."""
+        return [law.id for law in self.catalogue.laws
+                if _NEVER in (self.law(law)["explore"], self.law(law)["drive"])]
 
     def law(self, law: Law) -> dict[str, Any]:
         """What each reading showed of a law."""
@@ -70,12 +80,12 @@ class Check:
                 sum(d.statistics.premises[law.id] for d in self.driven.values())),
             # An engine is asked only where it differs; it is compared with a model that keeps the law.
             "directory": "broken" if "directory" in broken else (
-                "not applicable" if law.kind is Kind.ALGEBRAIC else "held"),
+                "not applicable" if law.kind is Kind.ALGEBRAIC else "agrees"),
             "mutants": sum(killer == law.id for killer in self.killed.values()),
         }
 
     def _held(self, times: int) -> str:
-        return "held" if times else "premise never held"
+        return "held" if times else _NEVER
 
     def _broken(self) -> dict[str, set[str]]:
         return {

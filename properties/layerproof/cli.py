@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import Any
@@ -35,6 +36,8 @@ class _Main(click.Group):
 @click.version_option(package_name="layerproof")
 def main() -> None:
     """A formal model of container storage, and a checker that judges real engines by it."""
+    # Hypothesis would keep a cache in the working folder, which is the user's.
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.devnull)
     # A terminated run cleans up its engine just as an interrupted one does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 

@@ -370,8 +370,8 @@ def _tour(judge: Judge, wanted: set[Reached]) -> None:
     for sizes in _TOURS:
         if not wanted:
             return
-        judge.check_time()
-        found = shortest(judge.machine, sizes, judge.traits, judge.dialect, judge.rules, wanted)
+        found = shortest(
+            judge.machine, sizes, judge.traits, judge.dialect, judge.rules, wanted, judge.check_time)
         for trace in found.values():
             touring = Judge(judge.machine, judge.catalogue, judge.engine, judge.dialect, sizes=trace.sizes)
             touring.statistics, touring.until = judge.statistics, judge.until

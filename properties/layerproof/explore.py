@@ -190,12 +190,15 @@ Reached = tuple[str, str | None]
 
 def shortest(
     machine: Machine, sizes: Mapping[str, int], traits: Mapping[str, bool], dialect: str,
-    rules: Iterable[str], wanted: set[Reached],
+    rules: Iterable[str], wanted: set[Reached], progress: Callable[[], None] = lambda: None,
 ) -> dict[Reached, Trace]:
     """Return for each wanted rule and refusal a run of few operations that ends with it.
 
     The first universe in which it can be reached is taken, and in it a shortest run; what cannot be
     reached with these sizes is left out.
+
+    Args:
+        progress: is called for each state, and may end the search by raising.
     """
     ground = GroundMachine(machine, sizes)
     moves = [(ground.rule(name), ground.arguments(machine.rule_by_name[name])) for name in rules]
@@ -205,6 +208,7 @@ def shortest(
         paths: dict[Vector, tuple[Event, ...]] = {ground.initial(rigid, vector): ()}
         queue = deque(paths)
         while queue and wanted - found.keys():
+            progress()
             state = queue.popleft()
             for rule, choices in moves:
                 for arguments in choices:
