@@ -11,6 +11,7 @@ ends with ENOENT.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from z3 import And, BoolVal, If, Implies, Not, Or
 
@@ -335,8 +336,9 @@ def mkdir(s: State, c: Term, p: Term, m: Term, j: Term) -> Effect:
 
 
 def symlink(s: State, c: Term, p: Term, k: Term, m: Term, j: Term) -> Effect:
-    """``symlink``; its mode is of no account."""
-    return _makes(s, c, p, j, SYMLINK, {"mode": m, "content": k})
+    """``symlink``, to anywhere but an empty path; its mode is of no account."""
+    effect = _makes(s, c, p, j, SYMLINK, {"mode": m, "content": k})
+    return replace(effect, given=(*effect.given, k != s.empty))
 
 
 def mkfifo(s: State, c: Term, p: Term, m: Term, j: Term) -> Effect:
@@ -395,7 +397,7 @@ def _renames(s: State, c: Term, p: Term, q: Term) -> tuple[Refusal, ...]:
     same = inode(s, c, p) == inode(s, c, q)
     stays = Or(Not(source), s.opaque(c, p), And(s.has_upper(c, p), Not(merged(s, c, p))))
     return (
-        Refusal("EBUSY", Or(p == s.root, q == s.root)),
+        Refusal("EBUSY", And(Or(p == s.root, q == s.root), Not(_no_way(s, c, p)), Not(_no_way(s, c, q)))),
         Refusal("ENOTDIR", Or(
             _blocked(s, c, p), And(directory_at(s, c, s.parent(p)), _blocked(s, c, q)),
             And(there, source, Not(target), Not(s.under(p, q)), Not(_no_way(s, c, q))))),

@@ -202,7 +202,7 @@ def state_machine(
     body: dict[str, Any] = {}
 
     def begin(self: Any, drawn: Archives, loaded: list[int], pulled: bool, created: int) -> None:
-        self.world = _escalating(lambda: world(drawn))
+        self.world = escalating(lambda: world(drawn))
         start: list[tuple[str, Vector]] = [("load", (i, r)) for r, i in enumerate(loaded)]
         present = list(loaded)
         if pulled and shape.digests:
@@ -210,7 +210,7 @@ def state_machine(
             present.insert(0, drawn.pins[0])
         start += [("create", (present[0], c, c)) for c in range(created if present else 0)]
         for name, arguments in start if {n for n, _ in start} <= set(rules) else []:
-            _do(self, machine.rule_by_name[name], arguments)
+            driven_step(self, machine.rule_by_name[name], arguments)
 
     def teardown(self: Any) -> None:
         if hasattr(self, "world"):
@@ -237,17 +237,18 @@ class _Escalated(BaseException):
 _Result = TypeVar("_Result")
 
 
-def _escalating(action: Callable[[], _Result]) -> _Result:
+def escalating(action: Callable[[], _Result]) -> _Result:
+    """Do something whose errors Hypothesis is not to take for failures of what it drives."""
     try:
         return action()
     except LayerproofError as error:
         raise _Escalated(error) from error
 
 
-def _do(running: Any, one: Rule, arguments: Vector) -> None:
+def driven_step(running: Any, one: Rule, arguments: Vector) -> None:
     """Do a step in the world of a running state machine, and keep what it breaks."""
     try:
-        _escalating(lambda: running.world.step(one, arguments))
+        escalating(lambda: running.world.step(one, arguments))
     except Broken as broken:
         type(running).latest = broken
         raise
@@ -289,7 +290,7 @@ def _driven(one: Rule, shape: Shape, bundles: dict[str, Any]) -> Any:
         arguments = self.world.reference.complete(one, named)
         if arguments is None:
             return None if touched is None else multiple()
-        _do(self, one, arguments)
+        driven_step(self, one, arguments)
         if touched is None:
             return None
         return arguments[one.parameters.index(touched)]

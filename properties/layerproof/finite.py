@@ -141,12 +141,17 @@ class _Query:
 SIZES = (1, 2, 3)
 """How many objects of each sort are tried, in turn."""
 
-_FIXED = {"Repository": 2, "Content": 3}
+_FIXED = {"store": {"Repository": 2, "Content": 3},
+          "union": {"Layer": 1, "Container": 2, "Data": 3, "Mode": 2, "Owner": 2, "Key": 1, "Value": 2}}
+_MORE = {"union": {"Path": 2, "Inode": 2}}
+"""Sorts of each machine of which there are always so many, and of which there are so many more than of others:
+to move a directory takes four paths, and what is in it an inode for each."""
 
 
 def sizes_of(machine: Machine, count: int) -> dict[str, int]:
     """Sizes of all open sorts for a search with a given count."""
-    return {s.name: _FIXED.get(s.name, count) for s in machine.sorts if not s.values}
+    fixed, more = _FIXED.get(machine.name, {}), _MORE.get(machine.name, {})
+    return {s.name: fixed.get(s.name, count + more.get(s.name, 0)) for s in machine.sorts if not s.values}
 
 
 def counterexample(

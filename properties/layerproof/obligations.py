@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import z3
 
@@ -104,6 +105,16 @@ class Obligations:
 
     def all(self, rules: set[str] | None = None, laws: set[str] | None = None) -> Iterator[Obligation]:
         """Yield every obligation, or those of some rules and laws."""
+        for unit in self.units(rules, laws):
+            yield from unit()
+
+    def _alone(self, make: Callable[[Law], Obligation], law: Law) -> Iterator[Obligation]:
+        yield make(law)
+
+    def units(
+        self, rules: set[str] | None = None, laws: set[str] | None = None,
+    ) -> Iterator[Callable[[], Iterable[Obligation]]]:
+        """Yield the same in portions that are not made before they are asked for."""
         for law in self.catalogue.laws:
             if laws is not None and law.id not in laws:
                 continue
@@ -111,13 +122,13 @@ class Obligations:
                 assert law.runs is not None
                 called = {name for name, _ in (*law.runs.left, *law.runs.right)}
                 if rules is None or called & rules:
-                    yield self.algebraic(law)
+                    yield partial(self._alone, self.algebraic, law)
                 continue
             if law.kind is Kind.STATE and rules is None:
-                yield self.initial(law)
+                yield partial(self._alone, self.initial, law)
             for rule in self.machine.rules:
                 if (rules is None or rule.name in rules) and law.about(rule):
-                    yield from self.of(rule, law)
+                    yield partial(self.of, rule, law)
 
     def initial(self, law: Law) -> Obligation:
         """The initial state satisfies a state law."""

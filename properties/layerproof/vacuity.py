@@ -16,7 +16,7 @@ from layerproof.finite import possible
 from layerproof.laws import Catalogue, Kind, Law
 from layerproof.obligations import Obligation, Obligations, constants
 
-_COUNTS = (2, 3)
+_COUNTS = (1, 2, 3)
 
 
 def vacuous(
@@ -29,41 +29,48 @@ def vacuous(
     """
     obligations = Obligations(machine, catalogue)
     listed = list(laws)
-    missing: list[str] = []
-    witnessed: set[str] = set()
     unseen = {law.id for law in listed}
-    for rule in rules:
-        step = rule.step(machine.state)
-        conditions, used = _of_rule(step, listed, unseen)
-        found = possible(machine, _any_step(obligations, step, used), state_laws, conditions, _COUNTS)
-        witnessed |= found
-        unseen -= found
-        missing += [c for c in conditions if c not in found and c not in {law.id for law in listed}]
+    lacking = {rule.name: set(_outcomes(rule.step(machine.state))) for rule in rules}
+    witnessed: set[str] = set()
+    for count in _COUNTS:  # small stores first, for all rules: most that one does not show, another does
+        for name, outcomes in lacking.items():
+            step = machine.rule_by_name[name].step(machine.state)
+            conditions = {n: c for n, c in _outcomes(step).items() if n in outcomes}
+            premises, used = _premises(step, [law for law in listed if law.id in unseen])
+            if conditions or premises:
+                found = possible(machine, _any_step(obligations, step, used), state_laws,
+                                 conditions | premises, (count,))
+                witnessed |= found
+                unseen -= found
+                outcomes -= found
     for law in listed:
         if law.id in unseen and law.kind is not Kind.STEP:
             obligation = obligations.algebraic(law) if law.kind is Kind.ALGEBRAIC else _state(obligations, law)
             if possible(machine, obligation, state_laws, {law.id: z3.BoolVal(True)}, _COUNTS):
                 unseen.discard(law.id)
                 witnessed.add(law.id)
+    missing = [c for outcomes in lacking.values() for c in sorted(outcomes)]
     missing += [f"the premise of {identifier} never holds" for identifier in sorted(unseen)]
     return missing, witnessed
 
 
-def _of_rule(step: Step, laws: list[Law], unseen: set[str]) -> tuple[dict[str, Term], list[Law]]:
-    """The conditions to look for in the steps of one rule, and the laws whose variables they use."""
-    rule = step.rule
-    conditions = {f"{rule.name} can never be done": step.done}
-    conditions |= {f"{rule.name} is never refused with {r}": step.refused(r) for r in rule.refused}
-    used = []
+def _outcomes(step: Step) -> dict[str, Term]:
+    """The outcomes that a rule has to be able to have; each by what is to be said if it cannot."""
+    name = step.rule.name
+    return {f"{name} can never be done": step.done} | {
+        f"{name} is never refused with {r}": step.refused(r) for r in step.rule.refused}
+
+
+def _premises(step: Step, laws: list[Law]) -> tuple[dict[str, Term], list[Law]]:
+    """The premises of laws to look for in the steps of one rule, and the laws whose variables they use."""
+    rule, premises, used = step.rule, dict[str, Term](), []
     for law in laws:
-        if law.kind is Kind.STEP and law.about(rule) and law.id in unseen:
-            outcome = step.done if not law.refusals else z3.Not(step.done)
-            if law.refusals and not rule.refused:
-                continue
-            terms = [term for _, _, term in constants(law)]
-            conditions[law.id] = z3.And(outcome, law.premise(step, *terms))
-            used.append(law)
-    return conditions, used
+        if law.kind is not Kind.STEP or not law.about(rule) or (law.refusals and not rule.refused):
+            continue
+        outcome = step.done if not law.refusals else z3.Not(step.done)
+        premises[law.id] = z3.And(outcome, law.premise(step, *(term for _, _, term in constants(law))))
+        used.append(law)
+    return premises, used
 
 
 def _any_step(obligations: Obligations, step: Step, laws: list[Law]) -> Obligation:

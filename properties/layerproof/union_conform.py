@@ -1,0 +1,444 @@
+"""Judge a union file system: the same system calls in the mount and in the model, compared after each.
+
+Compared are the answer (done, or which error), what a call that looks has seen, everything that every
+container sees (listing, kinds, contents, modes, owners, times, attributes, which names are one inode, whether
+an inode keeps its number), and the layers below, byte for byte.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from layermodel.ground import Outcome, Vector
+from layermodel.rules import Machine, Rule
+from layermodel.trees import CONTENTS, SYMLINK, Layer, Stack
+from layermodel.union import DIALECTS, KIND
+from layermodel.union_reference import GroundUnion, Scene, Seen, UnionReference, View
+from layerproof.conform import Difference, OutOfTime
+from layerproof.drive import Broken, Statistics, impossible, rounds
+from layerproof.engines.mount import LOOKING, UnionEngine
+from layerproof.errors import WrongRequest
+from layerproof.laws import Catalogue, Deviation
+from layerproof.monitor import Monitor
+from layerproof.stacks import PLAIN, random_stack, simpler
+from layerproof.traces import Event
+from layerproof.union_drive import union_state_machine
+from layerproof.union_observed import HIDDEN, Encoder, seen_of
+from layerproof.union_traces import KEYS, MODES, OWNERS, TIMES, VALUES, UnionTrace, layer_request, request
+
+Request = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class UnionFinding:
+    """An operation after which a union file system is not as the model says.
+
+    Attributes:
+        rule: the operation; ``expected`` and ``observed`` are the errors answered, None for done.
+        laws: the laws that are broken there.
+        differences: between what was expected and what is there.
+        trace: the shrunk run.
+        known: the deviation that the catalogue lists, if it does.
+    """
+
+    engine: str
+    version: str
+    rule: str
+    expected: str | None
+    observed: str | None
+    laws: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    trace: UnionTrace
+    known: Deviation | None = None
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """What makes two findings the same one: the operation, both answers, and what differs first."""
+        if self.known is not None:
+            return (self.known.key,)
+        return (self.rule, self.expected, self.observed, self.differences[0].what.split(" of ")[0])
+
+
+@dataclass
+class UnionConformance:
+    """What judging a union file system came to; ``not_done`` are operations that there was no time for."""
+
+    engine: str
+    version: str
+    dialect: str
+    statistics: Statistics
+    stacks: int = 0
+    remounts: int = 0
+    findings: list[UnionFinding] = field(default_factory=list)
+    never: list[str] = field(default_factory=list)
+    not_applicable: list[str] = field(default_factory=list)
+    not_done: int = 0
+
+    @property
+    def unknown(self) -> list[UnionFinding]:
+        """The findings that the catalogue does not list."""
+        return [f for f in self.findings if f.known is None]
+
+
+class UnionJudge:
+    """What is shared by all examples of one run against one engine."""
+
+    def __init__(self, machine: Machine, catalogue: Catalogue, engine: UnionEngine, scene: Scene,
+                 dialect: str | None = None) -> None:
+        """Lay the model out for a scene."""
+        self.machine, self.catalogue, self.engine = machine, catalogue, engine
+        self.dialect = dialect or engine.dialect
+        self.traits = DIALECTS[self.dialect]
+        self.union = GroundUnion(scene, machine)
+        self.monitor = Monitor(self.union.ground, catalogue)
+        self.statistics = Statistics()
+        self.counting, self.until = True, math.inf
+        self.seen: dict[tuple[object, ...], UnionFinding] = {}
+        self.rules = [r.name for r in machine.rules if r.name in engine.capabilities]
+        if not self.rules:
+            raise WrongRequest(f"the engine {engine.name} says that it can do none of the operations")
+
+    def reference(self, stack: Stack) -> UnionReference:
+        """The model with empty uppers over a stack."""
+        return UnionReference(self.union, self.traits, stack)
+
+    def check_time(self) -> None:
+        """Raise OutOfTime if the run has lasted as long as it may."""
+        if time.monotonic() > self.until:
+            raise OutOfTime(f"the time limit was reached after {self.statistics.steps} operations")
+
+
+class UnionEngineWorld:
+    """Steps happen to the model and to a mount."""
+
+    def __init__(self, judge: UnionJudge, stack: Stack) -> None:
+        """Start both from the stack, with empty uppers."""
+        self.judge = judge
+        self._begin(stack)
+
+    def _begin(self, stack: Stack) -> None:
+        judge, paths = self.judge, self.judge.union.scene.paths
+        self.reference = judge.reference(stack)
+        self.events: list[Event] = []
+        self._numbers: list[dict[int, tuple[int, int]]] = [{} for _ in range(judge.union.scene.containers)]
+        shown = judge.union.merger.shown(stack)
+        upper = Layer((shown.nodes[shown.entries[0]][0],), {0: 0})
+        reply = judge.engine.begin([layer_request(one, paths) for one in stack], layer_request(upper, paths),
+                                   paths.names, judge.union.scene.containers)
+        differences = self._compared(reply)
+        if differences:  # before any operation: the layers are not merged as the model merges them
+            trace = UnionTrace(judge.dialect, stack, (), judge.union.scene)
+            raise Broken(UnionFinding(judge.engine.name, judge.engine.version, "mount", None, None, (),
+                                      tuple(differences), trace))
+
+    def close(self) -> None:
+        """The next example starts afresh."""
+
+    def step(self, rule: Rule, arguments: Vector) -> None:
+        """Do one operation on both and compare."""
+        finding = self.compare(rule, arguments)
+        if finding is None:
+            return
+        if finding.signature not in self.judge.seen:
+            self.judge.counting = False  # until the next round: Hypothesis runs the example once more
+            raise Broken(finding)
+        self._begin(self.reference.stack)
+
+    def compare(self, rule: Rule, arguments: Vector) -> UnionFinding | None:
+        """Do one operation on both; return a finding if they differ."""
+        judge, before, view = self.judge, self.reference.state, self.reference.view(arguments[0])
+        judge.check_time()
+        outcome = self.reference.run(rule.name, arguments)
+        event = Event(rule.name, arguments, outcome.refusal)
+        self.events.append(event)
+        reply = judge.engine.do(request(rule, event, judge.union.scene.paths, view))
+        if judge.counting:
+            judge.statistics.count(rule.name, outcome.refusal)
+        differences = _answers(outcome, reply)
+        if rule.name in LOOKING and not differences and outcome.refusal is None:
+            differences += self._looked(rule.name, arguments, reply["value"])
+        differences += self._compared(reply)
+        if not differences:
+            return None
+        return self._finding(rule, outcome, reply, before, arguments, differences)
+
+    def _looked(self, rule: str, arguments: Vector, value: Any) -> list[Difference]:
+        """In which what a call has seen differs from what the container sees."""
+        container, path = arguments[:2]
+        view, tree = self.reference.view(container), self.judge.union.scene.paths
+        node = view[path]
+        expected: Any = CONTENTS[node.content].hex()
+        if rule == "stat":
+            expected = KIND.values[node.kind]
+        elif rule == "list":
+            expected = sorted(tree.names[p].rpartition("/")[2] for p in view if p and tree.parents[p] == path)
+        return [] if expected == value else [Difference(f"what {rule} says", str(expected), str(value))]
+
+    def _compared(self, reply: Request) -> list[Difference]:
+        """In which what is seen and stored differs from the model."""
+        result = [Difference("the layers below", "unchanged", f"{name} has changed") for name in reply["changed"]]
+        for container, there in enumerate(reply["seen"]):
+            result += [Difference("the listing", "what can be looked up", text) for text in there["strange"]]
+            result += self._view(container, there["view"])
+        return result
+
+    def _view(self, container: int, there: Request) -> list[Difference]:
+        view, names = self.reference.view(container), self.judge.union.scene.paths.names
+        result = []
+        expected = {names[p]: one for p, one in view.items()}
+        for name in sorted(expected.keys() | there.keys()):
+            where = f"{name or '/'} in container-{container}"
+            if name not in there:
+                result.append(Difference(f"what is seen of {where}", KIND.values[expected[name].kind], "nothing"))
+            elif name not in expected:
+                result.append(Difference(f"what is seen of {where}", "nothing", there[name]["kind"]))
+            else:
+                result += _attributes(where, expected[name], there[name])
+        return result or self._inodes(container, view, there)
+
+    def _inodes(self, container: int, view: View, there: Request) -> list[Difference]:
+        """In which names are one inode, and inodes keep their numbers, other than in the model."""
+        known, names = self._numbers[container], self.judge.union.scene.paths.names
+        now: dict[int, Number] = {}
+        for path, node in view.items():
+            number = _number(there[names[path]])
+            where = f"{names[path] or '/'} in container-{container}"
+            if now.setdefault(node.inode, number) != number:
+                return [Difference(f"the inode of {where}", "that of its other name", "another")]
+            if known.get(node.inode, number) != number:
+                return [Difference(f"the inode number of {where}", "as it was", "another")]
+        if len(set(now.values())) < len(now):
+            return [Difference("the inodes", "one for each file", "two files with the same number")]
+        self._numbers[container] = now
+        return []
+
+    def _finding(self, rule: Rule, outcome: Outcome, reply: Request, before: Vector, arguments: Vector,
+                 differences: list[Difference]) -> UnionFinding:
+        judge = self.judge
+        trace = UnionTrace(judge.dialect, self.reference.stack, tuple(self.events), judge.union.scene)
+        laws = self._laws(rule, outcome, reply, before, arguments)
+        return UnionFinding(judge.engine.name, judge.engine.version, rule.name, outcome.refusal, reply["errno"],
+                            laws, tuple(differences), trace)
+
+    def _laws(self, rule: Rule, outcome: Outcome, reply: Request, before: Vector, arguments: Vector,
+              ) -> tuple[str, ...]:
+        """The laws that what is seen and stored breaks."""
+        judge, errno, rigid = self.judge, reply["errno"], self.reference.rigid
+        broken = {"LOWER-2": None} if reply["changed"] else {}
+        if errno is None or errno in rule.refused:
+            after, hidden = self._observed(outcome.state if errno == outcome.refusal else before, reply)
+            answer = Outcome(errno, after)
+            for violation in judge.monitor.step(rule, before, answer, rigid, self.reference.traits, arguments):
+                if not (hidden and violation.law in HIDDEN):
+                    broken[violation.law] = None
+        return tuple(broken)
+
+    def _observed(self, base: Vector, reply: Request) -> tuple[Vector, bool]:
+        """The state that the mounts show, and whether uppers had to be made up for it."""
+        reference, names = self.reference, self.judge.union.scene.paths.names
+        encoder, hidden = Encoder(reference, base), False
+        for container, there in enumerate(reply["seen"]):
+            expected = reference.union.view(base, reference.rigid, container)
+            known = {number: inode for inode, number in self._numbers[container].items()}
+            number = {p: _number(there["view"][name]) for p, name in enumerate(names) if name in there["view"]}
+            view = {p: seen_of(there["view"][names[p]]) for p in number}
+            if _agrees(expected, view, number, known):
+                continue
+            hidden = True
+            encoder.write(container, view, expected, number, known)
+        return encoder.state, hidden
+
+
+Number = tuple[int, int]
+"""Device and inode number."""
+
+
+def _number(node: Request) -> Number:
+    device, inode = node["inode"]
+    return device, inode
+
+
+def _agrees(expected: View, view: View, number: dict[int, Number], known: dict[Number, int]) -> bool:
+    """Whether a container shows what is expected."""
+    if expected.keys() != view.keys():
+        return False
+    return all(replace(one, inode=0, mode=one.mode if one.kind != SYMLINK else 0)
+               == replace(view[p], inode=0, mode=view[p].mode if one.kind != SYMLINK else 0)
+               and known.get(number[p], one.inode) == one.inode for p, one in expected.items())
+
+
+def _attributes(where: str, expected: Seen, there: Request) -> list[Difference]:
+    """In which attributes of what is seen at a path differ."""
+    found, result = seen_of(there), []
+    for name, says in _SAYS.items():
+        wanted, seen = getattr(expected, name), getattr(found, name)
+        if wanted != seen and not (name == "mode" and expected.kind == SYMLINK):  # of no account
+            result.append(Difference(f"the {name} of {where}", says(wanted), str(there[name])))
+    return result
+
+
+_SAYS: dict[str, Callable[[Any], str]] = {
+    "kind": lambda k: KIND.values[k], "content": lambda k: CONTENTS[k].hex(), "mode": lambda m: str(MODES[m]),
+    "owner": lambda o: str(list(OWNERS[o])), "mtime": lambda t: str(TIMES[t]) if t else "now",
+    "xattr": lambda values: str({KEYS[k]: (VALUES[v] or b"").hex() for k, v in enumerate(values) if v})}
+"""How the elements of an attribute are written."""
+
+
+def _answers(outcome: Outcome, reply: Request) -> list[Difference]:
+    """In which the answers differ."""
+    if outcome.refusal == reply["errno"]:
+        return []
+    return [Difference("the answer", outcome.refusal or "done", reply["errno"] or "done")]
+
+
+def conform_union(
+    machine: Machine, catalogue: Catalogue, engine: UnionEngine, *, operations: int, entropy: int = 0,
+    dialect: str | None = None, scene: Scene | None = None, most: int = 20, budget: float | None = None,
+    complete: bool = True, progress: Callable[[int], None] = lambda steps: None,
+) -> UnionConformance:
+    """Judge a union file system by random operations over random stacks of layers.
+
+    Args:
+        operations: how many at least; more are done until every rule and refusal was reached, up to twice.
+        most: stop after so many different findings.
+        budget: seconds after which the run stops, whatever was done by then; None for no limit.
+        complete: go on until every rule and refusal was reached.
+
+    Raises:
+        WrongRequest: if nothing would be done.
+        EngineUnreachable: if the engine is gone or silent.
+    """
+    if operations < 1:
+        raise WrongRequest("a run of no operations would check nothing")
+    judge = UnionJudge(machine, catalogue, engine, scene or Scene(), dialect)
+    judge.until = math.inf if budget is None else time.monotonic() + budget
+    statistics = judge.statistics
+    rules = [machine.rule_by_name[n] for n in judge.rules]
+    unreachable = impossible(machine, judge.traits) | (set() if engine.image else _NEEDS_IMAGE)
+    result = UnionConformance(engine.name, engine.version, judge.dialect, statistics)
+
+    def enough() -> bool:
+        reached = not complete or not statistics.never(rules, unreachable)
+        many = len(judge.seen) >= most
+        return many or (statistics.steps >= operations and (reached or statistics.steps >= 2 * operations))
+
+    def world(stack: Stack) -> UnionEngineWorld:
+        result.stacks += judge.counting
+        progress(statistics.steps)
+        return UnionEngineWorld(judge, stack)
+
+    def stacks(random: Random) -> Stack:
+        return random_stack(random, judge.union.scene, judge.union.merger) if engine.image else PLAIN
+
+    derived = union_state_machine(machine, judge.union, judge.rules, world, stacks)
+    try:
+        for finding in rounds(derived, statistics, enough, entropy, shrink=False):
+            judge.seen[finding.signature] = finding
+            judge.seen[finding.signature] = shrunk(judge, finding)
+            judge.counting = True
+    except OutOfTime:
+        result.not_done = max(0, operations - statistics.steps)
+    result.findings = list(judge.seen.values())
+    result.never = statistics.never(rules, unreachable)
+    result.not_applicable = [r.name for r in machine.rules if r.name not in judge.rules]
+    return result
+
+
+_NEEDS_IMAGE = {("rename-directory", "EXDEV")}
+"""Refusals that only a union has."""
+
+
+def follow(judge: UnionJudge, trace: UnionTrace) -> UnionFinding | None:
+    """Do the operations of a trace on the engine; return the first difference.
+
+    Raises:
+        WrongRequest: if an operation cannot happen in the state that it comes to.
+    """
+    world = UnionEngineWorld(judge, trace.stack)
+    for number, event in enumerate(trace.events, 1):
+        rule = judge.machine.rule_by_name[event.rule]
+        arguments = settled(world.reference, rule, event)
+        if arguments is None:
+            raise WrongRequest(f"event {number}: {event.rule} presupposes what is not so there")
+        finding = world.compare(rule, arguments)
+        if finding is not None:
+            return finding
+    return None
+
+
+def settled(reference: UnionReference, rule: Rule, event: Event) -> Vector | None:
+    """The arguments of an event, with the inode that it makes or finds in the state that it comes to."""
+    named = {p.name: element for p, element in zip(rule.parameters, event.arguments, strict=True)
+             if p.role == "named"}
+    return reference.complete(rule, named)
+
+
+# Shrinking.
+
+
+_TRIES = 600
+"""Runs that shrinking one finding may take: a run in a mount takes some ten milliseconds."""
+
+
+def shrunk(judge: UnionJudge, finding: UnionFinding) -> UnionFinding:
+    """Return the finding with nothing that could be left out: operations first, then what is in the layers."""
+    best, tries, simpler_one = finding, 0, True
+    while simpler_one:
+        simpler_one = False
+        for trace in _simpler(judge, best.trace):
+            tries += 1
+            if tries > _TRIES:
+                return best
+            found = _again(judge, best, trace)
+            if found is not None:
+                best, simpler_one = found, True
+                break
+    return best
+
+
+def _simpler(judge: UnionJudge, trace: UnionTrace) -> Iterator[UnionTrace]:
+    """Runs with fewer operations, with less in the layers, or with plainer arguments."""
+    events = trace.events
+    size = len(events) // 2
+    while size:
+        for start in range(len(events) - size, -size, -size):
+            yield replace(trace, events=events[: max(0, start)] + events[start + size:])
+        size //= 2
+    for stack in simpler(trace.stack, judge.union.merger):
+        yield replace(trace, stack=stack)
+    for number, event in enumerate(events):
+        for arguments in _plainer(judge.machine.rule_by_name[event.rule], event.arguments):
+            plain = Event(event.rule, arguments, None)
+            yield replace(trace, events=(*events[:number], plain, *events[number + 1:]))
+
+
+def _plainer(rule: Rule, arguments: Vector) -> Iterator[Vector]:
+    """The first container, and the least values that an operation can have."""
+    for position, parameter in enumerate(rule.parameters):
+        least = 1 if parameter.sort.name in ("Time", "Value") else 0
+        if parameter.role == "named" and parameter.sort.name != "Path" and arguments[position] > least:
+            yield (*arguments[:position], least, *arguments[position + 1:])
+
+
+def _again(judge: UnionJudge, finding: UnionFinding, trace: UnionTrace) -> UnionFinding | None:
+    """The same finding from another run, or None."""
+    try:
+        world = UnionEngineWorld(judge, trace.stack)
+    except Broken as broken:
+        found: UnionFinding = broken.finding  # type: ignore[assignment]
+        return found if found.signature == finding.signature else None
+    for event in trace.events:
+        rule = judge.machine.rule_by_name[event.rule]
+        arguments = settled(world.reference, rule, event)
+        if arguments is None:
+            return None
+        judge.check_time()
+        found_here = world.compare(rule, arguments)
+        if found_here is not None:
+            return found_here if found_here.signature == finding.signature else None
+    return None

@@ -1,0 +1,186 @@
+"""Hypothesis drives the union machine: over random stacks of layers, by its own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any, Protocol
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from layermodel.ground import Vector
+from layermodel.rules import Machine, Rule
+from layermodel.trees import DIRECTORY, Stack
+from layermodel.union_reference import GroundUnion, Scene, UnionReference
+from layerproof.drive import (
+    PATIENCE,
+    Broken,
+    Driven,
+    Finding,
+    Statistics,
+    driven_step,
+    escalating,
+    impossible,
+    rounds,
+)
+from layerproof.errors import WrongRequest
+from layerproof.laws import Catalogue
+from layerproof.monitor import Monitor
+from layerproof.stacks import random_stack
+from layerproof.traces import Event, Trace
+
+
+class UnionWorld(Protocol):
+    """What a driven step happens to."""
+
+    reference: UnionReference
+
+    def step(self, rule: Rule, arguments: Vector) -> None:
+        """Do one operation; raise :class:`~layerproof.drive.Broken` if a law is."""
+
+    def close(self) -> None:
+        """The example is over."""
+
+
+class ModelWorld:
+    """Steps happen to the model, and every law is checked after each."""
+
+    def __init__(self, reference: UnionReference, monitor: Monitor, statistics: Statistics, dialect: str) -> None:
+        """Start from the reference's empty uppers."""
+        self.reference, self._monitor, self._statistics, self._dialect = reference, monitor, statistics, dialect
+        self._events: list[Event] = []
+
+    def step(self, rule: Rule, arguments: Vector) -> None:
+        """Do one operation in the model and check the laws."""
+        reference, before = self.reference, self.reference.state
+        outcome = reference.run(rule.name, arguments)
+        self._events.append(Event(rule.name, arguments, outcome.refusal))
+        self._statistics.count(rule.name, outcome.refusal)
+        rigid, traits = reference.rigid, reference.traits
+        broken = self._monitor.step(rule, before, outcome, rigid, traits, arguments)
+        broken += self._monitor.state(outcome.state, rigid, traits)
+        if broken:
+            raise Broken(Finding(broken[0], Trace(
+                "union", self._dialect, reference.union.scene.sizes, rigid, tuple(self._events))))
+
+    def close(self) -> None:
+        """Nothing is to be cleaned up."""
+
+
+_WEIGHTS = {"unlink": 5, "rmdir": 5, "mkdir": 6, "create": 5, "rename": 5, "rename-directory": 6,
+            "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 1, "list": 2, "readlink": 1, "open": 2}
+_USUAL_WEIGHT = 3
+
+Begin = Callable[[Stack], UnionWorld]
+
+
+def union_state_machine(
+    machine: Machine, union: GroundUnion, rules: Sequence[str], world: Begin,
+    stacks: Callable[[Random], Stack] | None = None,
+) -> type[RuleBasedStateMachine]:
+    """Derive a Hypothesis state machine from the rules of the union machine.
+
+    Args:
+        rules: the names of the rules to drive.
+        world: makes the world of one example from its stack of layers.
+        stacks: draws a stack; random ones if it is not given.
+    """
+    draw = stacks or (lambda random: random_stack(random, union.scene, union.merger))
+
+    def begin(self: Any, number: int) -> None:
+        self.world = escalating(lambda: world(draw(Random(number))))
+
+    def teardown(self: Any) -> None:
+        if hasattr(self, "world"):
+            self.world.close()
+
+    # Stacks are shrunk as stacks and not by way of the choices that made them: one number is enough.
+    body: dict[str, Any] = {"begin": initialize(number=st.integers(0, (1 << 62) - 1))(begin),
+                            "teardown": teardown}
+    for name in rules:
+        for copy in range(_WEIGHTS.get(name, _USUAL_WEIGHT)):
+            body[f"do_{name.replace('-', '_')}_{copy}"] = _driven(machine.rule_by_name[name], union.scene)
+    return type("UnionMachine", (RuleBasedStateMachine,), body)
+
+
+def _driven(one: Rule, scene: Scene) -> Any:
+    """The state machine's rule for a rule of the machine."""
+    sizes = scene.sizes
+    # Hypothesis has a meaning of its own for an argument that is called target.
+    strategies: dict[str, Any] = {
+        f"{p.name}_": st.integers(0, sizes[p.sort.name] - 1) for p in one.parameters if p.role == "named"}
+
+    def method(self: Any, usual: int, **drawn: int) -> None:
+        reference = self.world.reference
+        named = {name.removesuffix("_"): element for name, element in drawn.items()}
+        arguments = reference.complete(one, named) if usual < _AS_DRAWN else _done(reference, one, named, usual)
+        if arguments is not None:
+            driven_step(self, one, arguments)
+
+    method.__name__ = f"do_{one.name.replace('-', '_')}"
+    return rule(**strategies, usual=st.integers(0, _TURNS))(method)
+
+
+_AS_DRAWN, _TURNS = 4, 15
+"""Of so many turns, those that take the paths as they were drawn; the others look for some that will do."""
+
+_ATTEMPTS = 12
+
+
+def _done(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: int) -> Vector | None:
+    """Arguments with which the operation is done, if some near those drawn are such; else other ones."""
+    view, tree = reference.view(named["container"]), reference.union.scene.paths
+    there = sorted(view)
+    free = [p for p, parent in enumerate(tree.parents)
+            if p not in view and parent in view and view[parent].kind == DIRECTORY]
+    makes = any(p.role == "new" for p in one.parameters)
+    paths = [name for name in ("path", "target") if name in named]
+    last = None
+    for attempt in range(_ATTEMPTS if paths else 1):
+        near = dict(named)
+        for number, name in enumerate(paths):
+            choices = (free if makes or (number and attempt % 3) else there) or there
+            near[name] = choices[(named[name] + attempt * (2 * number + 1)) % len(choices)]
+        if turn == _TURNS and len(paths) == 2:
+            near["target"] = near["path"]
+        arguments = reference.complete(one, near)
+        if arguments is not None:
+            last = arguments
+            if reference.would(one.name, arguments) is None:
+                return arguments
+    return last
+
+
+def drive_union(
+    machine: Machine, catalogue: Catalogue, *, traits: dict[str, bool], dialect: str, operations: int,
+    entropy: int = 0, scene: Scene | None = None, progress: Callable[[int], None] = lambda steps: None,
+) -> Driven:
+    """Drive the union machine at random and check every law after every step.
+
+    Raises:
+        WrongRequest: if nothing would be done.
+    """
+    if operations < 1:
+        raise WrongRequest("a run of no operations would check nothing")
+    union = GroundUnion(scene or Scene(), machine)
+    monitor, statistics = Monitor(union.ground, catalogue), Statistics()
+    unreachable = impossible(machine, traits)
+
+    def world(stack: Stack) -> UnionWorld:
+        statistics.examples += 1
+        progress(statistics.steps)
+        return ModelWorld(UnionReference(union, traits, stack), monitor, statistics, dialect)
+
+    def enough() -> bool:
+        complete = not statistics.never(machine.rules, unreachable)
+        return statistics.steps >= operations and (complete or statistics.steps >= PATIENCE * operations)
+
+    result = Driven(statistics)
+    derived = union_state_machine(machine, union, [r.name for r in machine.rules], world)
+    for finding in rounds(derived, statistics, enough, entropy):
+        result.findings.append(finding)
+        break
+    statistics.premises = monitor.premises
+    result.never = [] if result.findings else statistics.never(machine.rules, unreachable)
+    return result
