@@ -104,6 +104,7 @@ class UnionReference:
         self.traits = self.ground.traits(traits)
         shown = union.merger.shown(stack)
         self._image = len(shown.nodes)
+        self.linked = frozenset(n for n, (_, linked) in enumerate(shown.nodes) if linked)
         self.rigid = union.merger.rigid(shown)
         self.state = self.ground.initial(self.rigid, self.traits)
 

@@ -9,27 +9,29 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 from layermodel.ground import Outcome, Vector
 from layermodel.rules import Machine, Rule
-from layermodel.trees import CONTENTS, SYMLINK, Layer, Stack
-from layermodel.union import DIALECTS, KIND
-from layermodel.union_reference import GroundUnion, Scene, Seen, UnionReference, View
-from layerproof.conform import Difference, OutOfTime
+from layermodel.trees import SYMLINK, Layer, Stack
+from layermodel.union import DIALECTS
+from layermodel.union_reference import GroundUnion, Scene, UnionReference, View
+from layerproof.conform import OutOfTime
 from layerproof.drive import Broken, Statistics, impossible, rounds
 from layerproof.engines.mount import LOOKING, UnionEngine
 from layerproof.errors import WrongRequest
-from layerproof.laws import Catalogue, Deviation
+from layerproof.laws import Catalogue
 from layerproof.monitor import Monitor
 from layerproof.stacks import PLAIN, random_stack, simpler
 from layerproof.traces import Event
+from layerproof.union_compare import Departure, Inodes, Number, answers, looked, number_of, views
+from layerproof.union_deviations import DEVIATIONS, UnionDeviation
 from layerproof.union_drive import union_state_machine
 from layerproof.union_observed import HIDDEN, Encoder, seen_of
-from layerproof.union_traces import KEYS, MODES, OWNERS, TIMES, VALUES, UnionTrace, layer_request, request
+from layerproof.union_traces import UnionTrace, layer_request, request
 
 Request = dict[str, Any]
 
@@ -41,7 +43,7 @@ class UnionFinding:
     Attributes:
         rule: the operation; ``expected`` and ``observed`` are the errors answered, None for done.
         laws: the laws that are broken there.
-        differences: between what was expected and what is there.
+        departures: between what was expected and what is there.
         trace: the shrunk run.
         known: the deviation that the catalogue lists, if it does.
     """
@@ -52,16 +54,16 @@ class UnionFinding:
     expected: str | None
     observed: str | None
     laws: tuple[str, ...]
-    differences: tuple[Difference, ...]
+    departures: tuple[Departure, ...]
     trace: UnionTrace
-    known: Deviation | None = None
+    known: UnionDeviation | None = None
 
     @property
     def signature(self) -> tuple[object, ...]:
         """What makes two findings the same one: the operation, both answers, and what differs first."""
         if self.known is not None:
             return (self.known.key,)
-        return (self.rule, self.expected, self.observed, self.differences[0].what.split(" of ")[0])
+        return (self.rule, self.expected, self.observed, self.departures[0].what)
 
 
 @dataclass
@@ -99,6 +101,7 @@ class UnionJudge:
         self.statistics = Statistics()
         self.counting, self.until = True, math.inf
         self.seen: dict[tuple[object, ...], UnionFinding] = {}
+        self.watched: tuple[object, ...] = ()  # the signature of what is being shrunk
         self.rules = [r.name for r in machine.rules if r.name in engine.capabilities]
         if not self.rules:
             raise WrongRequest(f"the engine {engine.name} says that it can do none of the operations")
@@ -106,6 +109,21 @@ class UnionJudge:
     def reference(self, stack: Stack) -> UnionReference:
         """The model with empty uppers over a stack."""
         return UnionReference(self.union, self.traits, stack)
+
+    def _deviation(self, rule: str, departure: Departure) -> UnionDeviation | None:
+        return next((d for d in DEVIATIONS if d.engine == self.engine.name and d.shows(rule, departure)), None)
+
+    def known(self, rule: str, departures: Sequence[Departure]) -> UnionDeviation | None:
+        """The known deviation of this engine that what differs after an operation shows, if all is known."""
+        explained = [self._deviation(rule, one) for one in departures]
+        found = [d for d in explained if d is not None]
+        # One that harms what follows may bring others with it.
+        return min(found, key=lambda d: d.lasting) if found and len(found) == len(explained) else None
+
+    def overlooks(self, rule: str, departure: Departure) -> bool:
+        """Whether a run goes on past a departure: it was reported before, and does no harm to what follows."""
+        known = self._deviation(rule, departure)
+        return known is not None and known.lasting and (known.key,) in self.seen.keys() - {self.watched}
 
     def check_time(self) -> None:
         """Raise OutOfTime if the run has lasted as long as it may."""
@@ -125,16 +143,16 @@ class UnionEngineWorld:
         judge, paths = self.judge, self.judge.union.scene.paths
         self.reference = judge.reference(stack)
         self.events: list[Event] = []
-        self._numbers: list[dict[int, tuple[int, int]]] = [{} for _ in range(judge.union.scene.containers)]
+        self._inodes = [Inodes() for _ in range(judge.union.scene.containers)]
         shown = judge.union.merger.shown(stack)
         upper = Layer((shown.nodes[shown.entries[0]][0],), {0: 0})
         reply = judge.engine.begin([layer_request(one, paths) for one in stack], layer_request(upper, paths),
                                    paths.names, judge.union.scene.containers)
-        differences = self._compared(reply)
-        if differences:  # before any operation: the layers are not merged as the model merges them
+        departures = self._compared(reply)
+        if departures:  # before any operation: the layers are not merged as the model merges them
             trace = UnionTrace(judge.dialect, stack, (), judge.union.scene)
             raise Broken(UnionFinding(judge.engine.name, judge.engine.version, "mount", None, None, (),
-                                      tuple(differences), trace))
+                                      tuple(departures), trace))
 
     def close(self) -> None:
         """The next example starts afresh."""
@@ -154,113 +172,72 @@ class UnionEngineWorld:
         judge, before, view = self.judge, self.reference.state, self.reference.view(arguments[0])
         judge.check_time()
         outcome = self.reference.run(rule.name, arguments)
-        event = Event(rule.name, arguments, outcome.refusal)
+        event, paths = Event(rule.name, arguments, outcome.refusal), judge.union.scene.paths
         self.events.append(event)
-        reply = judge.engine.do(request(rule, event, judge.union.scene.paths, view))
+        reply = judge.engine.do(request(rule, event, paths, view))
         if judge.counting:
             judge.statistics.count(rule.name, outcome.refusal)
-        differences = _answers(outcome, reply)
-        if rule.name in LOOKING and not differences and outcome.refusal is None:
-            differences += self._looked(rule.name, arguments, reply["value"])
-        differences += self._compared(reply)
-        if not differences:
+        named = view.get(arguments[1]) if len(arguments) > 1 else None
+        departures = answers(outcome, reply["errno"], named, self.reference.linked)
+        if rule.name in LOOKING and not departures and outcome.refusal is None:
+            departures = looked(rule.name, arguments[1], view, paths, reply["value"])
+        numbers = [dict(one.numbers) for one in self._inodes]
+        departures += self._compared(reply)
+        departures = [d for d in departures if not judge.overlooks(rule.name, d)]
+        if not departures:
             return None
-        return self._finding(rule, outcome, reply, before, arguments, differences)
+        return self._finding(rule, outcome, reply, before, arguments, departures, numbers)
 
-    def _looked(self, rule: str, arguments: Vector, value: Any) -> list[Difference]:
-        """In which what a call has seen differs from what the container sees."""
-        container, path = arguments[:2]
-        view, tree = self.reference.view(container), self.judge.union.scene.paths
-        node = view[path]
-        expected: Any = CONTENTS[node.content].hex()
-        if rule == "stat":
-            expected = KIND.values[node.kind]
-        elif rule == "list":
-            expected = sorted(tree.names[p].rpartition("/")[2] for p in view if p and tree.parents[p] == path)
-        return [] if expected == value else [Difference(f"what {rule} says", str(expected), str(value))]
-
-    def _compared(self, reply: Request) -> list[Difference]:
+    def _compared(self, reply: Request) -> list[Departure]:
         """In which what is seen and stored differs from the model."""
-        result = [Difference("the layers below", "unchanged", f"{name} has changed") for name in reply["changed"]]
+        paths = self.judge.union.scene.paths
+        result = [Departure("layer below", "unchanged", "changed", name) for name in reply["changed"]]
         for container, there in enumerate(reply["seen"]):
-            result += [Difference("the listing", "what can be looked up", text) for text in there["strange"]]
-            result += self._view(container, there["view"])
+            view, linked = self.reference.view(container), self.reference.linked
+            result += views(container, view, paths, there, linked)
+            result += self._inodes[container].compare(container, view, paths, there["view"], linked)
         return result
 
-    def _view(self, container: int, there: Request) -> list[Difference]:
-        view, names = self.reference.view(container), self.judge.union.scene.paths.names
-        result = []
-        expected = {names[p]: one for p, one in view.items()}
-        for name in sorted(expected.keys() | there.keys()):
-            where = f"{name or '/'} in container-{container}"
-            if name not in there:
-                result.append(Difference(f"what is seen of {where}", KIND.values[expected[name].kind], "nothing"))
-            elif name not in expected:
-                result.append(Difference(f"what is seen of {where}", "nothing", there[name]["kind"]))
-            else:
-                result += _attributes(where, expected[name], there[name])
-        return result or self._inodes(container, view, there)
-
-    def _inodes(self, container: int, view: View, there: Request) -> list[Difference]:
-        """In which names are one inode, and inodes keep their numbers, other than in the model."""
-        known, names = self._numbers[container], self.judge.union.scene.paths.names
-        now: dict[int, Number] = {}
-        for path, node in view.items():
-            number = _number(there[names[path]])
-            where = f"{names[path] or '/'} in container-{container}"
-            if now.setdefault(node.inode, number) != number:
-                return [Difference(f"the inode of {where}", "that of its other name", "another")]
-            if known.get(node.inode, number) != number:
-                return [Difference(f"the inode number of {where}", "as it was", "another")]
-        if len(set(now.values())) < len(now):
-            return [Difference("the inodes", "one for each file", "two files with the same number")]
-        self._numbers[container] = now
-        return []
-
     def _finding(self, rule: Rule, outcome: Outcome, reply: Request, before: Vector, arguments: Vector,
-                 differences: list[Difference]) -> UnionFinding:
+                 departures: list[Departure], numbers: list[dict[int, Number]]) -> UnionFinding:
         judge = self.judge
         trace = UnionTrace(judge.dialect, self.reference.stack, tuple(self.events), judge.union.scene)
-        laws = self._laws(rule, outcome, reply, before, arguments)
+        laws = self._laws(rule, outcome, reply, before, arguments, numbers)
         return UnionFinding(judge.engine.name, judge.engine.version, rule.name, outcome.refusal, reply["errno"],
-                            laws, tuple(differences), trace)
+                            laws, tuple(departures), trace, judge.known(rule.name, departures))
 
     def _laws(self, rule: Rule, outcome: Outcome, reply: Request, before: Vector, arguments: Vector,
-              ) -> tuple[str, ...]:
+              numbers: list[dict[int, Number]]) -> tuple[str, ...]:
         """The laws that what is seen and stored breaks."""
         judge, errno, rigid = self.judge, reply["errno"], self.reference.rigid
         broken = {"LOWER-2": None} if reply["changed"] else {}
         if errno is None or errno in rule.refused:
-            after, hidden = self._observed(outcome.state if errno == outcome.refusal else before, reply)
+            after, hidden = self._observed(
+                outcome.state if errno == outcome.refusal else before, reply, numbers)
             answer = Outcome(errno, after)
             for violation in judge.monitor.step(rule, before, answer, rigid, self.reference.traits, arguments):
                 if not (hidden and violation.law in HIDDEN):
                     broken[violation.law] = None
-        return tuple(broken)
+        overlooked = {law for key, f in judge.seen.items() if f.known and f.known.lasting and key != judge.watched
+                      for law in f.known.laws}
+        return tuple(law for law in broken if law not in overlooked)
 
-    def _observed(self, base: Vector, reply: Request) -> tuple[Vector, bool]:
+    def _observed(
+        self, base: Vector, reply: Request, numbers: list[dict[int, Number]],
+    ) -> tuple[Vector, bool]:
         """The state that the mounts show, and whether uppers had to be made up for it."""
         reference, names = self.reference, self.judge.union.scene.paths.names
         encoder, hidden = Encoder(reference, base), False
         for container, there in enumerate(reply["seen"]):
             expected = reference.union.view(base, reference.rigid, container)
-            known = {number: inode for inode, number in self._numbers[container].items()}
-            number = {p: _number(there["view"][name]) for p, name in enumerate(names) if name in there["view"]}
+            known = {number: inode for inode, number in numbers[container].items()}
+            number = {p: number_of(there["view"][name]) for p, name in enumerate(names) if name in there["view"]}
             view = {p: seen_of(there["view"][names[p]]) for p in number}
             if _agrees(expected, view, number, known):
                 continue
             hidden = True
             encoder.write(container, view, expected, number, known)
         return encoder.state, hidden
-
-
-Number = tuple[int, int]
-"""Device and inode number."""
-
-
-def _number(node: Request) -> Number:
-    device, inode = node["inode"]
-    return device, inode
 
 
 def _agrees(expected: View, view: View, number: dict[int, Number], known: dict[Number, int]) -> bool:
@@ -270,30 +247,6 @@ def _agrees(expected: View, view: View, number: dict[int, Number], known: dict[N
     return all(replace(one, inode=0, mode=one.mode if one.kind != SYMLINK else 0)
                == replace(view[p], inode=0, mode=view[p].mode if one.kind != SYMLINK else 0)
                and known.get(number[p], one.inode) == one.inode for p, one in expected.items())
-
-
-def _attributes(where: str, expected: Seen, there: Request) -> list[Difference]:
-    """In which attributes of what is seen at a path differ."""
-    found, result = seen_of(there), []
-    for name, says in _SAYS.items():
-        wanted, seen = getattr(expected, name), getattr(found, name)
-        if wanted != seen and not (name == "mode" and expected.kind == SYMLINK):  # of no account
-            result.append(Difference(f"the {name} of {where}", says(wanted), str(there[name])))
-    return result
-
-
-_SAYS: dict[str, Callable[[Any], str]] = {
-    "kind": lambda k: KIND.values[k], "content": lambda k: CONTENTS[k].hex(), "mode": lambda m: str(MODES[m]),
-    "owner": lambda o: str(list(OWNERS[o])), "mtime": lambda t: str(TIMES[t]) if t else "now",
-    "xattr": lambda values: str({KEYS[k]: (VALUES[v] or b"").hex() for k, v in enumerate(values) if v})}
-"""How the elements of an attribute are written."""
-
-
-def _answers(outcome: Outcome, reply: Request) -> list[Difference]:
-    """In which the answers differ."""
-    if outcome.refusal == reply["errno"]:
-        return []
-    return [Difference("the answer", outcome.refusal or "done", reply["errno"] or "done")]
 
 
 def conform_union(
@@ -340,7 +293,7 @@ def conform_union(
         for finding in rounds(derived, statistics, enough, entropy, shrink=False):
             judge.seen[finding.signature] = finding
             judge.seen[finding.signature] = shrunk(judge, finding)
-            judge.counting = True
+            judge.counting, judge.watched = True, ()
     except OutOfTime:
         result.not_done = max(0, operations - statistics.steps)
     result.findings = list(judge.seen.values())
@@ -387,7 +340,7 @@ _TRIES = 600
 
 def shrunk(judge: UnionJudge, finding: UnionFinding) -> UnionFinding:
     """Return the finding with nothing that could be left out: operations first, then what is in the layers."""
-    best, tries, simpler_one = finding, 0, True
+    best, tries, simpler_one, judge.watched = finding, 0, True, finding.signature
     while simpler_one:
         simpler_one = False
         for trace in _simpler(judge, best.trace):

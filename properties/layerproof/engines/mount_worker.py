@@ -156,10 +156,10 @@ def observe(top: str, names: list[str]) -> Request:
         try:
             found[name] = attributes(path)
         except OSError as error:
-            strange.append(f"{name or '/'} is listed, and looking at it fails with {_name(error)}")
+            strange.append([name, f"it is listed, and looking at it fails with {_name(error)}"])
     for name in names:
-        if name not in found and os.path.lexists(os.path.join(top, name)):
-            strange.append(f"{name} is there, and is not listed")
+        if name not in found and name not in (n for n, _ in strange) and os.path.lexists(os.path.join(top, name)):
+            strange.append([name, "it is there, and is not listed"])
     return {"view": found, "strange": strange}
 
 
