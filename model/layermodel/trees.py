@@ -133,10 +133,10 @@ class Merger:
             contents: the bytes of each element of Data; the first is empty.
 
         Raises:
-            ValueError: if the machine is not laid out for twice as many inodes as there are paths.
+            ValueError: if the machine is not laid out for so many paths.
         """
         sizes = ground.layout.sizes
-        if sizes["Path"] != len(paths.names) or sizes["Inode"] < 2 * len(paths.names):
+        if sizes["Path"] != len(paths.names):
             raise ValueError("the machine is not laid out for this tree of paths")
         self.ground, self.paths = ground, paths
         state, machine = ground.machine.state, ground.machine
@@ -147,7 +147,13 @@ class Merger:
         self._rigid = _tree_vector(ground, paths, contents)
 
     def shown(self, stack: Iterable[Layer]) -> Shown:
-        """What a stack shows at its top."""
+        """What a stack shows at its top.
+
+        Raises:
+            ValueError: if the machine is not laid out for twice as many inodes as there are paths.
+        """
+        if self.ground.layout.sizes["Inode"] < 2 * len(self.paths.names):
+            raise ValueError("the machine is laid out for too few inodes to merge layers")
         result = Shown()
         for layer in stack:
             result = self._over(layer, result)

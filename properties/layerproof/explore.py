@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from layermodel.ground import GroundMachine, Outcome, Vector
-from layermodel.rules import Machine
+from layermodel.rules import Machine, Rule
 from layermodel.universe import universes
 from layerproof.laws import Catalogue
 from layerproof.monitor import AlgebraMonitor, Monitor, Violation
@@ -60,7 +60,13 @@ class Stop(Exception):
 
 @dataclass
 class Explorer:
-    """A search over one machine at given sizes of its open sorts."""
+    """A search over one machine at given sizes of its open sorts.
+
+    Attributes:
+        universes: gives the rigid values to explore.
+        fresh: sorts whose objects are all alike until they are made, so that any new one stands for all.
+        empties: look for states from which the initial one cannot be reached again.
+    """
 
     machine: Machine
     catalogue: Catalogue
@@ -68,15 +74,18 @@ class Explorer:
     algebra: bool = True
     stop_at_first: bool = False
     progress: Callable[[Exploration], None] = lambda exploration: None
+    universes: Callable[[GroundMachine], list[Vector]] = universes
+    fresh: frozenset[str] = frozenset()
+    empties: bool = True
 
     def run(self, dialects: Mapping[str, Mapping[str, bool]], limit: int | None = None) -> Exploration:
         """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect."""
         self._ground = GroundMachine(self.machine, self.sizes)
         self._monitor = Monitor(self._ground, self.catalogue)
         self._algebra = AlgebraMonitor(self._ground, self.catalogue) if self.algebra else None
-        self._moves = [(self._ground.rule(r.name), self._ground.arguments(r)) for r in self.machine.rules]
+        self._moves = [(self._ground.rule(r.name), self._alternatives(r)) for r in self.machine.rules]
         result = Exploration(dict(self.sizes), tuple(dialects))
-        every = universes(self._ground)
+        every = self.universes(self._ground)
         chosen = every if limit is None or limit >= len(every) else [
             every[n * len(every) // limit] for n in range(limit)]
         result.complete = len(chosen) == len(every)
@@ -91,6 +100,15 @@ class Explorer:
         if self._algebra:
             result.premises += self._algebra.premises
         return result
+
+    def _alternatives(self, rule: Rule) -> list[list[Vector]]:
+        """Every choice of arguments; together those that differ only in a new object, where any stands for all."""
+        fresh = [n for n, p in enumerate(rule.parameters) if p.role != "named" and p.sort.name in self.fresh]
+        grouped: dict[Vector, list[Vector]] = {}
+        for arguments in self._ground.arguments(rule):
+            key = tuple(a for n, a in enumerate(arguments) if n not in fresh)
+            grouped.setdefault(key, []).append(arguments)
+        return list(grouped.values())
 
 
 class _Search:
@@ -122,7 +140,8 @@ class _Search:
                     queue.append(reached)
                     self._judge(reached)
             self.explorer.progress(self.result)
-        self.result.stuck += len(self.came) - len(_reaching(self.start, self.back))
+        if self.explorer.empties:
+            self.result.stuck += len(self.came) - len(_reaching(self.start, self.back))
 
     def _depth(self, state: Vector) -> int:
         came = self.came[state]
@@ -131,8 +150,10 @@ class _Search:
     def _steps(self, state: Vector) -> Iterable[tuple[Event, Outcome]]:
         result, monitor = self.result, self.explorer._monitor
         for rule, choices in self.explorer._moves:
-            for arguments in choices:
-                if not rule.given(state, state, self.rigid, self.traits, arguments):
+            for alternatives in choices:
+                arguments = next((a for a in alternatives if rule.given(
+                    state, state, self.rigid, self.traits, a)), None)
+                if arguments is None:
                     continue
                 outcome = rule.run(state, self.rigid, self.traits, arguments)
                 result.steps += 1
@@ -156,7 +177,7 @@ class _Search:
                 self._found(violation, state, events)
 
     def _found(self, violation: Violation, state: Vector, last: tuple[Event, ...]) -> None:
-        trace = Trace("store", self.dialect, self.explorer._ground.layout.sizes, self.rigid,
+        trace = Trace(self.explorer.machine.name, self.dialect, self.explorer._ground.layout.sizes, self.rigid,
                       (*self._path(state), *last))
         known = self.result.findings.get(violation.law)
         if known is None or len(trace.events) < len(known.trace.events):

@@ -142,7 +142,7 @@ SIZES = (1, 2, 3)
 """How many objects of each sort are tried, in turn."""
 
 _FIXED = {"store": {"Repository": 2, "Content": 3},
-          "union": {"Layer": 1, "Container": 2, "Data": 3, "Mode": 2, "Owner": 2, "Key": 1, "Value": 2}}
+          "union": {"Layer": 1, "Container": 2, "Data": 3, "Mode": 2, "Owner": 2, "Key": 2, "Value": 2}}
 _MORE = {"union": {"Path": 2, "Inode": 2}}
 """Sorts of each machine of which there are always so many, and of which there are so many more than of others:
 to move a directory takes four paths, and what is in it an inode for each."""

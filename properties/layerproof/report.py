@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.table import Table
 
-from layermodel.ground import GroundMachine
 from layermodel.rules import Machine
-from layermodel.store import DIALECTS
-from layermodel.view import element_name, store_view
+from layermodel.view import element_name
 from layerproof.conform import Conformance, EngineFinding
-from layerproof.draw import dot, mermaid, table, text_graph
+from layerproof.draw import table
 from layerproof.engines.base import Scripter
 from layerproof.explore import Exploration
 from layerproof.finite import Instance
 from layerproof.laws import Catalogue
+from layerproof.machines import Subject
 from layerproof.monitor import Violation
 from layerproof.prove import Proof, Verdict
 from layerproof.traces import Event, Trace
@@ -51,31 +50,23 @@ def trace_text(machine: Machine, trace: Trace) -> str:
     return "\n".join(f"  {n}. {event_text(machine, e)}" for n, e in enumerate(trace.events, 1))
 
 
-def instance_text(machine: Machine, catalogue: Catalogue, verdict: Verdict, drawing: str = "text") -> str:
-    """A counterexample to induction: the step, the law, what is false, both stores, and the graph."""
-    instance = verdict.instance
+def instance_text(subject: Subject, verdict: Verdict, drawing: str = "text") -> str:
+    """A counterexample to induction: the step, the law, what is false, and both states."""
+    instance, machine = verdict.instance, subject.machine
     assert instance is not None
-    law = catalogue.law(verdict.law)
-    ground = GroundMachine(machine, instance.sizes)
-    views = [store_view(ground, state, instance.rigid) for state in instance.states]
+    law = subject.catalogue.law(verdict.law)
     sorts = {s.name: s for s in machine.sorts}
     where = ", ".join(f"{name} = {element_name(sorts[sort], e)}" for name, sort, e in instance.variables)
     called = verdict.rule.replace(" = ", ";").split(";")
     steps = [Event(r, a, verdict.refusal) for r, a in zip(
         [c for c in called if c in machine.rule_by_name], instance.arguments, strict=False)]
     traits = ", ".join(t.name for t, v in zip(machine.traits, instance.traits, strict=True) if v) or "none"
-    pictures = {"text": text_graph, "dot": dot, "mermaid": mermaid}
     return "\n".join([
         f"{verdict.name}: refuted. {law.id}: {law.statement}",
         *(f"  step: {event_text(machine, step)}" for step in steps),
         f"  false: {'; '.join(instance.false)}" + (f" (at {where})" if where else ""),
         f"  traits that hold: {traits}",
-        "",
-        table(views[0], views[-1]) if len(views) > 1 else table(views[0]),
-        "",
-        "dependencies after the step:" if len(views) > 1 else "dependencies:",
-        pictures[drawing](views[-1]),
-    ])
+        "", subject.draw(instance.sizes, instance.rigid, instance.states, drawing)])
 
 
 def violation_text(catalogue: Catalogue, violation: Violation) -> str:
@@ -85,7 +76,7 @@ def violation_text(catalogue: Catalogue, violation: Violation) -> str:
     return f"{law.id}: {law.statement} False: {'; '.join(violation.false)}" + (f" (at {at})" if at else "")
 
 
-def proof_json(proof: Proof, catalogue: Catalogue, machine: Machine) -> dict[str, Any]:
+def proof_json(proof: Proof, subject: Subject) -> dict[str, Any]:
     """The result of proving."""
     return {
         "verdict": "held" if proof.holds else "violated" if proof.count("refuted") else "undecided",
@@ -95,36 +86,33 @@ def proof_json(proof: Proof, catalogue: Catalogue, machine: Machine) -> dict[str
              "obligations": sum(v.law == law.id for v in proof.verdicts),
              "proved": sum(v.law == law.id and v.outcome == "proved" for v in proof.verdicts),
              "used": sorted({u for v in proof.verdicts if v.law == law.id for u in v.used})}
-            for law in catalogue.laws if any(v.law == law.id for v in proof.verdicts)],
+            for law in subject.catalogue.laws if any(v.law == law.id for v in proof.verdicts)],
         "proofs": [{"rule": v.rule, "law": v.law, "refusal": v.refusal, "outcome": v.outcome,
                     "used": list(v.used)} for v in proof.verdicts],
         "lemmas": dict(proof.lemmas),
         "witnesses": proof.witnesses,
         "vacuous": list(proof.vacuous),
-        "counterexamples": [instance_json(machine, v) for v in proof.verdicts if v.instance],
+        "counterexamples": [instance_json(subject, v) for v in proof.verdicts if v.instance],
     }
 
 
-def instance_json(machine: Machine, verdict: Verdict) -> dict[str, Any]:
+def instance_json(subject: Subject, verdict: Verdict) -> dict[str, Any]:
     """A counterexample to induction as data."""
-    from layerproof.draw import to_json
-
     instance: Instance | None = verdict.instance
     assert instance is not None
-    ground = GroundMachine(machine, instance.sizes)
     return {
         "rule": verdict.rule, "law": verdict.law, "refusal": verdict.refusal, "false": list(instance.false),
         "variables": [{"name": n, "sort": s, "element": e} for n, s, e in instance.variables],
         "arguments": [list(a) for a in instance.arguments],
-        "traits": {t.name: bool(v) for t, v in zip(machine.traits, instance.traits, strict=True)},
-        "states": [to_json(store_view(ground, state, instance.rigid)) for state in instance.states],
+        "traits": {t.name: bool(v) for t, v in zip(subject.machine.traits, instance.traits, strict=True)},
+        "states": subject.data(instance.sizes, instance.rigid, instance.states),
     }
 
 
-def proof_text(proof: Proof, catalogue: Catalogue, machine: Machine, drawing: str = "text") -> str:
+def proof_text(proof: Proof, subject: Subject, drawing: str = "text") -> str:
     """The result of proving, law by law, with every counterexample drawn."""
     lines = []
-    for law in catalogue.laws:
+    for law in subject.catalogue.laws:
         mine = [v for v in proof.verdicts if v.law == law.id]
         if mine:
             used = sorted({u for v in mine for u in v.used if u != law.id})
@@ -133,7 +121,7 @@ def proof_text(proof: Proof, catalogue: Catalogue, machine: Machine, drawing: st
     parts = [rows("", ("law", "proved", "statement", "with the help of"), lines)]
     parts += [f"undecided: {v.name}" for v in proof.verdicts if v.outcome == "undecided"]
     shown = [v for v in proof.verdicts if v.outcome == "refuted"]
-    parts += ["\n" + instance_text(machine, catalogue, v, drawing) for v in shown[:_DRAWN]]
+    parts += ["\n" + instance_text(subject, v, drawing) for v in shown[:_DRAWN]]
     parts += [f"also refuted: {v.name}" for v in shown[_DRAWN:]]
     parts += [f"vacuous: {text}" for text in proof.vacuous]
     parts += [f"the lemma about sums {n!r} was not proved" for n, ok in proof.lemmas.items() if not ok]
@@ -165,15 +153,16 @@ def trace_json(trace: Trace) -> Any:
     return json.loads(trace.to_json())
 
 
-def exploration_text(e: Exploration, catalogue: Catalogue, machine: Machine) -> str:
+def exploration_text(e: Exploration, subject: Subject) -> str:
     """The result of exploring, with the shortest run to each broken law."""
     sizes = " ".join(f"{n}={c}" for n, c in e.sizes.items())
     parts = [f"{'all' if e.complete else 'some'} universes of {sizes}: {e.universes}, in the dialects "
              f"{' and '.join(e.dialects)}",
-             f"{e.states:,} states, {e.steps:,} steps, depth {e.depth}; from all but {e.stuck} the empty "
-             "store can be reached again"]
+             f"{e.states:,} states, {e.steps:,} steps, depth {e.depth}" + (
+                 f"; from all but {e.stuck} the empty store can be reached again" if subject.empties else "")]
     for finding in e.findings.values():
-        parts += [violation_text(catalogue, finding.violation), trace_text(machine, finding.trace)]
+        parts += [violation_text(subject.catalogue, finding.violation),
+                  trace_text(subject.machine, finding.trace)]
     return "\n".join(parts)
 
 
@@ -230,7 +219,27 @@ def conformance_json(
     }
 
 
-def verdict_of(result: Conformance, strict: bool = False) -> str:
+class Judged(Protocol):
+    """What a verdict is made from, whatever was judged."""
+
+    @property
+    def findings(self) -> Sequence[object]:
+        """All findings."""
+
+    @property
+    def unknown(self) -> Sequence[object]:
+        """Those that are not listed as known."""
+
+    @property
+    def never(self) -> Sequence[str]:
+        """What was never reached."""
+
+    @property
+    def not_done(self) -> int:
+        """Operations that there was no time for."""
+
+
+def verdict_of(result: Judged, strict: bool = False) -> str:
     """``held``, ``violated`` or, where something was never reached or not done, ``incomplete``.
 
     Known deviations violate only if the judgement is strict.
@@ -267,8 +276,3 @@ def statistics_text(done: Mapping[str, int], refused: Mapping[tuple[str, str], i
     return rows("", ("rule", "done", "refused"), [
         (n, str(done.get(n, 0)), " ".join(f"{r}:{c}" for (rule, r), c in sorted(refused.items()) if rule == n)
          or "-") for n in names])
-
-
-def dialect_names() -> str:
-    """The known dialects."""
-    return ", ".join(DIALECTS)

@@ -7,19 +7,23 @@ layer lies on which, which image has which top layer), and the operations with t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from layermodel.ground import Vector
 from layermodel.rules import BOOL, INT, Machine, Rule, Sort, Symbol
-from layermodel.store import DIALECTS
+from layermodel.store import DIALECTS as STORE_DIALECTS
 from layermodel.store_rules import STORE
 from layermodel.terms import Layout
+from layermodel.union import DIALECTS as UNION_DIALECTS
+from layermodel.union_rules import UNION
 from layerproof.errors import WrongRequest
 
 FORMAT = 1
-MACHINES: dict[str, Machine] = {"store": STORE}
+MACHINES: dict[str, tuple[Machine, Collection[str]]] = {
+    "store": (STORE, STORE_DIALECTS), "union": (UNION, UNION_DIALECTS)}
+"""The machines that a trace may be of, and their dialects."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Trace:
 
     def to_json(self) -> str:
         """Return the trace file's text."""
-        machine = MACHINES[self.machine]
+        machine, _ = MACHINES[self.machine]
         layout = Layout.of(machine, self.sizes)
         rules = machine.rule_by_name
         open_sorts = [s.name for s in machine.sorts if not s.values]
@@ -76,10 +80,10 @@ class Trace:
         name = _field(data, "machine", str, "the trace")
         if name not in MACHINES:
             raise WrongRequest(f"the trace is of an unknown machine {name!r}; known: {', '.join(MACHINES)}")
-        machine = MACHINES[name]
+        machine, dialects = MACHINES[name]
         dialect = _field(data, "dialect", str, "the trace")
-        if dialect not in DIALECTS:
-            raise WrongRequest(f"unknown dialect {dialect!r} in the trace; known: {', '.join(DIALECTS)}")
+        if dialect not in dialects:
+            raise WrongRequest(f"unknown dialect {dialect!r} in the trace; known: {', '.join(dialects)}")
         layout = _layout(machine, _field(data, "sizes", dict, "the trace"))
         rigid = _rigid(layout, _field(data, "rigid", dict, "the trace"))
         rows = _field(data, "events", list, "the trace")

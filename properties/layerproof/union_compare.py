@@ -13,9 +13,6 @@ from layermodel.union_reference import Seen, View
 from layerproof.union_observed import seen_of
 from layerproof.union_traces import KEYS, MODES, OWNERS, TIMES, VALUES
 
-Number = tuple[int, int]
-"""Device and inode number."""
-
 
 @dataclass(frozen=True)
 class Departure:
@@ -39,12 +36,6 @@ class Departure:
         """One line."""
         where = f" of {self.where}" if self.where else ""
         return f"{self.what}{where}: expected {self.expected}, observed {self.observed}"
-
-
-def number_of(node: Mapping[str, Any]) -> Number:
-    """The device and inode number that a mount shows."""
-    device, inode = node["inode"]
-    return device, inode
 
 
 def answers(outcome: Outcome, errno: str | None, node: Seen | None, linked: Container[int]) -> list[Departure]:
@@ -121,19 +112,19 @@ class Inodes:
 
     def __init__(self) -> None:
         """None yet."""
-        self.numbers: dict[int, Number] = {}
+        self.numbers: dict[int, int] = {}
 
     def compare(
         self, container: int, view: View, paths: Paths, there: Mapping[str, Any], linked: Container[int],
     ) -> list[Departure]:
         """In which names are one inode, and inodes keep their numbers, other than in the model."""
         result: list[Departure] = []
-        now: dict[int, Number] = {}
+        now: dict[int, int] = {}
         for path, node in view.items():
             name = paths.names[path]
             if name not in there:
                 continue
-            number, where = number_of(there[name]), f"{name or '/'} in container-{container}"
+            number, where = there[name]["inode"], f"{name or '/'} in container-{container}"
             if now.setdefault(node.inode, number) != number:
                 result.append(Departure("inode", "that of its other name", "another", where, node.kind,
                                         node.inode in linked))

@@ -27,7 +27,7 @@ from layerproof.laws import Catalogue
 from layerproof.monitor import Monitor
 from layerproof.stacks import PLAIN, random_stack, simpler
 from layerproof.traces import Event
-from layerproof.union_compare import Departure, Inodes, Number, answers, looked, number_of, views
+from layerproof.union_compare import Departure, Inodes, answers, looked, views
 from layerproof.union_deviations import DEVIATIONS, UnionDeviation
 from layerproof.union_drive import union_state_machine
 from layerproof.union_observed import HIDDEN, Encoder, seen_of
@@ -75,7 +75,6 @@ class UnionConformance:
     dialect: str
     statistics: Statistics
     stacks: int = 0
-    remounts: int = 0
     findings: list[UnionFinding] = field(default_factory=list)
     never: list[str] = field(default_factory=list)
     not_applicable: list[str] = field(default_factory=list)
@@ -199,7 +198,7 @@ class UnionEngineWorld:
         return result
 
     def _finding(self, rule: Rule, outcome: Outcome, reply: Request, before: Vector, arguments: Vector,
-                 departures: list[Departure], numbers: list[dict[int, Number]]) -> UnionFinding:
+                 departures: list[Departure], numbers: list[dict[int, int]]) -> UnionFinding:
         judge = self.judge
         trace = UnionTrace(judge.dialect, self.reference.stack, tuple(self.events), judge.union.scene)
         laws = self._laws(rule, outcome, reply, before, arguments, numbers)
@@ -207,7 +206,7 @@ class UnionEngineWorld:
                             laws, tuple(departures), trace, judge.known(rule.name, departures))
 
     def _laws(self, rule: Rule, outcome: Outcome, reply: Request, before: Vector, arguments: Vector,
-              numbers: list[dict[int, Number]]) -> tuple[str, ...]:
+              numbers: list[dict[int, int]]) -> tuple[str, ...]:
         """The laws that what is seen and stored breaks."""
         judge, errno, rigid = self.judge, reply["errno"], self.reference.rigid
         broken = {"LOWER-2": None} if reply["changed"] else {}
@@ -223,7 +222,7 @@ class UnionEngineWorld:
         return tuple(law for law in broken if law not in overlooked)
 
     def _observed(
-        self, base: Vector, reply: Request, numbers: list[dict[int, Number]],
+        self, base: Vector, reply: Request, numbers: list[dict[int, int]],
     ) -> tuple[Vector, bool]:
         """The state that the mounts show, and whether uppers had to be made up for it."""
         reference, names = self.reference, self.judge.union.scene.paths.names
@@ -231,7 +230,7 @@ class UnionEngineWorld:
         for container, there in enumerate(reply["seen"]):
             expected = reference.union.view(base, reference.rigid, container)
             known = {number: inode for inode, number in numbers[container].items()}
-            number = {p: number_of(there["view"][name]) for p, name in enumerate(names) if name in there["view"]}
+            number = {p: there["view"][name]["inode"] for p, name in enumerate(names) if name in there["view"]}
             view = {p: seen_of(there["view"][names[p]]) for p in number}
             if _agrees(expected, view, number, known):
                 continue
@@ -240,7 +239,7 @@ class UnionEngineWorld:
         return encoder.state, hidden
 
 
-def _agrees(expected: View, view: View, number: dict[int, Number], known: dict[Number, int]) -> bool:
+def _agrees(expected: View, view: View, number: dict[int, int], known: dict[int, int]) -> bool:
     """Whether a container shows what is expected."""
     if expected.keys() != view.keys():
         return False
@@ -278,7 +277,8 @@ def conform_union(
     def enough() -> bool:
         reached = not complete or not statistics.never(rules, unreachable)
         many = len(judge.seen) >= most
-        return many or (statistics.steps >= operations and (reached or statistics.steps >= 2 * operations))
+        return many or (statistics.steps >= operations and (
+            reached or statistics.steps >= max(2 * operations, _PATIENCE)))
 
     def world(stack: Stack) -> UnionEngineWorld:
         result.stacks += judge.counting
@@ -301,6 +301,9 @@ def conform_union(
     result.not_applicable = [r.name for r in machine.rules if r.name not in judge.rules]
     return result
 
+
+_PATIENCE = 20_000
+"""Operations that are done to reach what was not reached by the number asked for; an operation takes 2 ms."""
 
 _NEEDS_IMAGE = {("rename-directory", "EXDEV")}
 """Refusals that only a union has."""

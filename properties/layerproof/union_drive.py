@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from layermodel.ground import Vector
 from layermodel.rules import Machine, Rule
-from layermodel.trees import DIRECTORY, Stack
+from layermodel.trees import DIRECTORY, Paths, Stack
 from layermodel.union_reference import GroundUnion, Scene, UnionReference
 from layerproof.drive import (
     PATIENCE,
@@ -71,6 +71,9 @@ class ModelWorld:
 _WEIGHTS = {"unlink": 5, "rmdir": 5, "mkdir": 6, "create": 5, "rename": 5, "rename-directory": 6,
             "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 1, "list": 2, "readlink": 1, "open": 2}
 _USUAL_WEIGHT = 3
+
+SMALL = Scene(Paths(("", "a", "b", "a/a", "a/b", "b/a")), contents=3, modes=2, owners=2, times=3, keys=1, values=2)
+"""What random runs of the model alone use: every law is checked after every step."""
 
 Begin = Callable[[Stack], UnionWorld]
 
@@ -163,7 +166,7 @@ def drive_union(
     """
     if operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
-    union = GroundUnion(scene or Scene(), machine)
+    union = GroundUnion(scene or SMALL, machine)
     monitor, statistics = Monitor(union.ground, catalogue), Statistics()
     unreachable = impossible(machine, traits)
 

@@ -71,8 +71,8 @@ class Encoder:
             layout.index("in_image", i)] and not any(
                 self._state[layout.index("copied", d, i)] for d in range(layout.sizes["Container"])))
 
-    def write(self, container: int, view: View, expected: View, numbers: Mapping[int, tuple[int, int]],
-              known: Mapping[tuple[int, int], int]) -> None:
+    def write(self, container: int, view: View, expected: View, numbers: Mapping[int, int],
+              known: Mapping[int, int]) -> None:
         """Have the container's upper hold exactly what it shows.
 
         Args:

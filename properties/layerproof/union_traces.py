@@ -45,7 +45,7 @@ class UnionTrace:
             "layerproof": FORMAT, "machine": "union", "dialect": self.dialect,
             "paths": list(self.scene.paths.names), "containers": self.scene.containers,
             "layers": [layer_request(layer, self.scene.paths) for layer in self.stack],
-            "events": [{"rule": e.rule, **_spoken(UNION.rule_by_name[e.rule], e, self.scene.paths),
+            "events": [{"rule": e.rule, **spoken(UNION.rule_by_name[e.rule], e, self.scene.paths),
                         "refusal": e.refusal} for e in self.events]}, indent=1)
 
     @classmethod
@@ -137,14 +137,14 @@ def _node(data: Mapping[str, Any]) -> Node:
 
 def request(rule: Rule, event: Event, paths: Paths, before: View) -> Request:
     """An operation as the worker does it, in a container that sees this: to append is to write what is new."""
-    spoken = _spoken(rule, event, paths)
+    said = spoken(rule, event, paths)
     if rule.name == "append" and (node := before.get(event.arguments[1])) is not None:
-        spoken["content"] = spoken["content"][len(CONTENTS[node.content].hex()):]
+        said["content"] = said["content"][len(CONTENTS[node.content].hex()):]
     return {"do": "rename" if rule.name.startswith("rename") else rule.name, **{
-        {"content": "data"}.get(k, k): v for k, v in spoken.items()}}
+        {"content": "data"}.get(k, k): v for k, v in said.items()}}
 
 
-def _spoken(rule: Rule, event: Event, paths: Paths) -> Request:
+def spoken(rule: Rule, event: Event, paths: Paths) -> Request:
     """The arguments of an operation by name, as what they stand for."""
     return {p.name: _value(p, element, paths) for p, element in zip(rule.parameters, event.arguments, strict=True)
             if p.role == "named"}

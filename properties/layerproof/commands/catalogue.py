@@ -5,18 +5,19 @@ from __future__ import annotations
 import click
 
 from layermodel.rules import Rule
-from layermodel.store_rules import STORE
-from layerproof.commands.common import common, emit, law_ids, rule_names
-from layerproof.store_laws import STORE_LAWS
+from layerproof.commands.common import common, emit, machine_option
+from layerproof.laws import Catalogue
+from layerproof.machines import Subject
 
 
 @click.command("laws")
+@machine_option
 @click.option("--law", "laws", multiple=True, help="Only this law; may be repeated.")
 @common
-def laws_command(laws: tuple[str, ...], format_: str, output: str | None) -> None:
+def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: str | None) -> None:
     """The catalogue of laws."""
-    chosen = law_ids(laws)
-    listed = [law for law in STORE_LAWS.laws if chosen is None or law.id in chosen]
+    chosen = subject.law_ids(laws)
+    listed = [law for law in subject.catalogue.laws if chosen is None or law.id in chosen]
 
     def text() -> str:
         parts, group = [], ""
@@ -37,26 +38,27 @@ def laws_command(laws: tuple[str, ...], format_: str, output: str | None) -> Non
 
 
 @click.command("rules")
+@machine_option
 @click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
 @common
-def rules_command(rules: tuple[str, ...], format_: str, output: str | None) -> None:
+def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output: str | None) -> None:
     """The rule book."""
-    names = rule_names(rules)
-    listed = [r for r in STORE.rules if names is None or r.name in names]
+    names = subject.rule_names(rules)
+    listed = [r for r in subject.machine.rules if names is None or r.name in names]
     emit(format_, output, lambda: [
         {"name": r.name, "parameters": [{"name": p.name, "sort": p.sort.name, "role": p.role}
                                         for p in r.parameters],
          "refused": dict(r.refused), "then": r.then, "source": r.source} for r in listed],
-        lambda: "\n\n".join(map(_rule_text, listed)))
+        lambda: "\n\n".join(_rule_text(rule, subject.catalogue) for rule in listed))
 
 
-def _rule_text(rule: Rule) -> str:
+def _rule_text(rule: Rule, catalogue: Catalogue) -> str:
     lines = [f"{rule.name} ({', '.join(p.name for p in rule.parameters if p.role == 'named')})"]
     made = [p.name for p in rule.parameters if p.role == "new"]
     lines += [f"  makes    a new {name}" for name in made]
     width = max((len(n) for n in rule.refused), default=0)
     for number, (name, says) in enumerate(rule.refused.items()):
         lines.append(f"  {'refused' if number == 0 else '       '}  {name:<{width}}  {says}")
-    laws = [law.id for law in STORE_LAWS.laws if law.kind.value != "algebraic" and law.about(rule)]
+    laws = [law.id for law in catalogue.laws if law.kind.value != "algebraic" and law.about(rule)]
     return "\n".join([*lines, f"  then     {rule.then}", f"  keeps    {' '.join(laws)}",
                       f"  source   {rule.source}"])

@@ -14,15 +14,9 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
-from layermodel.store import DIALECTS, TRAITS
-from layermodel.store_rules import STORE
-from layerproof import report
 from layerproof.errors import LayerproofError, WrongRequest
+from layerproof.machines import SUBJECTS
 from layerproof.signals import Ending
-from layerproof.store_laws import STORE_LAWS
-
-SIZES = {"Layer": 2, "Image": 2, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
-         "Content": 2}
 
 
 def status(failed: bool) -> NoReturn:
@@ -125,52 +119,11 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
                         help="How to print the result.")(with_output)
 
 
-def law_ids(chosen: tuple[str, ...]) -> set[str] | None:
-    """Check the laws that were chosen; None if all are meant."""
-    known = [law.id for law in STORE_LAWS.laws]
-    for identifier in chosen:
-        if identifier not in known:
-            raise WrongRequest(f"unknown law {identifier!r}; `layerproof laws` lists them "
-                               f"({known[0]} … {known[-1]})")
-    return set(chosen) or None
-
-
-def rule_names(chosen: tuple[str, ...]) -> set[str] | None:
-    """Check the rules that were chosen; None if all are meant."""
-    for name in chosen:
-        if name not in STORE.rule_by_name:
-            raise WrongRequest(f"unknown rule {name!r}; known: {', '.join(STORE.rule_by_name)}")
-    return set(chosen) or None
-
-
-def dialect_traits(names: tuple[str, ...], traits: tuple[str, ...]) -> dict[str, dict[str, bool]]:
-    """The traits of the dialects that were chosen, with those that were set by hand."""
-    for name in names:
-        if name not in DIALECTS:
-            raise WrongRequest(f"unknown dialect {name!r}; known: {report.dialect_names()}")
-    chosen = {n: dict(DIALECTS[n]) for n in names or tuple(DIALECTS)}
-    for setting in traits:
-        trait, _, value = setting.partition("=")
-        if trait not in {t.name for t in TRAITS}:
-            raise WrongRequest(f"unknown trait {trait!r}; known: {', '.join(t.name for t in TRAITS)}")
-        if value not in ("true", "false"):
-            raise WrongRequest(f"the trait {trait} takes true or false, not {value!r}")
-        for values in chosen.values():
-            values[trait] = value == "true"
-    return chosen
-
-
-def parse_sizes(text: str | None) -> dict[str, int]:
-    """The sizes of the sorts, with those that were given instead of the usual ones."""
-    sizes = dict(SIZES)
-    for part in text.split(",") if text else []:
-        name, _, number = part.partition("=")
-        if name not in sizes:
-            raise WrongRequest(f"unknown sort {name!r} in --size; known: {', '.join(sizes)}")
-        if not number.isdigit() or not 1 <= int(number) <= 9:
-            raise WrongRequest(f"the size of {name} is not a number from 1 to 9: {number!r}")
-        sizes[name] = int(number)
-    return sizes
+def machine_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The machine that a command is about."""
+    return click.option("--machine", "subject", type=click.Choice(list(SUBJECTS)), default="store",
+                        show_default=True, callback=lambda _, __, name: SUBJECTS[name],
+                        help="The machine: the store, or the union file system.")(command)
 
 
 def read(path: str) -> str:

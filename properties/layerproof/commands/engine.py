@@ -11,23 +11,24 @@ import click
 from layermodel.store_rules import STORE
 from layerproof import report
 from layerproof.commands.common import Progress, common, emit, read, seconds, status
+from layerproof.commands.mounts import conform_mount, is_union_trace, replay_model, replay_mount
 from layerproof.commands.traces import replayed
 from layerproof.conform import OutOfTime, conform, replay
 from layerproof.draw import table, to_json
 from layerproof.engines.base import Engine, Scripter
 from layerproof.engines.directory import DirectoryEngine
+from layerproof.engines.mount import KINDS
 from layerproof.errors import WrongRequest
 from layerproof.signals import held_back
 from layerproof.store_laws import STORE_LAWS
 from layerproof.traces import Trace
+from layerproof.union_traces import UnionTrace
 
-ENGINES = ("directory", "docker")
+ENGINES = ("directory", "docker", *KINDS)
 
 
 def opened(name: str, socket: str | None, dockerd: str, timeout: float) -> tuple[Engine, Scripter | None]:
     """Open an engine by its name; also return what writes scripts for it, if anything does."""
-    if name not in ENGINES:
-        raise WrongRequest(f"unknown engine {name!r}; known: {', '.join(ENGINES)}")
     if name == "directory":
         if socket is not None:
             raise WrongRequest("the engine directory has no socket; --socket is for docker")
@@ -53,6 +54,21 @@ def judged(
             click.echo(f"layerproof: left behind, as the engine would not remove it: {', '.join(left)}", err=True)
 
 
+def is_mount(name: str, socket: str | None, options: str | None) -> bool:
+    """Whether an engine is a union file system; also look whether the options are for it.
+
+    Raises:
+        WrongRequest: if they are not, or the engine is not known.
+    """
+    if name not in ENGINES:
+        raise WrongRequest(f"unknown engine {name!r}; known: {', '.join(ENGINES)}")
+    if name in KINDS and socket is not None:
+        raise WrongRequest(f"the engine {name} has no socket; --socket is for docker")
+    if name not in KINDS and options is not None:
+        raise WrongRequest(f"the engine {name} takes no mount options; --options is for overlayfs")
+    return name in KINDS
+
+
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options about the engine that is judged."""
     command = click.option("--budget", type=float, callback=seconds, metavar="SECONDS",
@@ -61,6 +77,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
                            help="Seconds for one answer.")(command)
     command = click.option("--dockerd", default="dockerd", show_default=True,
                            help="The daemon to start, for docker.")(command)
+    command = click.option("--options", metavar="NAME=VALUE,…", help="Mount options, for overlayfs.")(command)
     return click.option("--socket", metavar="PATH", help="Use a running Docker; only what the run itself "
                         "makes is touched, and nothing is pruned.")(command)
 
@@ -73,12 +90,18 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @engine_options
 @common
 def conform_command(
-    engine: str, operations: int, seed: int, strict: bool, socket: str | None, dockerd: str, timeout: float,
-    budget: float | None, format_: str, output: str | None,
+    engine: str, operations: int, seed: int, strict: bool, socket: str | None, dockerd: str, options: str | None,
+    timeout: float, budget: float | None, format_: str, output: str | None,
 ) -> None:
-    """Judge an engine (directory or docker) by random operations beside the model."""
+    """Judge an engine by random operations beside the model.
+
+    ENGINE is directory or docker, or a union file system: overlayfs, fuse-overlayfs, or tmpfs as the control.
+    """
     if operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
+    if is_mount(engine, socket, options):
+        conform_mount(engine, options, operations=operations, seed=seed, budget=budget, timeout=timeout,
+                      strict=strict, format_=format_, output=output)
     with judged(engine, socket, dockerd, timeout) as (opened_engine, script), Progress() as tell:
         result = conform(STORE, STORE_LAWS, opened_engine, operations=operations, entropy=seed, budget=budget,
                          progress=lambda n: tell(f"{engine}: {n:,} operations"))
@@ -89,15 +112,23 @@ def conform_command(
 
 @click.command("replay")
 @click.argument("trace")
-@click.option("--on", "engine", help="Replay on this engine, too (directory or docker).")
+@click.option("--on", "engine", help="Replay on this engine, too; see conform.")
 @engine_options
 @common
 def replay_command(
-    trace: str, engine: str | None, socket: str | None, dockerd: str, timeout: float, budget: float | None,
-    format_: str, output: str | None,
+    trace: str, engine: str | None, socket: str | None, dockerd: str, options: str | None, timeout: float,
+    budget: float | None, format_: str, output: str | None,
 ) -> None:
     """Replay a trace file in the model, or beside an engine."""
-    followed = Trace.from_json(read(trace))
+    text = read(trace)
+    mount = engine is not None and is_mount(engine, socket, options)
+    if is_union_trace(text):
+        replay_mount(UnionTrace.from_json(text), engine, options, timeout, format_, output)
+    followed = Trace.from_json(text)
+    if followed.machine == "union" and engine is None:
+        replay_model(followed, format_, output)
+    if mount or followed.machine == "union":
+        raise WrongRequest(f"a run of the {followed.machine} machine cannot be replayed on {engine}")
     views, broken = replayed(followed)
     findings, script, late = [], None, ""
     if engine is not None:
@@ -108,7 +139,7 @@ def replay_command(
                 late = str(error)
     verdict = "violated" if broken or findings else "incomplete" if late else "held"
 
-    def text() -> str:
+    def shown() -> str:
         parts = [report.trace_text(STORE, followed), table(views[0], views[-1])]
         parts += [report.violation_text(STORE_LAWS, v) for v in broken]
         parts += [report.finding_text(f, STORE_LAWS, STORE, script) for f in findings]
@@ -120,5 +151,5 @@ def replay_command(
 
     emit(format_, output, lambda: {
         "verdict": verdict, "states": [to_json(v) for v in views], "broken": [v.law for v in broken],
-        "findings": [report.finding_json(f, script) for f in findings]}, text)
+        "findings": [report.finding_json(f, script) for f in findings]}, shown)
     status(verdict != "held")

@@ -6,15 +6,14 @@ from typing import Any
 
 import click
 
-from layermodel.store_rules import STORE
 from layerproof import report
-from layerproof.commands.common import Progress, common, dialect_traits, emit, parse_sizes, status
-from layerproof.drive import drive
-from layerproof.explore import Exploration, Explorer
-from layerproof.store_laws import STORE_LAWS
+from layerproof.commands.common import Progress, common, emit, machine_option, status
+from layerproof.explore import Exploration
+from layerproof.machines import Subject
 
 
 @click.command("explore")
+@machine_option
 @click.option("--size", "sizes", metavar="Layer=2,Image=2,…", help="How many objects of each sort.")
 @click.option("--dialect", "dialects", multiple=True, help="Only this dialect; may be repeated.")
 @click.option("--trait", "traits", multiple=True, metavar="NAME=true|false", help="Set a trait.")
@@ -22,39 +21,39 @@ from layerproof.store_laws import STORE_LAWS
 @click.option("--no-algebra", is_flag=True, help="Leave out the laws about two runs.")
 @common
 def explore_command(
-    sizes: str | None, dialects: tuple[str, ...], traits: tuple[str, ...], universes: int | None,
-    no_algebra: bool, format_: str, output: str | None,
+    subject: Subject, sizes: str | None, dialects: tuple[str, ...], traits: tuple[str, ...],
+    universes: int | None, no_algebra: bool, format_: str, output: str | None,
 ) -> None:
     """Visit every store that can be reached with few objects."""
-    chosen = dialect_traits(dialects, traits)
-    parsed = parse_sizes(sizes)
+    chosen, parsed = subject.traits(dialects, traits), subject.sized(sizes)
     with Progress() as tell:
         def told(e: Exploration) -> None:
             if e.states % 64 == 0:
                 tell(f"universe {e.universes}, {e.states:,} states, {e.steps:,} steps")
 
-        explorer = Explorer(STORE, STORE_LAWS, parsed, algebra=not no_algebra, progress=told)
+        explorer = subject.explorer(parsed, algebra=not no_algebra, progress=told)
         result = explorer.run(chosen, limit=universes)
     emit(format_, output, lambda: report.exploration_json(result),
-          lambda: report.exploration_text(result, STORE_LAWS, STORE))
+          lambda: report.exploration_text(result, subject))
     status(bool(result.findings or result.stuck))
 
 
 @click.command("drive")
+@machine_option
 @click.option("--operations", default=5000, show_default=True, help="How many at least.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--dialect", "dialects", multiple=True, help="Only this dialect; may be repeated.")
 @common
 def drive_command(
-    operations: int, seed: int, dialects: tuple[str, ...], format_: str, output: str | None,
+    subject: Subject, operations: int, seed: int, dialects: tuple[str, ...], format_: str, output: str | None,
 ) -> None:
     """Let Hypothesis drive the model and check every law after every step."""
     results = {}
     with Progress() as tell:
-        for name, values in dialect_traits(dialects, ()).items():
-            results[name] = drive(
-                STORE, STORE_LAWS, traits=values, dialect=name, operations=operations, entropy=seed,
-                progress=lambda n, name=name: tell(f"{name}: {n:,} operations"))  # type: ignore[misc]
+        for name, values in subject.traits(dialects).items():
+            results[name] = subject.drive(
+                subject.machine, subject.catalogue, traits=values, dialect=name, operations=operations,
+                entropy=seed, progress=lambda n, name=name: tell(f"{name}: {n:,} operations"))
 
     def data() -> Any:
         return {name: {
@@ -70,7 +69,8 @@ def drive_command(
             parts.append(report.statistics_text(r.statistics.done, r.statistics.refused))
             parts += [f"never reached: {t}" for t in r.never]
             for f in r.findings:
-                parts += [report.violation_text(STORE_LAWS, f.violation), report.trace_text(STORE, f.trace)]
+                parts += [report.violation_text(subject.catalogue, f.violation),
+                          report.trace_text(subject.machine, f.trace)]
         return "\n".join(parts)
 
     emit(format_, output, data, text)

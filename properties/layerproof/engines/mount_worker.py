@@ -29,8 +29,8 @@ class Unusable(Exception):
     """The union cannot be mounted here; one sentence says why."""
 
 
-def command(*arguments: str) -> None:
-    """Run a program that makes or ends a mount.
+def command(*arguments: str) -> str:
+    """Run a program that makes or ends a mount; return what it says.
 
     Raises:
         Unusable: if it fails, with its own words.
@@ -42,6 +42,7 @@ def command(*arguments: str) -> None:
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split()) or f"exit status {done.returncode}"
         raise Unusable(f"{' '.join(arguments[:3])} failed: {said}")
+    return done.stdout
 
 
 # System calls.
@@ -115,7 +116,7 @@ def _type(info: os.stat_result) -> str:
 
 
 def attributes(path: str) -> Request:
-    """All that can be seen of what a path names."""
+    """All that can be seen of what a path names; but not its device, which a mount has anew each time."""
     info = os.lstat(path)
     kind = _type(info)
     content = b""
@@ -124,7 +125,7 @@ def attributes(path: str) -> Request:
     elif kind == "symlink":
         content = os.fsencode(os.readlink(path))
     return {
-        "kind": kind, "inode": [info.st_dev, info.st_ino], "content": content.hex(),
+        "kind": kind, "inode": info.st_ino, "content": content.hex(),
         "mode": stat.S_IMODE(info.st_mode), "owner": [info.st_uid, info.st_gid], "mtime": info.st_mtime_ns,
         "xattr": {k: os.getxattr(path, k, follow_symlinks=False).hex()
                   for k in os.listxattr(path, follow_symlinks=False)}}
@@ -237,6 +238,13 @@ class Worker:
         self.containers = 0
         command("mount", "-t", "tmpfs", "-o", "mode=700", "layerproof", root)
 
+    def version(self) -> str:
+        """What is under test: the kernel, or the program."""
+        if self.kind == "fuse-overlayfs":
+            said = command(self.program, "--version")
+            return next((line.split()[-1] for line in said.splitlines() if "fuse-overlayfs" in line), "unknown")
+        return f"Linux {os.uname().release}"
+
     def path(self, *parts: str) -> str:
         """A path in the folder."""
         return os.path.join(self.root, *parts)
@@ -336,7 +344,7 @@ def main() -> None:
     worker = None
     try:
         worker = Worker(root, kind, options, program)
-        say({"ready": os.uname().release})
+        say({"ready": worker.version()})
         for line in sys.stdin:
             say(answer(worker, json.loads(line)))
     except Unusable as error:

@@ -1,0 +1,203 @@
+"""The kernel's overlayfs, fuse-overlayfs and a plain folder are judged, each where nobody else sees it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from layermodel.trees import DIRECTORY, FIFO, FILE, Layer, Node
+from layermodel.union_reference import Scene
+from layermodel.union_rules import UNION
+from layerproof.engines.mount import MountEngine
+from layerproof.errors import EngineUnreachable, WrongRequest
+from layerproof.traces import Event
+from layerproof.union_conform import UnionJudge, conform_union, follow
+from layerproof.union_laws import UNION_LAWS
+from layerproof.union_mutants import UNION_MUTANTS
+from layerproof.union_report import union_conformance_text
+from layerproof.union_script import script
+from layerproof.union_traces import UnionTrace
+
+SCENE = Scene()
+AT = SCENE.paths.number
+
+
+def _usable(name: str) -> str:
+    """Why a union file system cannot be mounted here, or nothing."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if name == "fuse-overlayfs" and shutil.which(name) is None:
+        return "needs fuse-overlayfs"
+    try:
+        MountEngine(name).close()
+    except EngineUnreachable as error:
+        return str(error)
+    return ""
+
+
+def needs(name: str) -> None:
+    """Skip a test, or fail it where the engine has to be there."""
+    if why := _usable(name):
+        if os.environ.get("LAYERPROOF_REQUIRE_MOUNT"):
+            pytest.fail(why)
+        pytest.skip(why)
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("overlayfs", ()), ("overlayfs", ("index=on",)), ("overlayfs", ("xino=on",)), ("tmpfs", ())])
+def test_a_sound_union_is_not_accused(name, options):
+    needs(name)
+    with closing(MountEngine(name, options)) as engine:
+        result = conform_union(UNION, UNION_LAWS, engine, operations=1000, complete=False)
+    assert [] == [str(d) for f in result.findings for d in f.departures]
+    assert result.statistics.steps >= 1000
+    assert result.stacks >= 15
+
+
+def test_fuse_overlayfs_departs_only_as_is_known():
+    needs("fuse-overlayfs")
+    with closing(MountEngine("fuse-overlayfs")) as engine:
+        result = conform_union(UNION, UNION_LAWS, engine, operations=500, complete=False)
+    assert [] == [(f.rule, [str(d) for d in f.departures]) for f in result.unknown]
+    assert {"fuse-dates-directories", "fuse-fifo"} <= {f.known.key for f in result.findings}
+    assert all(len(f.trace.events) <= 4 for f in result.findings)
+    assert "0 findings" in union_conformance_text(result, UNION_LAWS, ())
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize(("name", "options", "operations"), [
+    ("overlayfs", (), 100_000), ("overlayfs", ("index=on",), 20_000), ("fuse-overlayfs", (), 20_000),
+    ("tmpfs", (), 20_000)])
+def test_a_long_campaign_finds_nothing_new(name, options, operations):
+    needs(name)
+    with closing(MountEngine(name, options)) as engine:
+        result = conform_union(UNION, UNION_LAWS, engine, operations=operations)
+    assert ([], []) == (result.unknown, result.never)
+    assert operations < 100_000 or result.stacks >= 2000
+
+
+def plain(kind: int) -> Node:
+    return Node(kind, xattr=(0, 0))
+
+
+REMADE = UnionTrace("fuse-overlayfs", (Layer((plain(DIRECTORY), plain(DIRECTORY)), {0: 0, AT["a"]: 1}),), (
+    Event("mkdir", (0, AT["b"], 0, -1), None), Event("rmdir", (0, AT["a"]), None),
+    Event("mkdir", (0, AT["a"], 0, -1), None), Event("rename-directory", (0, AT["a"], AT["b/c"]), None)))
+"""A directory of the image is removed, made again and renamed."""
+
+
+def test_a_directory_that_was_made_again_leaves_its_old_name_as_it_should_in_the_kernel():
+    needs("overlayfs")
+    with closing(MountEngine("overlayfs")) as engine:
+        assert follow(UnionJudge(UNION, UNION_LAWS, engine, SCENE), REMADE) is None
+
+
+def test_a_finding_has_a_script_that_shows_it(tmp_path):
+    needs("fuse-overlayfs")
+    with closing(MountEngine("fuse-overlayfs")) as engine:
+        finding = follow(UnionJudge(UNION, UNION_LAWS, engine, SCENE), REMADE)
+    assert ("fuse-renamed-directory", ("COW-5",)) == (finding.known.key, finding.laws)
+    path = tmp_path / "shows.sh"
+    path.write_text(script(finding))
+    done = subprocess.run(["sh", str(path)], capture_output=True, text=True, check=True, cwd=tmp_path)
+    after = done.stdout.split("== m0")[2].split("== m1")[0]
+    assert {"./a", "./b", "./b/c"} <= {line.split()[0] for line in after.splitlines() if line.strip()}
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_trace_is_read_as_it_was_written():
+    assert REMADE == UnionTrace.from_json(REMADE.to_json())
+
+
+@pytest.mark.parametrize("name", ["mkdir-not-opaque", "unlink-no-whiteout", "copy-up-loses-mode", "write-shared",
+                                  "rename-content-stays", "removexattr-keeps", "hard-links-kept"])
+def test_a_wrong_model_is_told_from_the_kernel(name):
+    needs("overlayfs")
+    mutant = next(m for m in UNION_MUTANTS if m.name == name)
+    with closing(MountEngine("overlayfs")) as engine:
+        result = conform_union(mutant.machine(UNION), UNION_LAWS, engine, operations=8000, most=1, complete=False)
+    assert 1 == len(result.findings)
+    assert len(result.findings[0].trace.events) <= 4
+
+
+def test_a_write_into_a_layer_is_seen():
+    needs("overlayfs")
+    layer = Layer((plain(DIRECTORY), plain(FILE), plain(FIFO)), {0: 0, AT["a"]: 1, AT["b"]: 2})
+    trace = UnionTrace("overlayfs", (layer,), (Event("stat", (0, AT["a"]), None),))
+    with closing(MountEngine("overlayfs")) as engine:
+        judge = UnionJudge(UNION, UNION_LAWS, engine, SCENE)
+        do = engine.do
+
+        def meddling(request):
+            worker = Path(f"/proc/{engine._process.pid}/root{engine._folder}/l0/a")
+            worker.write_bytes(b"0")
+            return do(request)
+
+        engine.do = meddling
+        finding = follow(judge, trace)
+    assert "LOWER-2" in finding.laws
+    assert "layer below" in {d.what for d in finding.departures}
+
+
+@pytest.mark.parametrize(("arguments", "error", "says"), [
+    ({"name": "zfs"}, WrongRequest, "unknown union file system 'zfs'"),
+    ({"name": "overlayfs", "options": ("speed=11",)}, WrongRequest, "unknown mount option 'speed=11'"),
+    ({"name": "tmpfs", "options": ("index=on",)}, WrongRequest, "takes no mount options"),
+    ({"name": "overlayfs", "options": ("index=maybe",)}, EngineUnreachable, "mount -t overlay failed"),
+    ({"name": "fuse-overlayfs", "program": "/nowhere/fuse"}, EngineUnreachable, "/nowhere/fuse cannot be run"),
+])
+def test_what_cannot_be_mounted_is_one_sentence(arguments, error, says):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    with pytest.raises(error, match=says) as caught:
+        MountEngine(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def left(before):
+    """What there is that was not there before: folders, and processes of the worker."""
+    folders = set(Path("/tmp").glob("layerproof-*")) - before
+    workers = subprocess.run(["pgrep", "-f", "layerproof.engines.mount_worker"], capture_output=True, text=True,
+                             check=False).stdout.split()
+    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "layerproof" in line]
+    return [f for f in folders if f.exists()], [w for w in workers if Path(f"/proc/{w}").exists()], mounts
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_however_it_ends(tmp_path, number):
+    needs("overlayfs")
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " \
+        "from layerproof.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "conform", "overlayfs", "--operations", "1000000"], text=True,
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)})
+    while not list(tmp_path.glob("layerproof-*/m0")) and not list(tmp_path.glob("layerproof-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(1.5)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert (128 + number, f"layerproof: ended by {number.name}\n") == (process.returncode, said)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_worker_that_is_killed_is_an_error_and_leaves_nothing():
+    needs("overlayfs")
+    before = set(Path("/tmp").glob("layerproof-*"))
+    engine = MountEngine("overlayfs")
+    with closing(engine):
+        engine._process.kill()
+        engine._process.wait()
+        with pytest.raises(EngineUnreachable, match="its process is gone"):
+            engine.do({"do": "stat", "container": 0, "path": ""})
+    folder = engine._folder
+    assert not folder.exists()
+    assert [] == left(before)[2]
