@@ -69,6 +69,7 @@ class Ending:
         self._raised: weakref.ref[Ended] | None = None
         self._before: dict[signal.Signals, Any] = {}
         self._hook = sys.unraisablehook
+        self._over = False
 
     def __enter__(self) -> Ending:
         """Begin to raise; only the main thread can."""
@@ -83,6 +84,7 @@ class Ending:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Put the handlers back; after a signal further ones are ignored, as the program is ending."""
+        self._over = True
         for number, handler in self._before.items():
             signal.signal(number, handler if self.number is None else signal.SIG_IGN)
         if self.number is None:
@@ -98,11 +100,22 @@ class Ending:
         for worker in multiprocessing.active_children():
             worker.terminate()  # else what waits for its workers would wait until they have done their share
         ended = Ended(number)
-        self._raised = weakref.ref(ended)
+        self._raised = weakref.ref(ended, self._gone)
         try:
             raise ended
         finally:
             del ended  # it holds this frame; were it held by it, it would outlive whoever swallows it
+
+    def _gone(self, _: object = None) -> None:
+        """Send the signal again where what it raised was swallowed on its way and did not come to the end."""
+        self._raised = None
+        again = threading.Timer(0.01, self._again)
+        again.daemon = True
+        again.start()
+
+    def _again(self) -> None:
+        if not self._over and self.number is not None:
+            os.kill(os.getpid(), self.number)
 
     def _unraisable(self, lost: sys.UnraisableHookArgs) -> None:
         """Send the signal again where Python could not raise it, as in a ``__del__`` (Z3's terms have one).
@@ -110,7 +123,6 @@ class Ending:
         What else cannot be raised once a signal came, as in what was not made whole, tells nobody anything.
         """
         if isinstance(lost.exc_value, Ended):
-            self._raised = None
-            threading.Timer(0.01, os.kill, (os.getpid(), lost.exc_value.number)).start()
+            self._gone()
         elif self.number is None:
             self._hook(lost)

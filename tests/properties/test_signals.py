@@ -62,6 +62,17 @@ def test_a_signal_that_was_swallowed_does_not_make_the_next_one_ineffective():
         run()
 
 
+def test_a_signal_that_was_swallowed_comes_again():
+    def run():
+        with Ending():
+            with contextlib.suppress(BaseException):
+                signal.raise_signal(signal.SIGINT)
+            time.sleep(60)
+
+    with pytest.raises(Ended, match="SIGINT"):
+        run()
+
+
 def test_a_signal_that_comes_where_nothing_can_be_raised_is_raised_later(capfd):
     class Dying:
         def __del__(self):
