@@ -15,6 +15,7 @@ import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 
 Files = Mapping[str, bytes]
 """Regular files by path relative to the root, e.g. ``{"etc/motd": b"hello\\n"}``."""
@@ -64,15 +65,12 @@ def chain_id(diff_ids: Sequence[str]) -> str:
     """
     if not diff_ids:
         raise ValueError("a chain ID needs at least one diff ID")
-    result = diff_ids[0]
-    for diff in diff_ids[1:]:
-        result = digest(f"{result} {diff}".encode())
-    return result
+    return chain_ids(diff_ids)[-1]
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
     """Return the chain ID of every prefix of a stack of diff IDs, bottom first."""
-    return [chain_id(diff_ids[: n + 1]) for n in range(len(diff_ids))]
+    return list(accumulate(diff_ids, lambda beneath, diff: digest(f"{beneath} {diff}".encode())))
 
 
 def files_digest(files: Files) -> str:

@@ -3,19 +3,28 @@
 An edge leads from what needs to what is needed: a reference to its image, a container to its image, an
 image to its top layer and to its parent image, a layer to the one directly beneath, a lease to what it
 holds. Something that is needed but not there is a node, too, with ``present`` false.
+
+The graph says who depends on whom, and through what. What comes of a removal (:func:`removal`) and what
+counts as shared is not worked out here: the store is grounded, and the rules and definitions are asked.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
+from z3 import And, Not
 
-from layermodel.view import ContainerRow, StoreView
+from layermodel.ground import GroundMachine, Vector
+from layermodel.grounded import Grounded, grounded
+from layermodel.rules import BOOL, Machine, Rule, Sort
+from layermodel.store import CONTAINER, DIALECTS, IMAGE, LAYER, LEASE, REFERENCE, reached, shared, total
+from layermodel.store_rules import STORE
+from layermodel.view import StoreView, is_digest, parents
 
 if TYPE_CHECKING:
     Graph = nx.DiGraph[str]
@@ -26,7 +35,14 @@ KINDS = ("reference", "container", "lease", "image", "layer")
 NAMES, CREATED_FROM, TOP_LAYER = "names", "was created from", "has as its top layer"
 MADE_FROM, LIES_ON, HOLDS = "was made from", "lies on", "holds"
 
-_DIGEST = re.compile(r"@|^digest-\d+$")
+REACHED = "reached"
+"""What stands for a refusal of a layer's removal, which is no operation: something needs the layer."""
+
+_SORTS = dict(zip(KINDS, (REFERENCE, CONTAINER, LEASE, IMAGE, LAYER), strict=True))
+_KEEPERS = {*_SORTS.values()} - {LAYER}  # no layer keeps anything
+_DOCKER = DIALECTS["docker"]
+_Traits = Mapping[str, bool]
+_Object = tuple[Sort, int]
 
 
 @dataclass(frozen=True)
@@ -40,11 +56,36 @@ class Blocker:
 
 @dataclass(frozen=True)
 class Freed:
-    """What goes with an image: images, layers, and the bytes of those layers."""
+    """What goes with a removal, by kind.
+
+    ``bytes`` are those no longer accounted for stored layers, and those of the upper layers of containers
+    that go.
+    """
 
     images: frozenset[str]
     layers: frozenset[str]
     bytes: int
+    references: frozenset[str] = frozenset()
+    containers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What comes of a removal.
+
+    Attributes:
+        rule: the operation; None for a layer, which no operation removes.
+        refusal: what it is refused with, or None.
+        blockers: what stands in the way, if it is refused.
+        freed: what goes, if it is not.
+        after: the store afterwards.
+    """
+
+    rule: str | None
+    refusal: str | None
+    blockers: tuple[Blocker, ...]
+    freed: Freed
+    after: StoreView
 
 
 def dependency_graph(view: StoreView) -> Graph:
@@ -117,179 +158,208 @@ def _add_images(graph: Graph, view: StoreView) -> None:
             _need(graph, reference, name, "image", NAMES)
 
 
-def parents(view: StoreView, image: str) -> frozenset[str]:
-    """Return the nearest recorded ancestors of an image: one or none where the records are a forest.
-
-    It is the ancestor that has all the others as its own ancestors. Where the records are broken there
-    may be several.
-
-    Raises:
-        KeyError: if the image is not present.
-    """
-    ancestors = view.images[image].ancestors
-
-    def further(x: str) -> bool:
-        return any(x in _ancestors(view, y) and y not in _ancestors(view, x) for y in ancestors)
-
-    return frozenset(x for x in ancestors if not further(x))
+# Chains of dependence.
 
 
-def _ancestors(view: StoreView, image: str) -> frozenset[str]:
-    return view.images[image].ancestors if image in view.images else frozenset()
+def chain(graph: Graph, source: str, target: str) -> list[str]:
+    """Return a shortest chain of dependence, both ends included; nothing if there is none."""
+    if source not in graph or target not in graph or not nx.has_path(graph, source, target):
+        return []
+    return list(nx.shortest_path(graph, source, target))
 
 
-def is_digest(reference: str) -> bool:
-    """Whether a reference is a digest (``repo@sha256:…``, or ``digest-1`` in the model), not a tag."""
-    return _DIGEST.search(reference) is not None
+def chain_text(graph: Graph, nodes: Sequence[str]) -> str:
+    """Put a chain of dependence into words; the inner layers and images of a long one are left out."""
+    links = [(str(graph.edges[pair]["relation"]), pair[1]) for pair in pairwise(nodes)]
+    words, again = [], False
+    for (relation, target), following in zip(links, [*(r for r, _ in links[1:]), None], strict=True):
+        if following != relation:
+            words.append(f"{'lies above' if again and relation == LIES_ON else relation} {target}")
+        again = following == relation
+    return f"{nodes[0]} {', which '.join(words)}"
 
 
-# What stands in the way of a removal, and what it would free.
+# What stands in the way of a removal, and what it would free: the rules say it.
 
 
-def blockers(view: StoreView, thing: str) -> list[Blocker]:
-    """List what stands in the way of removing something, in Docker's semantics, and why.
+def removal(
+    view: StoreView, thing: str, traits: _Traits = _DOCKER, *, force: bool = False, machine: Machine = STORE,
+) -> Removal:
+    """Return what comes of removing something from a store, by the machine's own rules.
 
-    An image goes with its references, by force where it has several; child images, containers and leases
-    keep it. A layer goes when nothing reaches it. A container goes unless it is running or paused. A
-    reference goes unless it is its image's last and a container uses the image. Nothing keeps a lease.
+    An image is removed by its ID, a reference by its name, a container as such; an operation in progress
+    is given up. No operation removes a layer: something stands in its way while it is needed.
+
+    Args:
+        traits: those of a dialect (:data:`layermodel.store.DIALECTS`).
+        force: ask by force, where the operation knows that.
+        machine: whose rules are asked; other than the store machine only to see what they would say.
 
     Raises:
         KeyError: if nothing in the store has or needs the name.
+        ValueError: if no store is like that (:func:`layermodel.grounded.grounded`).
     """
     graph = dependency_graph(view)
     kind: str = graph.nodes[thing]["kind"]
+    store = grounded(view, machine)
+    request = _Request(store, graph, thing, store.ground.traits(traits))
     if kind == "layer":
-        found = _layer_blockers(graph, thing)
-    elif kind == "image":
-        found = [_blocker(graph, source, thing) for source in graph.pred[thing]
-                 if graph.nodes[source]["kind"] != "reference"]
-    elif kind == "reference":
-        found = _reference_blockers(view, graph, thing)
-    elif kind == "container":
-        found = _status_blockers(thing, view.containers[thing])
-    else:
-        found = []
-    return sorted(set(found), key=lambda b: (KINDS.index(b.kind), b.name, b.reason))
+        return _of_layer(request, view)
+    rule = machine.rule_by_name[_rule_name(kind, thing)]
+    named = {_SORTS[kind].name.lower(): store.element(_SORTS[kind], thing), "force": force}
+    arguments = store.arguments(rule.name, request.traits, **named)
+    outcome = store.run(rule.name, request.traits, arguments)
+    if outcome.refusal is None:
+        after = store.after(outcome).view()
+        return Removal(rule.name, None, (), _difference(view, after), after)
+    standing = request.refused(rule, arguments, outcome.refusal)
+    return Removal(rule.name, outcome.refusal, standing, _difference(view, view), view)
 
 
-def _blocker(graph: Graph, source: str, target: str, why: str = "") -> Blocker:
-    reason = f"{source} {graph.edges[source, target]['relation']} {target}{why}"
-    return Blocker(source, graph.nodes[source]["kind"], reason)
+def _rule_name(kind: str, thing: str) -> str:
+    if kind == "reference":
+        return "remove-by-digest" if is_digest(thing) else "remove-by-tag"
+    return {"image": "remove-by-id", "container": "remove", "lease": "abort"}[kind]
 
 
-def _layer_blockers(graph: Graph, layer: str) -> list[Blocker]:
-    """Whatever has the layer, or one on top of it, and the layers that lie on it."""
-    layers = graph.subgraph([n for n in graph if graph.nodes[n]["kind"] == "layer"])
-    found = _layers_on(layers, layer)
-    for upper in (layer, *nx.ancestors(layers, layer)):
-        for source in graph.pred[upper]:
-            kind, present = graph.nodes[source]["kind"], graph.nodes[source]["present"]
-            if kind == "lease":
-                found.append(_blocker(graph, source, upper, _above(upper, layer)))
-            elif kind == "image" and present:
-                found.append(Blocker(source, kind, f"{source} has {layer} among its layers"))
-            elif kind == "image":
-                why = f", which is not present and has {layer} among its layers"
-                found += [_blocker(graph, c, source, why) for c in graph.pred[source]
-                          if graph.nodes[c]["kind"] == "container"]
-    return found
+def _of_layer(request: _Request, view: StoreView) -> Removal:
+    layer = request.store.element(LAYER, request.thing)
+    standing = request.explain(_reached(request.store.ground), [(LAYER, layer)], "it is needed")
+    return Removal(None, REACHED if standing else None, standing, _difference(view, view), view)
 
 
-def _layers_on(layers: Graph, layer: str) -> list[Blocker]:
-    """The nearest present layers above, past those that are missing."""
-    found, seen, ahead = [], {layer}, [layer]
-    while ahead:
-        for upper in set(layers.pred[ahead.pop()]) - seen:
-            seen.add(upper)
-            if layers.nodes[upper]["present"]:
-                where = "lies on" if layers.has_edge(upper, layer) else "lies above"
-                found.append(Blocker(upper, "layer", f"{upper} {where} {layer}"))
-            else:
-                ahead.append(upper)
-    return found
+def _difference(before: StoreView, after: StoreView) -> Freed:
+    containers = before.containers.keys() - after.containers.keys()
+    return Freed(
+        frozenset(before.images.keys() - after.images.keys()),
+        frozenset(before.layers.keys() - after.layers.keys()),
+        before.usage - after.usage + sum(before.containers[c].size_rw for c in containers),
+        _references(before) - _references(after), frozenset(containers))
 
 
-def _above(upper: str, layer: str) -> str:
-    return "" if upper == layer else f", which lies above {layer}"
+def _references(view: StoreView) -> frozenset[str]:
+    return frozenset(r for row in view.images.values() for r in row.references)
 
 
-def _reference_blockers(view: StoreView, graph: Graph, reference: str) -> list[Blocker]:
-    found = []
-    for image in graph.succ[reference]:
-        if not _several_tags(view.images[image].references):
-            found += [_blocker(graph, source, image, f", whose last reference is {reference}")
-                      for source in graph.pred[image] if graph.nodes[source]["kind"] == "container"]
-    return found
+@dataclass(frozen=True)
+class _Request:
+    """A removal that is asked for."""
+
+    store: Grounded
+    graph: Graph
+    thing: str
+    traits: Vector
+
+    def refused(self, rule: Rule, arguments: Vector, refusal: str) -> tuple[Blocker, ...]:
+        """What stands in the way, when the rule is refused."""
+        objects = [(p.sort, a) for p, a in zip(rule.parameters, arguments, strict=True)]
+        condition = _condition(self.store.ground, rule.name, refusal)
+        return self.explain(condition, objects, rule.refused[refusal])
+
+    def explain(
+        self, compiled: Callable[..., object], arguments: Sequence[_Object], phrase: str,
+    ) -> tuple[Blocker, ...]:
+        """What makes a condition hold; the thing itself, if nothing else does; nothing if it does not hold."""
+        values = tuple(element for _, element in arguments)
+        fixed = {a for a in arguments if a[0] != BOOL}
+        parts = _Parts(self.store, fixed)
+
+        def holds(kept: Collection[_Object]) -> bool:
+            return bool(compiled(parts.only(kept), (), self.store.rigid, self.traits, values))
+
+        if not holds(parts.objects):
+            return ()
+        names = [self.store.label(*o) for o in _makers(parts.objects, holds)]
+        ends = [self.thing, *(self.store.label(*a) for a in arguments if a[0] != BOOL)]
+        found = [self._blocker(name, ends, phrase) for name in names or [self.thing]]
+        return tuple(sorted(found, key=lambda b: (KINDS.index(b.kind), b.name)))
+
+    def _blocker(self, name: str, ends: Sequence[str], phrase: str) -> Blocker:
+        chains = [found for end in ends if name != end and (found := chain(self.graph, name, end))]
+        reason = f"{name}: {phrase}"
+        if chains:
+            reason = chain_text(self.graph, chains[0])
+            if chains[0][-1] != self.thing:
+                reason += f", and {chain_text(self.graph, chain(self.graph, self.thing, chains[0][-1]))}"
+        return Blocker(name, self.graph.nodes[name]["kind"], reason)
 
 
-def _several_tags(references: Iterable[str]) -> bool:
-    """More than one tag with the digest references of its own repository (as far as names tell)."""
-    repositories = {_repository(r) for r in references} - {None}
-    return len([r for r in references if not is_digest(r)]) > 1 or len(repositories) > 1
+@lru_cache(maxsize=256)
+def _condition(ground: GroundMachine, name: str, refusal: str) -> Callable[..., object]:
+    """The condition of a refusal, compiled."""
+    rule = ground.machine.rule_by_name[name]
+    when = next(r.when for r in rule.step(ground.machine.state).effect.refusals if r.name == refusal)
+    return ground.formula(when, [p.term.decl().name() for p in rule.parameters])
 
 
-def _repository(reference: str) -> str | None:
-    """The repository part of a reference as engines write it; None of the model's own names."""
-    found = re.match(r"(.+?)(@.*|:[^/:]*)$", reference)
-    return found[1] if found else None
+@lru_cache(maxsize=64)
+def _reached(ground: GroundMachine) -> Callable[..., object]:
+    """The definition of a layer that is needed, compiled."""
+    return ground.formula(reached(ground.machine.state, LAYER.constant("?layer")), ["?layer"])
 
 
-def _status_blockers(name: str, row: ContainerRow) -> list[Blocker]:
-    if row.status in ("running", "paused"):
-        return [Blocker(name, "container", f"{name} is {row.status}")]
-    return []
+class _Parts:
+    """A state taken apart into the objects that it speaks of."""
+
+    def __init__(self, store: Grounded, fixed: Collection[_Object]) -> None:
+        """Take the state of a store apart; the objects that are fixed stay in any case."""
+        layout = store.ground.layout
+        self._length = len(store.state)
+        self._values: list[tuple[int, int | bool, frozenset[_Object]]] = []
+        for symbol in layout.machine.mutable:
+            for elements in layout.tuples(symbol):
+                slot = layout.index(symbol.name, *elements)
+                about = {o for o in zip(symbol.arguments, elements, strict=True) if o[0] in _KEEPERS}
+                if store.state[slot]:
+                    self._values.append((slot, store.state[slot], frozenset(about - {*fixed})))
+        self.objects: list[_Object] = list(dict.fromkeys(
+            o for _, _, about in self._values for o in sorted(about, key=lambda o: (o[0].name, o[1]))))
+
+    def only(self, kept: Collection[_Object]) -> Vector:
+        """The state in which there is only what is about the objects kept."""
+        state: list[int | bool] = [0] * self._length
+        for slot, value, about in self._values:
+            if about.issubset(kept):
+                state[slot] = value
+        return tuple(state)
 
 
-def freed_by(view: StoreView, image: str) -> Freed:
-    """Return what removing an image by its ID, with its references, frees in Docker's semantics.
+def _makers(
+    objects: Sequence[_Object], holds: Callable[[Collection[_Object]], bool],
+) -> list[_Object]:
+    """The objects that make a condition hold: those of a least set that does, and what can stand for one.
 
-    Its recorded ancestors go, too, if they have no reference, container or lease and all that was made
-    from them goes. Layers go that no other image, container or lease reaches. Where something stands in
-    the way (:func:`blockers`), nothing is freed.
+    A condition that holds of anything at all (*some* container uses the image) holds as long as one is
+    left, so that no single object is needed. What a least set needs, or would need if it had this object
+    for one of its own, is.
+    """
+    least = set(objects)
+    for one in objects:
+        if holds(least - {one}):
+            least.remove(one)
+    return [o for o in objects if o in least or any(holds(least - {m} | {o}) for m in least)]
+
+
+def blockers(
+    view: StoreView, thing: str, traits: _Traits = _DOCKER, *, force: bool = False,
+) -> list[Blocker]:
+    """List what stands in the way of removing something, and why; see :func:`removal`.
 
     Raises:
-        KeyError: if the image is not present.
+        KeyError: if nothing in the store has or needs the name.
+        ValueError: if no store is like that.
     """
-    if image not in view.images:
-        raise KeyError(image)
-    if blockers(view, image):
-        return Freed(frozenset(), frozenset(), 0)
-    gone = {image} | _cascade(view, image)
-    rest = dependency_graph(view)
-    dropped = _layers_under(rest, gone)
-    rest.remove_nodes_from(gone)
-    layers = frozenset(dropped - _layers_under(rest, _roots(rest))) & view.layers.keys()
-    return Freed(frozenset(gone), layers, sum(view.layers[m].size for m in layers))
+    return list(removal(view, thing, traits, force=force).blockers)
 
 
-def _cascade(view: StoreView, image: str) -> set[str]:
-    """The recorded ancestors that only the image kept."""
-    between = {x for x in view.images[image].ancestors & view.images.keys() if _needless(view, x)}
-    return {x for x in between if _descendants(view, x) <= between | {image}}
+def freed_by(view: StoreView, thing: str, traits: _Traits = _DOCKER, *, force: bool = False) -> Freed:
+    """Return what goes when something is removed, nothing where that is refused; see :func:`removal`.
 
-
-def _descendants(view: StoreView, image: str) -> set[str]:
-    return {d for d, row in view.images.items() if image in row.ancestors}
-
-
-def _needless(view: StoreView, image: str) -> bool:
-    """Nothing keeps the image: no reference, no container, no lease."""
-    return not (
-        view.images[image].references
-        or any(c.image == image for c in view.containers.values())
-        or any(image in lease.images for lease in view.leases.values()))
-
-
-def _roots(graph: Graph) -> list[str]:
-    """What keeps layers: present images, containers and leases."""
-    return [n for n, data in graph.nodes(data=True)
-            if data["present"] and data["kind"] in ("image", "container", "lease")]
-
-
-def _layers_under(graph: Graph, nodes: Iterable[str]) -> set[str]:
-    """The layers that the nodes reach, through images that are not present, too."""
-    found: set[str] = set().union(*(nx.descendants(graph, n) for n in nodes))
-    return {n for n in found if graph.nodes[n]["kind"] == "layer"}
+    Raises:
+        KeyError: if nothing in the store has or needs the name.
+        ValueError: if no store is like that.
+    """
+    return removal(view, thing, traits, force=force).freed
 
 
 # Sharing.
@@ -297,30 +367,52 @@ def _layers_under(graph: Graph, nodes: Iterable[str]) -> set[str]:
 
 def sharing(view: StoreView) -> dict[str, frozenset[str]]:
     """Return, for every stored layer, the images that have it."""
-    return {m: frozenset(i for i, row in view.images.items() if m in row.layers) for m in view.layers}
+    found: dict[str, set[str]] = {m: set() for m in view.layers}
+    for image, row in view.images.items():
+        for layer in row.layers:
+            if layer in found:
+                found[layer].add(image)
+    return {m: frozenset(images) for m, images in found.items()}
 
 
-def unique_bytes(view: StoreView, image: str) -> int:
-    """Return the bytes of an image's stored layers that no other image has.
-
-    Raises:
-        KeyError: if the image is not present.
-    """
-    return _bytes_where(view, image, shared=False)
-
-
-def shared_bytes(view: StoreView, image: str) -> int:
-    """Return the bytes of an image's stored layers that another image has, too.
+def unique_bytes(view: StoreView, image: str, traits: _Traits = _DOCKER) -> int:
+    """Return the bytes of an image's stored layers that do not count as shared.
 
     Raises:
         KeyError: if the image is not present.
+        ValueError: if no store is like that.
     """
-    return _bytes_where(view, image, shared=True)
+    return _bytes_where(view, image, traits, also_elsewhere=False)
 
 
-def _bytes_where(view: StoreView, image: str, *, shared: bool) -> int:
-    layers, users = view.images[image].layers, sharing(view)
-    return sum(view.layers[m].size for m in set(layers) & users.keys() if (len(users[m]) > 1) == shared)
+def shared_bytes(view: StoreView, image: str, traits: _Traits = _DOCKER) -> int:
+    """Return the bytes of an image's stored layers that count as shared (:func:`layermodel.store.shared`).
+
+    That is what ``docker system df -v`` says: another image has the layer, one that is listed.
+
+    Raises:
+        KeyError: if the image is not present.
+        ValueError: if no store is like that.
+    """
+    return _bytes_where(view, image, traits, also_elsewhere=True)
+
+
+def _bytes_where(view: StoreView, image: str, traits: _Traits, *, also_elsewhere: bool) -> int:
+    if image not in view.images:
+        raise KeyError(image)
+    store = grounded(view)
+    compiled = _counted(store.ground, also_elsewhere)
+    arguments = (store.element(IMAGE, image),)
+    return int(compiled(store.state, (), store.rigid, store.ground.traits(traits), arguments))
+
+
+@lru_cache(maxsize=64)
+def _counted(ground: GroundMachine, also_elsewhere: bool) -> Callable[..., Any]:
+    """The bytes of an image's stored layers that count as shared, or of the others, compiled."""
+    s, i = ground.machine.state, IMAGE.constant("?image")
+    condition = (lambda m: shared(s, i, m)) if also_elsewhere else (lambda m: Not(shared(s, i, m)))
+    return ground.formula(
+        total(s, lambda m: And(s.layer(m), s.below(m, s.top(i)), condition(m))), ["?image"])
 
 
 # The health of a store.
@@ -332,9 +424,16 @@ def is_acyclic(view: StoreView) -> bool:
 
 
 def unreachable(view: StoreView) -> frozenset[str]:
-    """Return the stored layers that no image, container or lease reaches."""
-    graph = dependency_graph(view)
-    return frozenset(view.layers.keys() - _layers_under(graph, _roots(graph)))
+    """Return the stored layers that no image, container or lease reaches (:func:`layermodel.store.reached`).
+
+    Raises:
+        ValueError: if no store is like that.
+    """
+    store = grounded(view)
+    traits = store.ground.traits(_DOCKER)  # on which nothing of this depends
+    compiled = _reached(store.ground)
+    return frozenset(m for m in view.layers if not compiled(
+        store.state, (), store.rigid, traits, (store.element(LAYER, m),)))
 
 
 def dangling(view: StoreView) -> frozenset[str]:

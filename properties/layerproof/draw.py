@@ -18,9 +18,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from layermodel.graph import dangling, dependency_graph, is_digest, parents, sharing, unreachable
+from layermodel.graph import dangling, dependency_graph, sharing, unreachable
+from layermodel.grounded import grounded
 from layermodel.store import STATUS
-from layermodel.view import ContainerRow, ImageRow, LayerRow, LeaseRow, StoreView
+from layermodel.view import ContainerRow, ImageRow, LayerRow, LeaseRow, StoreView, is_digest, parents
 
 if TYPE_CHECKING:
     from layermodel.graph import Graph
@@ -230,7 +231,7 @@ _PHRASES: Mapping[str, Mapping[str, str]] = {
     "image": {"size": "{}", "layers": "layers {}", "ancestors": "made from {}"},
     "container": {"status": "{}", "image": "from {}", "layers": "layers {}", "names": "called {}",
                   "size_rw": "SizeRw {}", "upper": "upper {}"},
-    "reference": {"images": "names {}"},
+    "reference": {"images": "names {}", "repository": "in {}"},
     "layer": {"size": "{}", "beneath": "on {}", "files": "files {}"},
     "lease": {"layers": "holds {}", "images": "holds {}"},
     "usage": {"bytes": "{}"},
@@ -274,7 +275,8 @@ def _rows(view: StoreView) -> dict[_Key, _Fields]:
             rows[kind, name] = {field: getattr(row, field) for field in _PHRASES[kind]}
     for reference in {r for row in view.images.values() for r in row.references}:
         named_images = frozenset(i for i, row in view.images.items() if reference in row.references)
-        rows["reference", reference] = {"images": named_images}
+        repository = view.repositories.get(reference, "")
+        rows["reference", reference] = {"images": named_images, "repository": repository}
     return rows
 
 
@@ -331,7 +333,7 @@ def _cell(kind: str, row: _Fields | None, marked: Collection[str]) -> str:
     for field, phrase in _PHRASES[kind].items():
         if field in marked:
             parts.append("*" + phrase.format(_value(row[field])))
-        elif row[field] not in ((), frozenset()) and (kind, field) != ("container", "layers"):
+        elif row[field] not in ((), frozenset(), "") and (kind, field) != ("container", "layers"):
             parts.append(phrase.format(_value(row[field])))
     return "; ".join(parts) or "holds nothing"  # only of a lease can all be empty
 
@@ -355,7 +357,7 @@ def to_json(view: StoreView) -> dict[str, Any]:
                for name, row in sorted(getattr(view, part).items())}
         for part in _PARTS
     }
-    return {**data, "usage": view.usage}
+    return {**data, "repositories": dict(sorted(view.repositories.items())), "usage": view.usage}
 
 
 def _plain(value: Any) -> Any:
@@ -370,13 +372,25 @@ def from_json(data: object) -> StoreView:
     Raises:
         ValueError: if the data is anything else; the sentence says what was wrong, and where.
     """
-    store = _object(data, "the store", {*_PARTS, "usage"})
+    if isinstance(data, dict):
+        data = {"repositories": {}, **data}  # what a store of engines' names need not have
+    store = _object(data, "the store", {*_PARTS, "repositories", "usage"})
     parts = {part: {name: _row(row, f"{part}[{name!r}]", *_PARTS[part])
                     for name, row in _object(store[part], part).items()}
              for part in _PARTS}
-    view = StoreView(**parts, usage=_integer(store["usage"], "usage"))
+    view = StoreView(**parts, usage=_integer(store["usage"], "usage"),
+                     repositories=_repositories(store["repositories"]))
+    for reference in view.repositories:
+        if not any(reference in row.references for row in view.images.values()):
+            raise ValueError(f"repositories[{reference!r}] is of a reference that names no image")
     dependency_graph(view)  # refuses a name that stands for things of two kinds
+    grounded(view)  # refuses what no store can be like
     return view
+
+
+def _repositories(data: object) -> dict[str, str]:
+    where = "repositories"
+    return {name: _string(value, f"{where}[{name!r}]") for name, value in _object(data, where).items()}
 
 
 _Reader = Callable[[object, str], Any]

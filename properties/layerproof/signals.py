@@ -109,6 +109,8 @@ class Ending:
     def _gone(self, _: object = None) -> None:
         """Send the signal again where what it raised was swallowed on its way and did not come to the end."""
         self._raised = None
+        if self._over:  # perhaps the interpreter is, too, and starts no threads any more
+            return
         again = threading.Timer(0.01, self._again)
         again.daemon = True
         again.start()

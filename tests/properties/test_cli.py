@@ -10,6 +10,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
+from layermodel.content import ArchiveEntry, ImageSpec, archive
 from layermodel.store_rules import STORE
 from layerproof.cli import main
 from layerproof.conform import Conformance, replay
@@ -171,3 +172,20 @@ def test_a_signal_ends_a_command_in_one_sentence(tmp_path, arguments, number):
     out, err = process.communicate(timeout=60)
     assert (128 + number, "", f"layerproof: ended by {number.name}\n") == (process.returncode, out, err)
     assert [] == [name for name in os.listdir(tmp_path) if name != ".hypothesis"]
+
+
+def test_an_archive_is_explained(tmp_path):
+    parent = ImageSpec(({"a": b"12345678"},), "parent")
+    child = ImageSpec((*parent.layers, {"b": b"12345"}), "child")
+    path = tmp_path / "images.tar"
+    path.write_bytes(archive([ArchiveEntry(parent, ("p:1",)), ArchiveEntry(child, ("c:1",), parent.image_id)]))
+    whole = run("explain", str(path))
+    assert (0, True) == (whole.exit_code, "c:1" in whole.output)
+    freed = json.loads(run("explain", str(path), "c:1", "--format", "json").output)
+    assert "5" in json.dumps(freed)
+    blocked = run("explain", str(path), parent.image_id)
+    assert "stands in the way" in blocked.output
+    assert 2 == run("explain", str(path), "nobody:1").exit_code
+    path.write_bytes(path.read_bytes()[:700])
+    damaged = run("explain", str(path))
+    assert (2, 1) == (damaged.exit_code, len(damaged.output.strip().splitlines()))

@@ -1,0 +1,336 @@
+"""Reading tar archives and folders that somebody else made: nothing is extracted, everything has a limit.
+
+What is wrong is said in one sentence (:class:`Malformed`), and never found by running out of memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib
+import posixpath
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol, cast
+
+_HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
+            tarfile.GNUTYPE_LONGLINK)
+_LONGEST_HEADER = 1 << 20
+_CHUNK = 1 << 20
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_MOST_LINKS = 40
+_LONGEST_SHOWN = 200
+
+
+class Malformed(ValueError):
+    """What was read is not what it should be; one sentence says what is wrong, and where."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is read at most.
+
+    Attributes:
+        layers: different ones in an archive, and images.
+        members: of one archive, and of one layer.
+        document: bytes of a manifest, an index or a config. Registries take manifests of 4 MiB
+            (OCI distribution-spec, pushing manifests).
+        unpacked: bytes of one layer, or of a compressed archive, once decompressed.
+    """
+
+    layers: int = 1_000
+    members: int = 1_000_000
+    document: int = 8 << 20
+    unpacked: int = 64 << 30
+
+
+class Reader:
+    """A stream that is hashed and counted as it is read."""
+
+    def __init__(self, stream: Any, where: str, most: int | None = None) -> None:
+        """Read a stream, at most some bytes of it."""
+        self._stream, self._where, self._most = stream, where, most
+        self._hash = hashlib.sha256()
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on."""
+        data: bytes = self._stream.read(size)
+        self._hash.update(data)
+        self.count += len(data)
+        if self._most is not None and self.count > self._most:
+            raise Malformed(f"{self._where} is more than {self._most:,} bytes")
+        return data
+
+    def drain(self) -> None:
+        """Read what is left."""
+        while self.read(_CHUNK):
+            pass
+
+    @property
+    def digest(self) -> str:
+        """The digest of what was read."""
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turn whatever a damaged archive makes the standard library raise into one sentence."""
+    try:
+        yield
+    except Malformed:
+        raise
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError, ArithmeticError,
+            LookupError, RecursionError) as error:
+        raise Malformed(f"{where} is damaged: {_said(error)}") from None
+
+
+def _said(error: Exception) -> str:
+    """An error's own words, fit to be shown."""
+    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return "".join(c if c.isprintable() else " " for c in words or type(error).__name__)
+
+
+class _Strict(tarfile.TarInfo):
+    """A header that must be right: tarfile takes a broken one for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Strict:
+        try:
+            info = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError:
+            if not any(buf):  # the block of zeros at the end, or the end of the file
+                raise
+            raise ValueError("a header is broken") from None
+        if info.size < 0 or (info.type in _HEADERS and info.size > _LONGEST_HEADER):
+            raise ValueError(f"a header speaks of {info.size:,} bytes")
+        return info
+
+
+def quoted(text: str) -> str:
+    """Return a name out of an archive, fit to be shown."""
+    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")
+
+
+def members(stream: Any, where: str, limits: Limits, mode: str = "r:") -> Iterator[tarfile.TarInfo]:
+    """Yield the members of a tar archive.
+
+    Args:
+        mode: ``r:`` for a stream in which one can go back, ``r|`` for another.
+
+    Raises:
+        Malformed: if it is not a tar archive, ends too early, or has too many members.
+    """
+    with explained(where):
+        tar = cast(Any, tarfile.open)(fileobj=stream, mode=mode, tarinfo=_Strict, bufsize=_CHUNK)
+        last, count = -1, 0
+        while (info := tar.next()) is not None:
+            if tar.offset <= last:  # a negative size in an extended header would send it round for ever
+                raise ValueError("a header speaks of a negative size")
+            last, count = tar.offset, count + 1
+            if count > limits.members:
+                raise Malformed(f"{where} has more than {limits.members:,} members")
+            del tar.members[:]  # else it keeps them all
+            yield info
+
+
+def inside(name: str, where: str) -> str:
+    """Return the plain form of a path within an archive: ``a/b``, or ``.`` for its root.
+
+    Raises:
+        Malformed: if the path leads out of it.
+    """
+    plain = posixpath.normpath(name.lstrip("/") or ".")
+    if plain == ".." or plain.startswith("../"):
+        raise Malformed(f"{where} has the path {quoted(name)}, which leads out of it")
+    return plain
+
+
+def unpacked(stream: Any, where: str) -> Any:
+    """Return the stream, decompressed if it begins like gzip or zstd.
+
+    Raises:
+        Malformed: if it is zstd, and this Python cannot read that.
+    """
+    with explained(where):
+        ahead = _Ahead(stream)
+        if ahead.begins(_GZIP):
+            return gzip.GzipFile(fileobj=cast(IO[bytes], ahead))
+        if ahead.begins(_ZSTD):
+            return _zstd(ahead, where)
+        return ahead
+
+
+def _zstd(stream: object, where: str) -> Any:
+    try:
+        module = importlib.import_module("compression.zstd")  # since Python 3.14
+    except ImportError:
+        raise Malformed(f"{where} is compressed with zstd, which this Python cannot read (3.14 can)") from None
+    return module.ZstdFile(stream)
+
+
+class _Ahead:
+    """A stream whose first bytes can be looked at before it is read."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._first: bytes = stream.read(4)
+
+    def begins(self, magic: bytes) -> bool:
+        return self._first.startswith(magic)
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._first:
+            return bytes(self._stream.read(size))
+        first, self._first = (self._first, b"") if size < 0 else (self._first[:size], self._first[size:])
+        return first + bytes(self._stream.read(size if size < 0 else size - len(first)))
+
+
+# Where the files of a layout are.
+
+
+class Readable(Protocol):
+    """What can be read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read on; nothing at the end."""
+
+
+class Source(Protocol):
+    """The files of an archive, or of a folder that is laid out like one."""
+
+    def open(self, name: str) -> AbstractContextManager[Readable | None]:
+        """Open a regular file by its path; None if there is no such file."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Folder:
+    """The files in a folder."""
+
+    def __init__(self, path: Path) -> None:
+        """Look into a folder."""
+        self._path = path.resolve()
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[Readable | None]:
+        """Open a file; a link that leads out of the folder is refused."""
+        with explained(f"the file {quoted(name)}"):
+            path = (self._path / inside(name, "the folder")).resolve()
+            if not path.is_relative_to(self._path):
+                raise Malformed(f"the file {quoted(name)} is a link that leads out of the folder")
+            stream = path.open("rb") if path.is_file() else None
+        if stream is None:
+            yield None
+        else:
+            with stream:
+                yield stream
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class Tar:
+    """The regular files of a tar archive, by their paths; the last of one path counts, as when extracting."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        """Read the headers of a tar archive, which may be compressed."""
+        self._file: IO[bytes] = path.open("rb")
+        self._members: dict[str, tarfile.TarInfo] = {}
+        try:
+            self._file = _plain(self._file, limits)
+            for info in members(self._file, "the archive", limits):
+                self._members[inside(info.name, "the archive")] = info
+        except BaseException:
+            self._file.close()
+            raise
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[Readable | None]:
+        """Open a file; links between members are followed."""
+        yield self._slice(name)
+
+    def _slice(self, name: str) -> Readable | None:
+        where = inside(name, "the archive")
+        for _ in range(_MOST_LINKS):
+            info = self._members.get(where)
+            if info is None or info.isdir():
+                return None
+            if not (info.issym() or info.islnk()):
+                break
+            folder = posixpath.dirname(where) if info.issym() else ""
+            where = inside(posixpath.join(folder, info.linkname), "the archive")
+        else:
+            raise Malformed(f"the member {quoted(name)} is a link that leads nowhere")
+        if not info.isreg() or info.issparse():
+            raise Malformed(f"the member {quoted(name)} is not a plain file")
+        return _Slice(self._file, info.offset_data, info.size, f"the member {quoted(name)}")
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._file.close()
+
+
+class _Slice:
+    """A part of a file."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int, where: str) -> None:
+        self._file, self._at, self._left, self._where = file, start, size, where
+
+    def read(self, size: int = -1, /) -> bytes:
+        wanted = self._left if size < 0 else min(size, self._left)
+        self._file.seek(self._at)
+        found = self._file.read(wanted)
+        if len(found) < wanted:
+            raise Malformed(f"{self._where} ends too early")
+        self._at += wanted
+        self._left -= wanted
+        return found
+
+
+def _plain(file: IO[bytes], limits: Limits) -> IO[bytes]:
+    """The file itself, or if it is compressed a temporary file of what it holds."""
+    first = file.read(4)
+    file.seek(0)
+    if not first.startswith((_GZIP, _ZSTD)):
+        return file
+    result = tempfile.TemporaryFile()  # noqa: SIM115 - whoever has it closes it
+    try:
+        with file, explained("the archive"):
+            stream = Reader(unpacked(file, "the archive"), "the archive", limits.unpacked)
+            while chunk := stream.read(_CHUNK):
+                result.write(chunk)
+        result.seek(0)
+    except BaseException:
+        result.close()
+        raise
+    return result
+
+
+def open_source(path: Path, limits: Limits) -> Source:
+    """Open a tar archive or a folder.
+
+    Raises:
+        Malformed: if it cannot be read, or is neither.
+    """
+    with explained("the archive"):
+        return Folder(path) if path.is_dir() else Tar(path, limits)
+
+
+def looks_like_one(path: Path) -> bool:
+    """Whether a path is that of a folder or of a file that begins like a tar archive, compressed or not.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    if path.is_dir():
+        return True
+    with path.open("rb") as file:
+        first = file.read(512)
+    return first.startswith((_GZIP, _ZSTD)) or first[257:262] == b"ustar"
