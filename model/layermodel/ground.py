@@ -178,17 +178,30 @@ def _value(grounding: Grounding, symbol: Symbol, after: State, arguments: tuple[
 class GroundMachine:
     """A machine over finite sorts: its rules, its initial state, and formulas as Python functions."""
 
-    def __init__(self, machine: Machine, sizes: Mapping[str, int]) -> None:
-        """Lay the machine out; rules are compiled when first asked for."""
+    def __init__(
+        self, machine: Machine, sizes: Mapping[str, int], like: GroundMachine | None = None,
+    ) -> None:
+        """Lay the machine out; rules are compiled when first asked for.
+
+        Args:
+            like: one with the same symbols and sizes; rules that are its own, too, are compiled once for both.
+        """
         self.machine = machine
         self.layout = Layout.of(machine, sizes)
+        self._like = like
         self._rules: dict[str, GroundRule] = {}
 
     def rule(self, name: str) -> GroundRule:
         """Return a compiled rule."""
         if name not in self._rules:
-            self._rules[name] = GroundRule(self.machine.rule_by_name[name], self.layout)
+            rule = self.machine.rule_by_name[name]
+            self._rules[name] = (self._like.rule(name) if self._like is not None and self._like.has(rule)
+                                 else GroundRule(rule, self.layout))
         return self._rules[name]
+
+    def has(self, rule: Rule) -> bool:
+        """Whether this very rule is one of the machine's, and not just another of its name."""
+        return self.machine.rule_by_name.get(rule.name) is rule
 
     def initial(self, rigid: Vector, traits: Vector) -> Vector:
         """The initial state."""

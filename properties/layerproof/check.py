@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any
 
 from layermodel.rules import Machine
@@ -21,6 +19,7 @@ from layerproof.mutants import kill_by_proof
 from layerproof.prove import Proof, prove
 from layerproof.store_laws import STORE_LAWS
 from layerproof.store_mutants import MUTANTS
+from layerproof.workers import workers
 
 EXPLORED: tuple[Mapping[str, int], ...] = (
     {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 2, "Name": 2, "Lease": 1,
@@ -134,7 +133,7 @@ def check(progress: Progress = lambda text: None, machine: Machine = STORE,
           catalogue: Catalogue = STORE_LAWS) -> Check:
     """Run all readings of the store machine, the proofs in one process and the rest in another."""
     start = time.perf_counter()
-    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+    with workers(1) as pool:
         progress("explore, drive and the embedded engine (in the background)")
         others = pool.submit(_other_readings, None)
         progress("kill the mutants")

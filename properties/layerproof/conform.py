@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ from layerproof.laws import Catalogue, Deviation
 from layerproof.monitor import Monitor
 from layerproof.observed import Observer, Translation
 from layerproof.payload import Caller, measures, named
+from layerproof.shorten import shortened
 from layerproof.traces import Event, Trace
 
 
@@ -298,6 +299,7 @@ def conform(
     machine: Machine, catalogue: Catalogue, engine: Engine, *, operations: int, entropy: int = 0,
     dialect: str | None = None, complete: bool = True,
     progress: Callable[[int], None] = lambda steps: None, most: int = 20, budget: float | None = None,
+    often: Collection[str] = (),
 ) -> Conformance:
     """Judge an engine by random operations.
 
@@ -307,6 +309,7 @@ def conform(
             then by the shortest runs that the explorer finds.
         most: stop after so many different findings.
         budget: seconds after which the run stops, whatever was done by then; None for no limit.
+        often: operations that are done more often than usual.
 
     Raises:
         WrongRequest: if nothing would be done.
@@ -331,10 +334,10 @@ def conform(
         progress(statistics.steps)
         return EngineWorld(judge, judge.reference(archives))
 
-    derived = state_machine(machine, judge.shape, judge.rules, world)
+    derived = state_machine(machine, judge.shape, judge.rules, world, often)
     not_done = 0
     try:
-        for finding in rounds(derived, statistics, enough, entropy, shrink=False):
+        for finding in rounds(derived, statistics, enough, entropy):
             judge.seen[finding.signature] = finding  # there may be no time to make it shorter
             judge.seen[finding.signature] = shrunk(judge, finding)
             judge.counting = True
@@ -423,76 +426,8 @@ def replay(
 
 
 def shrunk(judge: Judge, finding: EngineFinding) -> EngineFinding:
-    """Return the finding with no operation that could be left out or done on something simpler.
-
-    Hypothesis would shrink the choices that made the run, at a price of thousands of operations on a real
-    engine; working on the trace takes some dozens of runs.
-    """
-    best = _left_out(judge, finding)
-    tries = 0
-    while (simpler := _simplified(judge, best, tries)) is not None:
-        better, tries = simpler
-        best = _left_out(judge, better)
-    return best
-
-
-def _left_out(judge: Judge, finding: EngineFinding) -> EngineFinding:
-    """Leave operations out, halves first, as long as the finding stays."""
-    size = max(1, len(finding.trace.events) // 2)
-    best = finding
-    while True:
-        start, smaller = len(best.trace.events) - 1 - size, False
-        while start > -size:
-            events = best.trace.events
-            candidate = _again(judge, best, events[: max(0, start)] + events[start + size:])
-            if candidate is not None:
-                best, smaller = candidate, True
-            start -= size
-        if size == 1 and not smaller:
-            return best
-        size = size if smaller and size == 1 else max(1, size // 2)
-
-
-_TRIES = 150
-"""Runs that simplifying one finding may take: a run on a real engine takes about a second."""
-
-
-def _simplified(judge: Judge, finding: EngineFinding, tries: int) -> tuple[EngineFinding, int] | None:
-    """The finding from a simpler run, and how many were tried by then; None if there is none."""
-    for events in _simpler(judge, finding.trace.events):
-        tries += 1
-        if tries > _TRIES:
-            return None
-        candidate = _again(judge, finding, events)
-        if candidate is not None:
-            return candidate, tries
-    return None
-
-
-def _simpler(judge: Judge, events: tuple[Event, ...]) -> Iterator[tuple[Event, ...]]:
-    """Runs in which an image is loaded however it was made, or an earlier object is used instead."""
-    for number in reversed(range(len(events))):
-        before, event, after = events[:number], events[number], events[number + 1:]
-        rule = judge.machine.rule_by_name[event.rule]
-        if not event.rule.startswith("load") and "load-unnamed" in judge.rules:
-            for parameter, value in zip(rule.parameters, event.arguments, strict=True):
-                if parameter.sort == IMAGE and parameter.role != "named":
-                    yield (*before, Event("load-unnamed", (value,), None), *after)
-        for position, parameter in enumerate(rule.parameters):
-            for value in _earlier(judge, before, parameter.sort, event.arguments[position]):
-                arguments = list(event.arguments)
-                arguments[position] = value
-                yield (*before, Event(event.rule, tuple(arguments), event.refusal), *after)
-
-
-def _earlier(judge: Judge, events: tuple[Event, ...], sort: Sort, value: int) -> list[int]:
-    """Smaller elements of a sort that earlier operations speak of; False for True."""
-    if sort.name == "Bool":
-        return [0] if value else []
-    return sorted({
-        element for event in events for parameter, element in zip(
-            judge.machine.rule_by_name[event.rule].parameters, event.arguments, strict=True)
-        if parameter.sort == sort and element < value})
+    """Return the finding with no operation that could be left out or done on something simpler."""
+    return shortened(finding, lambda best, events: _again(judge, best, events), judge.machine, judge.rules)
 
 
 def _again(judge: Judge, finding: EngineFinding, events: tuple[Event, ...]) -> EngineFinding | None:

@@ -9,8 +9,8 @@ makes goes into those bundles. What is done with a step (only the model, or an e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import z3
@@ -28,12 +28,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from layermodel.ground import GroundMachine, Vector
+from layermodel.ground import Vector
 from layermodel.reference import BUILDS, ROOTS, UPPERS, WRITES, Archives, Reference, Shape
 from layermodel.rules import Machine, Rule
 from layerproof.errors import LayerproofError, VacuousCheck, WrongRequest
 from layerproof.laws import Catalogue
-from layerproof.monitor import AlgebraMonitor, Monitor, Violation
+from layerproof.monitor import AlgebraMonitor, Bench, Monitor, Violation
+from layerproof.shorten import Events, shortened
 from layerproof.traces import Event, Trace
 
 
@@ -50,7 +51,7 @@ class World(Protocol):
 
 
 class Broken(AssertionError):
-    """A step that broke a law; Hypothesis shrinks the run that led to it."""
+    """A step that broke a law."""
 
     def __init__(self, finding: object) -> None:
         """Carry what was found."""
@@ -153,7 +154,7 @@ class ModelWorld:
 
 _CONTENTS = {"import": ROOTS, "import-unnamed": ROOTS, "build-step": BUILDS, "build-add": BUILDS,
              "write": WRITES}
-_USUAL_WEIGHT = 3
+_USUAL_WEIGHT, _OFTEN, _OFTEN_SWEEPING = 3, 24, 5
 _WEIGHTS = {"create": 12, "load": 6, "start": 6, "tag": 6, "build-step": 6, "pull-layer": 6, "prune": 1,
             "pull-finish": 9, "remove-by-digest": 6, "pause": 9, "remove": 6,
             "prune-all": 1, "container-prune": 1, "abort": 1, "load-unnamed": 1, "import-unnamed": 1}
@@ -191,12 +192,14 @@ def archives(draw: st.DrawFn, shape: Shape) -> Archives:
 
 def state_machine(
     machine: Machine, shape: Shape, rules: Sequence[str], world: Callable[[Archives], World],
+    often: Collection[str] = (),
 ) -> type[RuleBasedStateMachine]:
     """Derive a Hypothesis state machine from a machine's rules.
 
     Args:
         rules: the names of the rules to drive.
         world: makes the world of one example from its archives.
+        often: those of them that are done more often than usual.
     """
     bundles = {sort: Bundle(name) for sort, name in _OPEN.items()}
     body: dict[str, Any] = {}
@@ -221,9 +224,17 @@ def state_machine(
         loaded=st.lists(st.sampled_from(range(shape.images)), max_size=shape.tags))(begin)
     body["teardown"] = teardown
     for name in rules:
-        for copy in range(_WEIGHTS.get(name, _USUAL_WEIGHT)):
-            body[f"{_method_name(name)}_{copy}"] = _driven(machine.rule_by_name[name], shape, bundles)
+        one = machine.rule_by_name[name]
+        for copy in range(_weight(one, name in often)):
+            body[f"{_method_name(name)}_{copy}"] = _driven(one, shape, bundles)
     return type(f"{machine.name.title()}Machine", (RuleBasedStateMachine,), body)
+
+
+def _weight(one: Rule, often: bool) -> int:
+    """How often a rule is chosen; sweeping all the time would leave nothing to sweep."""
+    if often:
+        return _OFTEN_SWEEPING if one.sweeps else _OFTEN
+    return _WEIGHTS.get(one.name, _USUAL_WEIGHT)
 
 
 class _Escalated(BaseException):
@@ -349,9 +360,9 @@ _STEPS = 50
 
 def rounds(
     machine_class: type[RuleBasedStateMachine], statistics: Statistics, enough: Callable[[], bool],
-    entropy: int, shrink: bool = True,
+    entropy: int,
 ) -> Iterator[Any]:
-    """Run a state machine, round after round, until enough is done; yield what was found, shrunk.
+    """Run a state machine, round after round, until enough is done; yield what was found.
 
     Raises:
         VacuousCheck: if a whole round did not do a single step.
@@ -359,7 +370,7 @@ def rounds(
     number = 0
     while not enough():
         before = statistics.steps
-        finding = run_examples(machine_class, entropy=entropy * 1_000_003 + number, shrink=shrink)
+        finding = run_examples(machine_class, entropy=entropy * 1_000_003 + number)
         number += 1
         if finding is not None:
             yield finding
@@ -367,14 +378,15 @@ def rounds(
             raise VacuousCheck("a whole round of examples did not do a single operation")
 
 
-def run_examples(
-    machine_class: type[RuleBasedStateMachine], *, entropy: int, shrink: bool = True,
-) -> Any:
-    """Run a state machine for one round; return the finding of a failing run (a smallest one), or None."""
+def run_examples(machine_class: type[RuleBasedStateMachine], *, entropy: int) -> Any:
+    """Run a state machine for one round; return the finding of the run that failed, or None.
+
+    Hypothesis does not shrink it: :mod:`layerproof.shorten` takes far fewer operations.
+    """
     configuration = settings(
         max_examples=_EXAMPLES, stateful_step_count=_STEPS, deadline=None, database=None,
         report_multiple_bugs=False, print_blob=False, suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,))
+        phases=(Phase.generate,))
     try:
         with with_reporter(lambda text: None):
             run_state_machine_as_test(seed(entropy)(machine_class), settings=configuration)
@@ -392,11 +404,18 @@ def run_examples(
 
 
 def drive(
-    machine: Machine, catalogue: Catalogue, *, traits: dict[str, bool], dialect: str, operations: int,
+    machine: Machine, catalogue: Catalogue, *, traits: Mapping[str, bool], dialect: str, operations: int,
     entropy: int = 0, shape: Shape | None = None, rules: Iterable[str] | None = None,
-    progress: Callable[[int], None] = lambda steps: None,
+    progress: Callable[[int], None] = lambda steps: None, complete: bool = True,
+    often: Collection[str] = (), like: Bench | None = None,
 ) -> Driven:
-    """Drive the model at random and check every law after every step.
+    """Drive the model at random and check every law after every step, until one is broken.
+
+    Args:
+        operations: how many at least.
+        complete: go on until every rule and refusal was reached, for some times the operations.
+        often: operations that are done more often than usual.
+        like: what was compiled for a machine that differs in its rules only, see :class:`Bench`.
 
     Raises:
         WrongRequest: if nothing would be done.
@@ -404,31 +423,60 @@ def drive(
     if operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
     chosen = shape or Shape()
-    ground = GroundMachine(machine, chosen.sizes)
-    monitor, algebra = Monitor(ground, catalogue), AlgebraMonitor(ground, catalogue, at_most=6)
+    bench = Bench(machine, catalogue, chosen.sizes, like)
     statistics = Statistics()
     names = [r.name for r in machine.rules] if rules is None else list(rules)
 
     def world(drawn: Archives) -> World:
         statistics.examples += 1
         progress(statistics.steps)
-        return ModelWorld(Reference(ground, traits, drawn, chosen), monitor, algebra, statistics, dialect)
+        return ModelWorld(
+            Reference(bench.ground, traits, drawn, chosen), bench.monitor, bench.algebra, statistics, dialect)
 
-    derived = state_machine(machine, chosen, names, world)
+    derived = state_machine(machine, chosen, names, world, often)
     result = Driven(statistics)
     driven_rules = [machine.rule_by_name[n] for n in names]
-    unreachable = impossible(machine, traits)
+    unreachable = impossible(machine, traits) if complete else set()
 
     def enough() -> bool:
-        complete = not statistics.never(driven_rules, unreachable)
-        return statistics.steps >= operations and (complete or statistics.steps >= PATIENCE * operations)
+        reached = not complete or not statistics.never(driven_rules, unreachable)
+        return statistics.steps >= operations and (reached or statistics.steps >= PATIENCE * operations)
 
     for finding in rounds(derived, statistics, enough, entropy):
-        result.findings.append(finding)
+        result.findings.append(shrunk(bench, traits, finding, names))
         break
-    statistics.premises = monitor.premises + algebra.premises
+    statistics.premises = bench.monitor.premises + bench.algebra.premises
     result.never = [] if result.findings else statistics.never(driven_rules, unreachable)
     return result
+
+
+def shrunk(bench: Bench, traits: Mapping[str, bool], found: Finding, rules: Collection[str]) -> Finding:
+    """Return a finding with no operation that could be left out or done on something simpler."""
+    law = bench.catalogue.law(found.violation.law)
+    # What a law about two runs does at the end of a run is not part of it.
+    last = 1 if law.runs is None else len(law.runs.left)
+    algebra = None if law.runs is None else AlgebraMonitor(bench.ground, Catalogue((law,)))
+
+    def again(best: Finding, events: Events) -> Finding | None:
+        reference = Reference.fixed(bench.ground, traits, best.trace.rigid)
+        world = ModelWorld(reference, bench.monitor, algebra, Statistics(), best.trace.dialect)
+        try:
+            for event in events if algebra is None else events[:-last]:
+                if not reference.given(event.rule, event.arguments):
+                    return None
+                world.step(bench.machine.rule_by_name[event.rule], event.arguments)
+        except Broken as broken:
+            return _same_law(best, broken.finding)
+        return None
+
+    return shortened(found, again, bench.machine, rules, last)
+
+
+def _same_law(best: Finding, other: Any) -> Finding | None:
+    """The other finding in the universe of the first if it is of the same law, or None."""
+    if other.violation.law != best.violation.law:
+        return None
+    return Finding(other.violation, replace(best.trace, events=other.trace.events))
 
 
 PATIENCE = 8  # times the operations asked for, to reach the rules and refusals that were not reached

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import z3
 
 from layermodel.ground import GroundMachine, Outcome, Vector, function
-from layermodel.rules import Rule, State, Step, Term
+from layermodel.rules import Machine, Rule, State, Step, Term
 from layermodel.terms import Grounding
 from layerproof.laws import Algebra, Catalogue, Kind, Law
 from layerproof.traces import Event
@@ -52,32 +52,49 @@ class _Compiled:
 
 @dataclass
 class Monitor:
-    """The laws of a catalogue over one layout."""
+    """The laws of a catalogue over one layout.
+
+    Attributes:
+        like: a monitor of the same laws about states and steps over the same layout; what is the same for
+            its rules is compiled once for both.
+    """
 
     ground: GroundMachine
     catalogue: Catalogue
     premises: Counter[str] = field(default_factory=Counter)
+    like: Monitor | None = None
     _state: list[_Compiled] | None = None
     _steps: dict[tuple[str, str | None], list[_Compiled]] = field(default_factory=dict)
 
     def state(self, state: Vector, rigid: Vector, traits: Vector) -> list[Violation]:
         """Return the state laws that a state violates."""
-        if self._state is None:
-            before = self.ground.machine.state
-            self._state = [
-                self._compile(law, lambda *v, law=law: law.premise(before, *v),
-                              lambda *v, law=law: law.conclusions(before, *v), (), ())
-                for law in self.catalogue.of(Kind.STATE)]
-        return self._check(self._state, (state, state, rigid, traits, ()))
+        return self._check(self._about_states(), (state, state, rigid, traits, ()))
 
     def step(
         self, rule: Rule, before: Vector, outcome: Outcome, rigid: Vector, traits: Vector, arguments: Vector,
     ) -> list[Violation]:
         """Return the step laws that a step violates."""
-        key = rule.name, outcome.refusal
+        laws = self._about_steps(rule, outcome.refusal)
+        return self._check(laws, (before, outcome.state, rigid, traits, arguments))
+
+    def _about_states(self) -> list[_Compiled]:
+        if self._state is None:
+            self._state = self._state_laws() if self.like is None else self.like._about_states()
+        return self._state
+
+    def _about_steps(self, rule: Rule, refusal: str | None) -> list[_Compiled]:
+        key = rule.name, refusal
         if key not in self._steps:
-            self._steps[key] = self._step_laws(rule, outcome.refusal)
-        return self._check(self._steps[key], (before, outcome.state, rigid, traits, arguments))
+            self._steps[key] = (
+                self.like._about_steps(rule, refusal) if self.like is not None and self.like.ground.has(rule)
+                else self._step_laws(rule, refusal))
+        return self._steps[key]
+
+    def _state_laws(self) -> list[_Compiled]:
+        before = self.ground.machine.state
+        return [self._compile(law, lambda *v, law=law: law.premise(before, *v),
+                              lambda *v, law=law: law.conclusions(before, *v), (), ())
+                for law in self.catalogue.of(Kind.STATE)]
 
     def _step_laws(self, rule: Rule, refusal: str | None) -> list[_Compiled]:
         machine = self.ground.machine
@@ -221,3 +238,27 @@ class AlgebraMonitor:
                 current = outcome.state
             ends.append(current)
         return ends[0], ends[1]
+
+
+class Bench:
+    """A machine over finite sorts and the monitors of its laws: what random runs are done with.
+
+    Attributes:
+        ground: the compiled rules.
+        monitor: the laws about states and steps.
+        algebra: the laws about two runs, a few choices of arguments at a time.
+    """
+
+    def __init__(
+        self, machine: Machine, catalogue: Catalogue, sizes: Mapping[str, int], like: Bench | None = None,
+    ) -> None:
+        """Lay a machine out; rules and laws are compiled when they are first needed.
+
+        Args:
+            like: one for the same symbols, sizes, and laws about states and steps; what is the same in both
+                is compiled once.
+        """
+        self.machine, self.catalogue = machine, catalogue
+        self.ground: GroundMachine = GroundMachine(machine, sizes, None if like is None else like.ground)
+        self.monitor: Monitor = Monitor(self.ground, catalogue, like=None if like is None else like.monitor)
+        self.algebra = AlgebraMonitor(self.ground, catalogue, at_most=6)

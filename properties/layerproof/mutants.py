@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from layermodel.rules import Definition, Effect, Machine, Refusal, Rule, State, Term, Update
 from layermodel.store import DIALECTS
@@ -21,6 +22,9 @@ from layerproof.obligations import Obligation
 from layerproof.prove import Prover, Verdict
 from layerproof.store_laws import STORE_LAWS
 from layerproof.traces import Trace
+
+if TYPE_CHECKING:
+    from layerproof.conform import EngineFinding
 
 Change = Callable[[Effect, State, tuple[Term, ...]], Effect]
 """From what a rule does in a state with given arguments to what the mutant does there."""
@@ -43,7 +47,7 @@ class Mutant:
         breaks: the law that says so most directly.
         bug: a public thread that it is modelled on.
         sizes: objects of each sort with which an exploration finds it.
-        among: the operations, besides its own, that an exploration is confined to; all if empty.
+        among: the operations, besides its own, that its runs are confined to; all if empty.
     """
 
     name: str
@@ -60,6 +64,16 @@ class Mutant:
         for name in self.rules:
             machine = machine.with_rule(_changed(machine, machine.rule_by_name[name], self.change))
         return machine
+
+    def confined(self, machine: Machine = STORE, catalogue: Catalogue = STORE_LAWS) -> tuple[Machine, Catalogue]:
+        """Return the mutated machine with the operations that its runs need, and the laws of no others."""
+        mutated = self.machine(machine)
+        if not self.among:
+            return mutated, catalogue
+        names = {*self.rules, *self.among}
+        laws = tuple(law for law in catalogue.laws
+                     if law.runs is None or {rule for rule, _ in (*law.runs.left, *law.runs.right)} <= names)
+        return replace(mutated, rules=tuple(r for r in mutated.rules if r.name in names)), Catalogue(laws)
 
 
 def _changed(machine: Machine, rule: Rule, change: Change) -> Rule:
@@ -157,11 +171,14 @@ class Kill:
     """How a mutant was caught.
 
     Attributes:
-        reading: ``prove``, ``explore`` or ``drive``.
-        law: the law that it was seen to break.
+        reading: ``prove``, ``explore``, ``drive`` or ``conform``.
+        law: the law that it was seen to break; empty where an engine departs from the mutant's rule and
+            from no law.
         length: how many operations show it.
         verdict: of ``prove``: the obligation that fails and the finite store in which it does.
-        trace: of ``explore``: the run from the empty store.
+        trace: of the others: the run from the empty store.
+        finding: of ``conform``: where a sound engine is not as the mutant says.
+        guided: of ``conform``: random operations did not show it, and the explorer's run did.
     """
 
     reading: str
@@ -169,6 +186,8 @@ class Kill:
     length: int
     verdict: Verdict | None = None
     trace: Trace | None = None
+    finding: EngineFinding | None = None
+    guided: bool = False
 
     @property
     def instance(self) -> Instance:
@@ -256,30 +275,10 @@ def kill_by_exploration(
         limit: how many universes are explored at most.
         algebra: check the laws about two runs, too.
     """
-    confined, laws = _confined(mutant, mutant.machine(machine), catalogue)
+    confined, laws = mutant.confined(machine, catalogue)
     explorer = Explorer(confined, laws, sizes or mutant.sizes, algebra=algebra, stop_at_first=True)
     findings = explorer.run(dialects, limit).findings
     if not findings:
         return None
     finding = min(findings.values(), key=lambda f: len(f.trace.events))
     return Kill("explore", finding.violation.law, len(finding.trace.events), trace=finding.trace)
-
-
-def _confined(mutant: Mutant, machine: Machine, catalogue: Catalogue) -> tuple[Machine, Catalogue]:
-    """The machine with the operations that a mutant needs, and the laws that speak of no others."""
-    if not mutant.among:
-        return machine, catalogue
-    names = {*mutant.rules, *mutant.among}
-    laws = tuple(law for law in catalogue.laws
-                 if law.runs is None or {rule for rule, _ in (*law.runs.left, *law.runs.right)} <= names)
-    return replace(machine, rules=tuple(r for r in machine.rules if r.name in names)), Catalogue(laws)
-
-
-Run = Callable[[Machine], tuple[str, int] | None]
-"""Drives a machine; returns the law that it broke and the number of operations, or None."""
-
-
-def kill_by_run(mutant: Mutant, run: Run, *, machine: Machine = STORE) -> Kill | None:
-    """Have a mutant driven by another reading."""
-    found = run(mutant.machine(machine))
-    return None if found is None else Kill("drive", *found)

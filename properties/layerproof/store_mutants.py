@@ -175,7 +175,8 @@ _PRUNING = (
            "SIZE-9", reports(lambda effect, s: total(s, lambda m: BoolVal(False)))),
     Mutant("container-prune-counts-all", ("container-prune",),
            "Container prune reports the files of those that stay, too.", "SIZE-9",
-           reports(lambda effect, s: total_rw(s, s.container)), "podman#10215", _TWO_CONTAINERS),
+           reports(lambda effect, s: total_rw(s, s.container)), "podman#10215", _TWO_CONTAINERS,
+           among=("load", "create", "write", "start")),
     Mutant("container-prune-takes-paused", ("container-prune",), "Container prune takes paused containers.",
            "OP-12", sets("container", lambda right, s: lambda c: And(
                s.container(c), s.status(c) == RUNNING))),
@@ -241,7 +242,8 @@ _LAYERS = (
            sets("size", lambda right, s, i, r: lambda j: If(j == i, right(j) + right(j), right(j)))),
     Mutant("commit-stores-else", ("commit",), "A commit stores other files than the upper layer's.",
            "SIZE-11", presupposes(lambda s, c, i: (
-               Not(s.image(i)), s.below(s.top(s.image_of(c)), s.top(i)))), "containers/storage#640"),
+               Not(s.image(i)), s.extends(i, s.image_of(c)), s.below(s.top(s.image_of(c)), s.top(i)))),
+           "containers/storage#640", among=("load-unnamed", "create", "write")),
     Mutant("commit-changes-lower", ("commit",), "A commit writes into the top layer of the image beneath.",
            "RO-2", sets("bytes", lambda right, s, c, i: lambda m: If(
                m == s.top(s.image_of(c)), s.upper(c), right(m))),
@@ -364,7 +366,7 @@ _CONTAINERS = (
     Mutant("remove-hands-on", ("remove",), "The others find the files of the removed container.", "OP-32",
            both(sets("upper", lambda right, s, c, f: lambda d: s.upper(c)),
                 sets("size_rw", lambda right, s, c, f: lambda d: s.size_rw(c))), "moby PR#39209",
-           {**_TWO_CONTAINERS, "Image": 1, "Layer": 1}),
+           {**_TWO_CONTAINERS, "Image": 1, "Layer": 1}, among=("load", "create", "write")),
     Mutant("write-through", ("write",), "A write reaches the layer beneath.", "RO-7",
            sets("bytes", lambda right, s, c, k: lambda m: If(m == s.top(s.image_of(c)), k, s.bytes(m))),
            sizes={**_ONE_IMAGE, "Content": 3}),
@@ -405,7 +407,8 @@ _IN_PROGRESS = (
            refuses("no-such-lease", lambda when, s, x: Or(when, exists(
                LAYER, lambda m: s.holds_layer(x, m)))), "moby#48909"),
     Mutant("abort-still-holds", ("abort",), "An operation that was given up goes on holding layers.",
-           "OP-22", forgets("holds_layer"), "moby#48909"),
+           "OP-22", forgets("holds_layer"), "moby#48909",
+           among=("pull-begin", "pull-layer", "load-unnamed", "remove-by-id")),
     Mutant("finish-ends-all", ("build-finish",), "A finished build ends what else is in progress.", "OP-22",
            both(sets("lease", lambda right, s, x, i, r: lambda y: BoolVal(False)),
                 sets("holds_layer", lambda right, s, x, i, r: lambda y, m: BoolVal(False)),

@@ -290,7 +290,7 @@ def conform_union(
 
     derived = union_state_machine(machine, judge.union, judge.rules, world, stacks)
     try:
-        for finding in rounds(derived, statistics, enough, entropy, shrink=False):
+        for finding in rounds(derived, statistics, enough, entropy):
             judge.seen[finding.signature] = finding
             judge.seen[finding.signature] = shrunk(judge, finding)
             judge.counting, judge.watched = True, ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ from layerproof.drive import (
 from layerproof.errors import WrongRequest
 from layerproof.laws import Catalogue
 from layerproof.monitor import Monitor
+from layerproof.shorten import Events, shortened
 from layerproof.stacks import random_stack
 from layerproof.traces import Event, Trace
 
@@ -155,6 +157,29 @@ def _done(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: 
     return last
 
 
+def _shrunk(union: GroundUnion, traits: Mapping[str, bool], monitor: Monitor, found: Finding) -> Finding:
+    """Return a finding with no operation that could be left out or done on something simpler."""
+    machine = union.machine
+
+    def again(best: Finding, events: Events) -> Finding | None:
+        state = union.ground.initial(best.trace.rigid, union.ground.traits(traits))
+        vectors = best.trace.rigid, union.ground.traits(traits)
+        for number, event in enumerate(events, 1):
+            rule = union.ground.rule(event.rule)
+            if not rule.given(state, state, *vectors, event.arguments):
+                return None
+            outcome = rule.run(state, *vectors, event.arguments)
+            broken = monitor.step(rule.rule, state, outcome, *vectors, event.arguments)
+            broken += monitor.state(outcome.state, *vectors)
+            if broken:
+                shorter = Finding(broken[0], replace(best.trace, events=events[:number]))
+                return shorter if broken[0].law == best.violation.law else None
+            state = outcome.state
+        return None
+
+    return shortened(found, again, machine, [r.name for r in machine.rules])
+
+
 def drive_union(
     machine: Machine, catalogue: Catalogue, *, traits: dict[str, bool], dialect: str, operations: int,
     entropy: int = 0, scene: Scene | None = None, progress: Callable[[int], None] = lambda steps: None,
@@ -182,7 +207,7 @@ def drive_union(
     result = Driven(statistics)
     derived = union_state_machine(machine, union, [r.name for r in machine.rules], world)
     for finding in rounds(derived, statistics, enough, entropy):
-        result.findings.append(finding)
+        result.findings.append(_shrunk(union, traits, monitor, finding))
         break
     statistics.premises = monitor.premises
     result.never = [] if result.findings else statistics.never(machine.rules, unreachable)

@@ -29,6 +29,8 @@ def run(*arguments):
     (("prove", "--rule", "fly"), "unknown rule 'fly'"),
     (("prove", "--mutant", "none"), "unknown mutant 'none'"),
     (("prove", "--law", "OP-5", "--rule", "create"), "nothing to prove"),
+    (("mutants", "--mutant", "write-lost", "--mutant", "none"), "unknown mutant 'none'"),
+    (("mutants", "--reading", "guess"), "unknown reading 'guess'; known: prove, explore, drive, conform"),
     (("explore", "--size", "Moon=2"), "unknown sort 'Moon'"),
     (("explore", "--size", "Layer=x"), "size of Layer"),
     (("explore", "--trait", "x=true"), "unknown trait 'x'"),
@@ -156,6 +158,7 @@ def catches_signals(process):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("arguments", [
     ("prove", "--jobs", "2"), ("drive", "--operations", "1000000"), ("conform", "directory", "--operations", "1000000"),
+    ("mutants", "--reading", "conform", "--jobs", "2"),
 ])
 def test_a_signal_ends_a_command_in_one_sentence(tmp_path, arguments, number):
     # The tests may run in the background of a shell, which has its programs ignore SIGINT.

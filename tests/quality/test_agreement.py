@@ -10,7 +10,6 @@ from layermodel.reference import Reference
 from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
 from layermodel.universe import universes
-from layerproof.drive import drive
 from layerproof.explore import Explorer
 from layerproof.finite import _Problem, _state
 from layerproof.monitor import Monitor
@@ -96,12 +95,3 @@ def test_what_explore_finds_in_a_mutant_replays_in_the_right_machine_without_a_b
         if reference.given(event.rule, event.arguments):
             reference.run(event.rule, event.arguments)
             assert [] == monitor.state(reference.state, reference.rigid, reference.traits)
-
-
-@pytest.mark.parametrize("name", [
-    "tag-moves-digest", "tag-on-both", "create-name-twice", "write-through", "load-counts-again"])
-def test_drive_catches_what_prove_refutes(name):
-    mutant = next(m for m in MUTANTS if m.name == name)
-    result = drive(mutant.machine(), STORE_LAWS, traits=DIALECTS["docker"], dialect="docker",
-                   operations=3000)
-    assert 1 == len(result.findings)

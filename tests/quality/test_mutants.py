@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from functools import cache
 
 import pytest
 
 from layermodel.ground import GroundMachine, Vector
+from layermodel.reference import Reference
 from layermodel.rules import Machine
+from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
+from layerproof.conform import Conformance, EngineFinding, replay
+from layerproof.drive import Broken, ModelWorld, Statistics
+from layerproof.engines.directory import DirectoryEngine
+from layerproof.kill_runs import kill_by_conform, kill_by_drive
 from layerproof.laws import Catalogue, Kind
-from layerproof.monitor import AlgebraMonitor, Monitor, Violation
+from layerproof.monitor import AlgebraMonitor, Bench, Monitor, Violation
 from layerproof.mutants import (
     SMALL,
     Kill,
@@ -18,7 +26,6 @@ from layerproof.mutants import (
     Suspect,
     kill_by_exploration,
     kill_by_proof,
-    kill_by_run,
     laws_broken,
 )
 from layerproof.store_laws import STORE_LAWS
@@ -155,14 +162,97 @@ def test_killed_by_exploration(name: str) -> None:
     assert (*EXPLORED[name], kill.length) == (kill.law, kill.length, len(kill.trace.events))
 
 
-def test_kill_by_run_tells_what_the_run_found() -> None:
-    mutant = BY_NAME["tag-on-both"]
+SAMPLE = ("load-adds-again", "build-forgets-parent-size", "create-name-twice", "write-through",
+          "load-counts-again", "untag-removes")
+"""Mutants that are driven, and judge a sound engine, in every run of the tests."""
 
-    def run(machine: Machine) -> tuple[str, int] | None:
-        return None if machine is STORE else ("DEP-6", 2)
+NOT_SEEN_BY_DRIVE = {
+    "commit-stores-else": "the driver computes what a commit makes, and so never presupposes the wrong image",
+}
+"""Mutants that random operations do not show, each with the reason."""
 
-    assert Kill("drive", "DEP-6", 2) == kill_by_run(mutant, run)
-    assert kill_by_run(mutant, lambda _: None) is None
+NOT_SEEN_BY_CONFORM = {
+    "load-infers-nothing": "parentage is inferred in the dialect of Podman, and the engine is of Docker's",
+}
+"""Mutants from which a sound engine is not seen to depart, each with the reason."""
+
+
+@cache
+def drive_of(name: str) -> Kill:
+    """The kill by random operations, computed once for all tests."""
+    kill = kill_by_drive(BY_NAME[name])
+    assert kill is not None
+    return kill
+
+
+@cache
+def conform_of(name: str) -> Kill:
+    """The kill beside a sound engine, computed once for all tests."""
+    kill = kill_by_conform(BY_NAME[name])
+    assert kill is not None
+    return kill
+
+
+def broken_on_the_way(machine: Machine, kill: Kill) -> set[str]:
+    """The laws that a machine breaks where it does the operations of a run, as far as it can."""
+    assert kill.trace is not None
+    bench = Bench(machine, STORE_LAWS, kill.trace.sizes)
+    store = Reference.fixed(bench.ground, DIALECTS[kill.trace.dialect], kill.trace.rigid)
+    world = ModelWorld(store, bench.monitor, AlgebraMonitor(bench.ground, STORE_LAWS), Statistics(), "")
+    try:
+        for event in kill.trace.events:
+            if store.given(event.rule, event.arguments):
+                world.step(machine.rule_by_name[event.rule], event.arguments)
+    except Broken as broken:
+        return {broken.finding.violation.law}
+    return set()
+
+
+def departures(machine: Machine, kill: Kill) -> list[EngineFinding]:
+    """Where a sound engine is not as a machine says in the operations of a run."""
+    assert kill.trace is not None
+    with closing(DirectoryEngine()) as engine:
+        return replay(machine, STORE_LAWS, kill.trace, engine)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_killed_by_drive(name: str) -> None:
+    kill = drive_of(name)
+    assert kill.trace is not None
+    assert ("drive", len(kill.trace.events)) == (kill.reading, kill.length)
+    assert kill.length <= 6
+    assert broken_on_the_way(BY_NAME[name].machine(), kill)
+    assert set() == broken_on_the_way(STORE, kill)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_sound_engine_departs_from_a_mutant(name: str) -> None:
+    kill = conform_of(name)
+    assert kill.finding is not None
+    assert kill.trace is not None
+    assert ("conform", len(kill.trace.events), False) == (kill.reading, kill.length, kill.guided)
+    assert kill.length <= 6
+    assert kill.finding.rule in BY_NAME[name].rules
+    assert [kill.finding.signature] == [f.signature for f in departures(BY_NAME[name].machine(), kill)]
+    assert [] == departures(STORE, kill)
+
+
+def test_what_random_operations_do_not_show_the_explorers_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    mutant = BY_NAME["finish-ends-all"]
+    nothing = Conformance("directory", "1", "docker", Statistics())
+    monkeypatch.setattr("layerproof.kill_runs.conform", lambda *_, **__: nothing)
+    kill = kill_by_conform(mutant)
+    assert kill is not None
+    assert kill.guided
+    assert departures(mutant.machine(), kill)
+    assert [] == departures(STORE, kill)
+
+
+def test_what_is_not_wrong_survives_every_reading() -> None:
+    same = replace(SAME, rules=("untag",), among=("load", "tag"))
+    assert [None] * 4 == [
+        kill_by_proof(same), kill_by_exploration(same), kill_by_drive(same, operations=200),
+        kill_by_conform(same, operations=200)]
 
 
 def test_laws_broken_has_the_expected_law_among_all() -> None:
@@ -176,6 +266,21 @@ def test_killed_by_exploration_too(name: str) -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.parametrize("name", BY_NAME)
+def test_killed_by_drive_unless_there_is_a_reason(name: str) -> None:
+    kill = kill_by_drive(BY_NAME[name])
+    assert (name in NOT_SEEN_BY_DRIVE) == (kill is None)
+    assert kill is None or 0 < kill.length <= 12
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_sound_engine_departs_from_each_mutant_unless_there_is_a_reason(name: str) -> None:
+    kill = kill_by_conform(BY_NAME[name])
+    assert (name in NOT_SEEN_BY_CONFORM) == (kill is None)
+
+
+@pytest.mark.campaign
 def test_right_machine_is_not_killed() -> None:
     assert kill_by_proof(SAME) is None
 
@@ -183,3 +288,8 @@ def test_right_machine_is_not_killed() -> None:
 @pytest.mark.campaign
 def test_right_machine_is_not_killed_by_exploration() -> None:
     assert kill_by_exploration(SAME, {**SMALL, "Image": 1, "Lease": 1}) is None
+
+
+@pytest.mark.campaign
+def test_right_machine_is_not_killed_by_drive() -> None:
+    assert kill_by_drive(SAME, operations=20_000) is None

@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from layerproof import report
-from layerproof.commands.common import Progress, common, emit, status
+from layerproof.commands.common import Progress, common, emit, machine_option, status
+
+if TYPE_CHECKING:
+    from layerproof.kill_matrix import KillMatrix
+    from layerproof.machines import Subject
 
 
 @click.command("mutants")
-@click.option("--explore", "exploring", is_flag=True, help="Kill by exploration as well (minutes).")
+@machine_option
+@click.option("--reading", "readings", multiple=True, default=("prove",), show_default=True,
+              help="Kill by this: prove, explore, drive or conform; may be repeated.")
+@click.option("--mutant", "names", multiple=True, help="Only this mutant; may be repeated.")
+@click.option("--jobs", default=2, type=click.IntRange(1, 64), show_default=True)
 @common
-def mutants_command(exploring: bool, format_: str, output: str | None) -> None:
-    """The kill matrix: deliberately wrong machines, and what catches each."""
-    from layerproof.mutants import kill_by_exploration, kill_by_proof
-    from layerproof.store_mutants import MUTANTS
+def mutants_command(
+    subject: Subject, readings: tuple[str, ...], names: tuple[str, ...], jobs: int, format_: str,
+    output: str | None,
+) -> None:
+    """The kill matrix: deliberately wrong machines, and what catches each.
 
-    matrix = []
+    Proofs take a second or two a mutant, the other readings some seconds.
+    """
+    from layerproof.kill_matrix import READINGS, kill_matrix
+
+    wanted = [subject.mutant(name).name for name in names]
+    chosen = [mutant for mutant in subject.mutants() if not wanted or mutant.name in wanted]
     with Progress() as tell:
-        for mutant in MUTANTS:
-            tell(mutant.name)
-            proof = kill_by_proof(mutant)
-            run = kill_by_exploration(mutant) if exploring else None
-            matrix.append({
-                "name": mutant.name, "rules": list(mutant.rules), "says": mutant.says, "bug": mutant.bug,
-                "prove": None if proof is None else {"law": proof.law, "length": proof.length},
-                "explore": None if run is None else {"law": run.law, "length": run.length}})
+        matrix = kill_matrix(chosen, readings, by=READINGS[subject.name], jobs=jobs, progress=tell)
+    emit(format_, output, matrix.to_json, lambda: _matrix_text(matrix))
+    status(not matrix.holds)
 
-    def cell(kill: Any) -> str:
-        return "-" if kill is None else f"{kill['law']} in {kill['length']}"
 
-    def text() -> str:
-        heading = ("mutant", "prove", *(["explore"] if exploring else []), "what is wrong with it")
-        grid = report.rows("", heading, [
-            (str(m["name"]), cell(m["prove"]), *([cell(m["explore"])] if exploring else []), str(m["says"]))
-            for m in matrix])
-        return f"{grid}\n\n{len(matrix) - survived} killed, {survived} survived"
+def _matrix_text(matrix: KillMatrix) -> str:
+    """The matrix as a table, then a line for each reading, then what is wrong with the result."""
+    grid = report.rows("", ("mutant", *matrix.readings, "what is wrong with it"), [
+        (m.name, *(str(matrix.cells[m.name, r]) for r in matrix.readings), m.says) for m in matrix.mutants])
+    return "\n".join([grid, "", *(_summary(matrix, r) for r in matrix.readings), "", _verdict(matrix)])
 
-    survived = sum(m["prove"] is None and m["explore"] is None for m in matrix)
-    emit(format_, output, lambda: {"mutants": matrix, "survived": survived}, text)
-    status(survived > 0)
+
+def _summary(matrix: KillMatrix, reading: str) -> str:
+    survivors = matrix.survivors(reading)
+    guided = sum(matrix.cells[m.name, reading].guided for m in matrix.mutants)
+    return (f"{reading:8} {len(matrix.mutants) - len(survivors)} killed"
+            + (f" ({guided} by the explorer's run)" if guided else "")
+            + f", {len(survivors)} survived{': ' if survivors else ''}{' '.join(survivors)}"
+            + f"; {matrix.seconds(reading):.1f} s of work")
+
+
+def _verdict(matrix: KillMatrix) -> str:
+    survivors = matrix.survivors(*matrix.readings)
+    lines = [f"{len(matrix.mutants) - len(survivors)} killed, {len(survivors)} survived"]
+    lines += [f"SURVIVED every reading: {name}" for name in survivors]
+    lines += [f"{reading} kills none of these mutants" for reading in matrix.idle]
+    return "\n".join(lines)

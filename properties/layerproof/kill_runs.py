@@ -1,0 +1,84 @@
+"""Catching mutants by runs: driven at random, and beside a sound engine.
+
+What proves and explores them is :mod:`layerproof.mutants`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from functools import cache
+
+from layermodel.reference import Shape
+from layermodel.store import DIALECTS
+from layermodel.store_rules import STORE
+from layerproof.conform import EngineFinding, conform, replay
+from layerproof.drive import drive
+from layerproof.engines.base import Engine
+from layerproof.engines.directory import DirectoryEngine
+from layerproof.monitor import Bench
+from layerproof.mutants import Kill, Mutant, kill_by_exploration
+from layerproof.store_laws import STORE_LAWS
+
+DRIVEN, JUDGED = 3000, 2000
+"""Operations that a mutant is driven for in each dialect, and judges a sound engine by, before it survives."""
+
+
+def kill_by_drive(
+    mutant: Mutant, *, operations: int = DRIVEN, entropy: int = 0,
+    dialects: Mapping[str, Mapping[str, bool]] = DIALECTS,
+) -> Kill | None:
+    """Drive a mutant at random, in one dialect after the other, until it breaks a law.
+
+    Args:
+        operations: how many are done at least, in each dialect, before the mutant survives.
+    """
+    machine, laws = mutant.confined()
+    for dialect, traits in dialects.items():
+        driven = drive(machine, laws, traits=traits, dialect=dialect, operations=operations, entropy=entropy,
+                       complete=False, often=_often(mutant), like=_right())
+        for finding in driven.findings:
+            return Kill("drive", finding.violation.law, len(finding.trace.events), trace=finding.trace)
+    return None
+
+
+def _often(mutant: Mutant) -> tuple[str, ...]:
+    """The operations that are done more often than usual: its own, where many others are done beside them."""
+    return () if mutant.among else mutant.rules
+
+
+@cache
+def _right() -> Bench:
+    """The right machine, so that of a mutant only its own rules are compiled."""
+    return Bench(STORE, STORE_LAWS, Shape().sizes)
+
+
+def kill_by_conform(
+    mutant: Mutant, *, operations: int = JUDGED, entropy: int = 0,
+    opened: Callable[[], Engine] = DirectoryEngine,
+) -> Kill | None:
+    """Judge a sound engine by a mutant: that they differ shows that the comparison sees the mutation.
+
+    Where random operations show no difference, the explorer's shortest run is done on the engine.
+
+    Args:
+        operations: how many are done at least before the explorer is asked.
+        opened: opens the engine.
+    """
+    machine, laws = mutant.confined()
+    with closing(opened()) as engine:
+        judged = conform(machine, laws, engine, operations=operations, entropy=entropy, complete=False, most=1,
+                         often=_often(mutant))
+        for finding in judged.findings:
+            return _differs(finding, guided=False)
+        explored = kill_by_exploration(mutant, dialects={engine.dialect: DIALECTS[engine.dialect]})
+        if explored is None or explored.trace is None:
+            return None
+        for finding in replay(machine, laws, explored.trace, engine):
+            return _differs(finding, guided=True)
+    return None
+
+
+def _differs(finding: EngineFinding, guided: bool) -> Kill:
+    law = next(iter(finding.laws), "")
+    return Kill("conform", law, len(finding.trace.events), trace=finding.trace, finding=finding, guided=guided)
