@@ -104,15 +104,17 @@ class UnionFileSystem:
 
         Args:
             layers: bottom first.
-            dialect: one of :data:`layermodel.union.DIALECTS`.
+            dialect: one of :data:`layermodel.union.DIALECTS` without ``redirect_dir``.
             owner: user and group of what is made; those of this process if not given.
             clock: the time in nanoseconds since 1970.
 
         Raises:
-            ValueError: if there is no such dialect, or a layer is not a tree.
+            ValueError: if there is no such dialect, if it is one with ``redirect_dir``, or a layer is not a tree.
         """
         if dialect not in DIALECTS:
             raise ValueError(f"there is no dialect {dialect!r}, only {', '.join(DIALECTS)}")
+        if DIALECTS[dialect]["redirect_dir"]:
+            raise ValueError(f"redirected directories are not kept in memory, as {dialect!r} would have it")
         self.umask = 0o022
         self._owner = owner or (os.geteuid(), os.getegid())
         self._clock = clock

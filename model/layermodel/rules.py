@@ -91,13 +91,15 @@ class Axiom:
     """Something always true of the rigid symbols.
 
     ``for_proofs`` is False for an axiom that no proof needs and that would only slow Z3 down; what is
-    proved without it holds with it.
+    proved without it holds with it. A ``lemma`` follows from the axioms that are none; it is proved, and only
+    proofs use it.
     """
 
     name: str
     formula: Term
     source: str
     for_proofs: bool = True
+    lemma: bool = False
 
 
 @dataclass(frozen=True)

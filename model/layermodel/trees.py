@@ -206,6 +206,9 @@ class Merger:
         for path, number in layer.entries.items():
             state[layout.index("has_upper", 0, path)] = True
             state[layout.index("upper", 0, path)] = first + number
+        for path in range(len(self.paths.names)):
+            state[layout.index("has_source", 0, path)] = True
+            state[layout.index("source", 0, path)] = path
         for name, there in (("whiteout", layer.whiteouts), ("opaque", layer.opaque)):
             for path in there:
                 state[layout.index(name, 0, path)] = True

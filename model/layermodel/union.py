@@ -76,6 +76,13 @@ _UPPER = (
     Symbol("upper", (CONTAINER, PATH), INODE, "what it has there", of="has_upper"),
     Symbol("whiteout", (CONTAINER, PATH), BOOL, "the upper has a whiteout at the path"),
     Symbol("opaque", (CONTAINER, PATH), BOOL, "the upper's directory is opaque: nothing beneath shows in it"),
+    Symbol("redirected", (CONTAINER, PATH), BOOL, "the upper's directory was renamed: what is beneath shows in it "
+           "from elsewhere in the image"),
+    Symbol("redirect", (CONTAINER, PATH), PATH, "from where in the image", of="redirected"),
+    Symbol("anchor", (CONTAINER, PATH), PATH, "the directory from which the image is looked at for the path: the "
+           "nearest above it that is redirected, or the root"),
+    Symbol("has_source", (CONTAINER, PATH), BOOL, "the image is looked at for the path, if nothing hides it"),
+    Symbol("source", (CONTAINER, PATH), PATH, "at which of its paths", of="has_source"),
     Symbol("copied", (CONTAINER, INODE), BOOL, "the upper holds the inode"),
     *(Symbol(name, (CONTAINER, INODE, *keys), sort, f"the {name} of the inode in the upper", of="copied")
       for name, (keys, sort) in ATTRIBUTES.items()),
@@ -88,14 +95,19 @@ TRAITS = (
           "kernel overlayfs.rst, index=on; measured: union, rows 24 and 25; fuse-overlayfs while mounted"),
     Trait("opaque_always", "every new directory is marked opaque",
           "measured: union, rows 11 and 13 (fuse-overlayfs, and overlayfs with redirect_dir=on)"),
+    Trait("redirect_dir", "a directory that the image has a part in can be renamed",
+          "kernel overlayfs.rst, renaming directories; measured: union, row 19; metacopy=on turns it on"),
 )
 
 DIALECTS: dict[str, dict[str, bool]] = {
-    "overlayfs": {"index": False, "opaque_always": False},
-    "overlayfs-index": {"index": True, "opaque_always": False},
-    "fuse-overlayfs": {"index": True, "opaque_always": True},
+    "overlayfs": {"index": False, "opaque_always": False, "redirect_dir": False},
+    "overlayfs-index": {"index": True, "opaque_always": False, "redirect_dir": False},
+    "overlayfs-redirect": {"index": False, "opaque_always": True, "redirect_dir": True},
+    "overlayfs-index-redirect": {"index": True, "opaque_always": True, "redirect_dir": True},
+    "fuse-overlayfs": {"index": True, "opaque_always": True, "redirect_dir": False},
 }
-"""Valuations of the traits: overlayfs as Docker mounts it, with index=on, and fuse-overlayfs 1.10."""
+"""Valuations of the traits: overlayfs as Docker mounts it, with index=on, with redirect_dir=on (or metacopy=on),
+with both, and fuse-overlayfs 1.10."""
 
 
 # The merged view.
@@ -115,8 +127,17 @@ def hides(s: State, c: Term, q: Term) -> Term:
 
 
 def beneath(s: State, c: Term, p: Term) -> Term:
-    """The image has something at p that would be seen there, if the upper had nothing at p itself."""
-    return And(s.has_lower(s.base(c), p), Not(exists(PATH, lambda q: And(above(s, q, p), hides(s, c, q)))))
+    """The image has something that would be seen at p, if the upper had nothing at p itself.
+
+    The image is looked at from the anchor of p on, so that only what lies between the two can hide it.
+    """
+    return And(s.has_source(c, p), s.has_lower(s.base(c), s.source(c, p)), Not(exists(PATH, lambda q: And(
+        s.under(s.anchor(c, p), q), above(s, q, p), hides(s, c, q)))))
+
+
+def lower_inode(s: State, c: Term, p: Term) -> Term:
+    """What the image has beneath p."""
+    return s.lower(s.base(c), s.source(c, p))
 
 
 def below(s: State, c: Term, p: Term) -> Term:
@@ -131,7 +152,7 @@ def seen(s: State, c: Term, p: Term) -> Term:
 
 def inode(s: State, c: Term, p: Term) -> Term:
     """The inode that the container sees at p."""
-    return If(s.has_upper(c, p), s.upper(c, p), s.lower(s.base(c), p))
+    return If(s.has_upper(c, p), s.upper(c, p), lower_inode(s, c, p))
 
 
 def attribute(s: State, name: str) -> Callable[..., Term]:
@@ -152,8 +173,8 @@ def directory_at(s: State, c: Term, p: Term) -> Term:
 
 def merged(s: State, c: Term, p: Term) -> Term:
     """The upper's directory at p is merged with one of the image."""
-    return And(s.has_upper(c, p), Not(s.opaque(c, p)), beneath(s, c, p),
-               s.kind(s.lower(s.base(c), p)) == DIRECTORY)
+    return And(s.has_upper(c, p), Not(s.opaque(c, p)), Or(s.redirected(c, p), And(
+        beneath(s, c, p), s.kind(lower_inode(s, c, p)) == DIRECTORY)))
 
 
 def populated(s: State, c: Term, p: Term) -> Term:
@@ -197,6 +218,21 @@ def _tree_axioms(s: State) -> dict[str, Term]:
     }
 
 
+def _moving_axioms(s: State) -> dict[str, Term]:
+    """What is moved to where it is, or twice; most proofs need none of it, and it slows them down."""
+    fits, moved, under = s.fits, s.moved, s.under
+    return {
+        "what is moved to where it is stays there": forall([PATH] * 2, lambda a, x: Implies(
+            under(a, x), And(fits(a, a, x), moved(a, a, x) == x))),
+        "what is moved is moved with its directory": forall([PATH] * 4, lambda a, b, x, y: Implies(
+            And(fits(a, b, x), under(a, y), under(y, x)),
+            And(fits(y, moved(a, b, y), x), moved(y, moved(a, b, y), x) == moved(a, b, x)))),
+        "what is moved twice is moved at once": forall([PATH] * 4, lambda a, b, d, x: Implies(
+            And(fits(a, b, x), fits(b, d, moved(a, b, x))),
+            And(fits(a, d, x), moved(b, d, moved(a, b, x)) == moved(a, d, x)))),
+    }
+
+
 def _layer_axioms(s: State) -> dict[str, Term]:
     has, built = s.has_built, s.built
     return {
@@ -215,6 +251,26 @@ def _layer_axioms(s: State) -> dict[str, Term]:
     }
 
 
+def _moving_lemmas(s: State) -> dict[str, Term]:
+    """What follows from these, put as the proof of VIEW-15 needs it."""
+    fits, moved, under = s.fits, s.moved, s.under
+    return {
+        "what is in a directory that was moved was moved with it": forall([PATH] * 4, lambda a, b, x, d: Implies(
+            And(fits(a, b, x), under(b, d), under(d, moved(a, b, x))),
+            And(fits(moved(b, a, d), d, x), moved(moved(b, a, d), d, x) == moved(a, b, x)))),
+        "what is moved twice, first with a directory in which it is moved then, is moved at once": forall(
+            [PATH] * 5, lambda a, b, x, d, e: Implies(
+                And(fits(a, b, x), under(b, d), fits(d, e, moved(a, b, x))),
+                And(fits(moved(b, a, d), e, x),
+                    moved(moved(b, a, d), e, x) == moved(d, e, moved(a, b, x))))),
+        "what is moved twice, then with a directory that it was moved to, is moved at once": forall(
+            [PATH] * 5, lambda a, b, x, d, e: Implies(
+                And(fits(a, b, x), under(d, b), fits(d, e, moved(a, b, x))),
+                And(fits(a, moved(d, e, b), x),
+                    moved(a, moved(d, e, b), x) == moved(d, e, moved(a, b, x))))),
+    }
+
+
 def _axioms() -> tuple[Axiom, ...]:
     names = {symbol.name: symbol for symbol in SYMBOLS}
 
@@ -225,10 +281,16 @@ def _axioms() -> tuple[Axiom, ...]:
 
     state: Any = Rigid()
     return (*(Axiom(n, f, "POSIX.1-2017 4.13, pathname resolution") for n, f in _tree_axioms(state).items()),
+            *(Axiom(n, f, "POSIX.1-2017 4.13, pathname resolution", for_proofs=False)
+              for n, f in _moving_axioms(state).items()),
+            *(Axiom(n, f, "follows from the others", for_proofs=False, lemma=True)
+              for n, f in _moving_lemmas(state).items()),
             *(Axiom(n, f, "OCI image-spec layer.md") for n, f in _layer_axioms(state).items()))
 
 
 AXIOMS = _axioms()
+MOVING = ("what is moved to where it is stays there", *(a.name for a in AXIOMS if a.lemma))
+"""What a proof about renamed directories uses beside the usual axioms."""
 
 
 def _initial() -> dict[str, Update]:
@@ -240,7 +302,9 @@ def _initial() -> dict[str, Update]:
         "has_lower": read["has_built"], "lower": read["built"], "kind": read["built_kind"],
         "has_upper": lambda c, p: p == root,
         "upper": lambda c, p: read["built"](base(c), root),
-        "whiteout": never, "opaque": never,
+        "whiteout": never, "opaque": never, "redirected": never,
+        "redirect": lambda c, p: p, "source": lambda c, p: p,
+        "anchor": lambda c, p: root, "has_source": lambda c, p: z3.BoolVal(True),
         "copied": lambda c, i: i == read["built"](base(c), root),
     }
     for name in ATTRIBUTES:

@@ -57,6 +57,7 @@ from layermodel.union import (
     directory_at,
     inode,
     kind_at,
+    lower_inode,
     merged,
     populated,
     seen,
@@ -127,10 +128,10 @@ def _raises(s: State, c: Term, way: Callable[[Term], Term]) -> tuple[Updates, De
     """Copy up the directories on the way; every inode keeps the attributes with which it is seen."""
     new = lambda q: And(way(q), Not(s.has_upper(c, q)))  # noqa: E731
     raised, meaning = define("raised", [INODE], lambda i: exists(
-        PATH, lambda q: And(new(q), s.lower(s.base(c), q) == i)))
+        PATH, lambda q: And(new(q), lower_inode(s, c, q) == i)))
     updates: Updates = {
         "has_upper": lambda d, q: Or(s.has_upper(d, q), And(d == c, way(q))),
-        "upper": lambda d, q: If(And(d == c, new(q)), s.lower(s.base(c), q), s.upper(d, q)),
+        "upper": lambda d, q: If(And(d == c, new(q)), lower_inode(s, c, q), s.upper(d, q)),
         "copied": lambda d, i: Or(s.copied(d, i), And(d == c, raised(i))),
     }
     for name in ATTRIBUTES:
@@ -209,6 +210,7 @@ def _takes(updates: Updates, s: State, c: Term, p: Term) -> Updates:
     here = lambda d, q: And(d == c, q == p)  # noqa: E731
     updates = _set(updates, s, "has_upper", here, lambda d, q: BoolVal(False))
     updates = _set(updates, s, "whiteout", here, lambda d, q: beneath(s, c, p))
+    updates = _set(updates, s, "redirected", here, lambda d, q: BoolVal(False))
     return _set(updates, s, "opaque", here, lambda d, q: BoolVal(False))
 
 
@@ -217,7 +219,7 @@ def _releases(updates: Updates, s: State, c: Term, p: Term) -> Updates:
     i = inode(s, c, p)
     other = exists(PATH, lambda q: And(
         q != p, Or(And(s.has_upper(c, q), s.upper(c, q) == i),
-                   And(s.index, below(s, c, q), s.lower(s.base(c), q) == i))))
+                   And(s.index, below(s, c, q), lower_inode(s, c, q) == i))))
     return _set(updates, s, "copied", lambda d, x: And(d == c, seen(s, c, p), x == i),
                 lambda d, x: And(s.copied(d, x), other))
 
@@ -380,14 +382,21 @@ def rmdir(s: State, c: Term, p: Term) -> Effect:
 
 
 def _emptied(updates: Updates, s: State, c: Term, p: Term) -> Updates:
-    """The upper has nothing under p."""
+    """The upper has nothing under p, and the image is not looked at from p or from anything under it."""
     inside = lambda d, q: And(d == c, above(s, p, q))  # noqa: E731
-    for name in ("has_upper", "whiteout", "opaque"):
+    for name in ("has_upper", "whiteout", "opaque", "redirected"):
         updates = _set(updates, s, name, inside, lambda d, q: BoolVal(False))
-    return updates
+    updates = _set(updates, s, "has_source", inside, lambda d, q: And(
+        s.has_source(c, q), s.anchor(c, q) == s.anchor(c, p)))
+    return _set(updates, s, "anchor", inside, lambda d, q: s.anchor(c, p))
 
 
 # Renaming.
+
+
+def _shared(s: State, c: Term, p: Term) -> Term:
+    """The image has a part in the directory at p."""
+    return Or(below(s, c, p), merged(s, c, p))
 
 
 def _renames(s: State, c: Term, p: Term, q: Term) -> tuple[Refusal, ...]:
@@ -395,7 +404,7 @@ def _renames(s: State, c: Term, p: Term, q: Term) -> tuple[Refusal, ...]:
     source, target = kind_at(s, c, p) == DIRECTORY, kind_at(s, c, q) == DIRECTORY
     there = And(seen(s, c, p), seen(s, c, q))
     same = inode(s, c, p) == inode(s, c, q)
-    stays = Or(Not(source), s.opaque(c, p), And(s.has_upper(c, p), Not(merged(s, c, p))))
+    stays = Or(Not(source), s.redirect_dir, Not(_shared(s, c, p)))
     return (
         Refusal("EBUSY", And(Or(p == s.root, q == s.root), Not(_no_way(s, c, p)), Not(_no_way(s, c, q)))),
         Refusal("ENOTDIR", Or(
@@ -437,22 +446,40 @@ def rename(s: State, c: Term, p: Term, q: Term, j: Term) -> Effect:
 
 
 def rename_directory(s: State, c: Term, p: Term, q: Term) -> Effect:
-    """``rename`` of a directory that only the upper has: all that is in it moves along."""
-    updates, raised = _raises(s, c, lambda x: Or(above(s, x, p), above(s, x, q)))
+    """``rename`` of a directory: all that is in it moves along.
+
+    One that the image has a part in is copied up, without what is in it, and redirected to where the image has
+    it; any other becomes opaque.
+    """
+    updates, raised = _raises(s, c, lambda x: Or(s.under(x, p), above(s, x, q)))
     updates = _releases(updates, s, c, q)
-    inside = lambda d, x: And(d == c, above(s, q, x))  # noqa: E731
-    source = lambda x: s.moved(q, p, x)  # noqa: E731
-    for name in ("has_upper", "whiteout", "opaque"):
-        updates = _set(updates, s, name, inside, lambda d, x, name=name: And(
-            s.fits(q, p, x), getattr(s, name)(c, source(x))))
-    updates = _set(updates, s, "upper", inside, lambda d, x: s.upper(c, source(x)))
-    updates = _placed(updates, s, c, q, s.upper(c, p))
-    updates = _set(updates, s, "opaque", lambda d, x: And(d == c, x == q), lambda d, x: BoolVal(True))
+    updates = _moved_along(updates, s, c, p, q)
+    updates = _placed(updates, s, c, q, inode(s, c, p))
+    here = lambda d, x: And(d == c, x == q)  # noqa: E731
+    updates = _set(updates, s, "opaque", here, lambda d, x: Not(_shared(s, c, p)))
+    updates = _set(updates, s, "redirected", here, lambda d, x: _shared(s, c, p))
+    updates = _set(updates, s, "redirect", here, lambda d, x: If(
+        s.redirected(c, p), s.redirect(c, p), s.source(c, p)))
     updates = _emptied(_takes(updates, s, c, p), s, c, p)
     given = (Not(_itself(s, c, p, q)), directory_at(s, c, p), forall(PATH, lambda x: Implies(
         And(s.under(p, x), Or(seen(s, c, x), s.whiteout(c, x))), s.fits(p, q, x))))
     refusals = _only(_renames(s, c, p, q), "EBUSY ENOTDIR ENOENT EINVAL ENOTEMPTY EXDEV")
     return Effect(_dated(_dated(updates, s, c, p), s, c, q), refusals, given, (raised,))
+
+
+def _moved_along(updates: Updates, s: State, c: Term, p: Term, q: Term) -> Updates:
+    """What the upper has under q is what it had under p, and the image is looked at where it was before."""
+    inside = lambda d, x: And(d == c, above(s, q, x))  # noqa: E731
+    source = lambda x: s.moved(q, p, x)  # noqa: E731
+    for name in ("has_upper", "whiteout", "opaque", "redirected", "has_source"):
+        updates = _set(updates, s, name, inside, lambda d, x, name=name: And(
+            s.fits(q, p, x), getattr(s, name)(c, source(x))))
+    for name in ("upper", "redirect", "source"):
+        updates = _set(updates, s, name, inside, lambda d, x, name=name: getattr(s, name)(c, source(x)))
+    # An anchor in the directory moves along; for all else the directory itself is the anchor now.
+    return _set(updates, s, "anchor", inside, lambda d, x: If(
+        And(s.fits(q, p, x), above(s, p, s.anchor(c, source(x)))),
+        s.moved(p, q, s.anchor(c, source(x))), q))
 
 
 _PARAMETERS = {
@@ -518,7 +545,8 @@ RULES = (
     _rule(rename, "c p q =j", "it has the new name in the upper; a whiteout is left at the old one if the "
           "image has something there", "EBUSY ENOTDIR ENOENT ENOTEMPTY EISDIR",
           "rename(2); measured: union, rows 17 and 38"),
-    _rule(rename_directory, "c p q", "all that was under the old name is under the new one, which is opaque",
+    _rule(rename_directory, "c p q", "all that was under the old name is under the new one, which is opaque, or "
+          "redirected if the image has a part in it",
           "EBUSY ENOTDIR ENOENT EINVAL ENOTEMPTY EXDEV", "rename(2); measured: union, rows 19 to 22"),
 )
 

@@ -366,6 +366,9 @@ class Window:
                 state[at["whiteout"] + n] = True
             if name in tree.opaque:
                 state[at["opaque"] + n] = True
+            # Nothing is redirected: the image is looked at where it is, from the root, which is the first name.
+            state[at["has_source"] + n] = True
+            state[at["source"] + n] = n
 
     def _inode(self, number: int) -> int:
         element = self.element.setdefault(number, len(self.inodes))

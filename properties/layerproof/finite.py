@@ -180,8 +180,9 @@ class _Problem:
         definitions = [d for step in obligation.steps for d in step.effect.definitions]
         self.grounding = Grounding(self.query.layout, list(self.constants), definitions)
         self.query.parameters = [self.query.variable(n, sort) for n, sort in self.constants.items()]
+        needless = {*state_laws, *(axiom.name for axiom in machine.axioms if axiom.lemma)}
         hypotheses = {n: f for n, f in obligation.hypotheses.items()
-                      if n not in state_laws and not n.startswith(("definition", "values"))}
+                      if n not in needless and not n.startswith(("definition", "values"))}
         if obligation.rule != "init":
             hypotheses |= dict(state_laws)
         for formula in (*hypotheses.values(), obligation.premise):

@@ -64,6 +64,11 @@ class Law:
             makes it a good hypothesis; the others are used only where they are needed.
         sums: the formula speaks of sums, which have to be instantiated by hand.
         follows_from: state laws that imply this one in the same state; it is proved from them.
+        from_steps: step laws that are hypotheses, beside the usual ones, of the proof for a rule that is done and
+            that they are about; for a step law only such as come before it in the catalogue.
+        focus: of a step and the variables, what the step laws in ``from_steps`` speak of; the proof for all else
+            looks at what the rule does. For a state law.
+        axioms: those that its proofs use although they are not for all proofs.
         rules: the rules that a step law is about; empty for all.
         refusals: a step law about refused steps: the refusals that it is about.
     """
@@ -79,6 +84,9 @@ class Law:
     universal: bool = True
     sums: bool = False
     follows_from: tuple[str, ...] = ()
+    from_steps: tuple[str, ...] = ()
+    focus: Callable[..., Term] | None = None
+    axioms: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     runs: Runs | None = None
@@ -145,22 +153,25 @@ def true(*_: object) -> Term:
 def state_law(
     identifier: str, group: str, statement: str, variables: Variables, premise: Callable[..., Term],
     conclusions: Callable[..., Conclusions], sources: tuple[str, ...], *, universal: bool = True,
-    sums: bool = False, follows_from: tuple[str, ...] = (), deviations: tuple[Deviation, ...] = (),
+    sums: bool = False, follows_from: tuple[str, ...] = (), from_steps: tuple[str, ...] = (),
+    focus: Callable[..., Term] | None = None, axioms: tuple[str, ...] = (), deviations: tuple[Deviation, ...] = (),
 ) -> Law:
     """A law about every reachable state."""
     return Law(identifier, group, Kind.STATE, statement, variables, premise, conclusions, sources,
-               universal=universal, sums=sums, follows_from=follows_from, deviations=deviations)
+               universal=universal, sums=sums, follows_from=follows_from, from_steps=from_steps,
+               focus=focus, axioms=axioms, deviations=deviations)
 
 
 def step_law(
     identifier: str, group: str, statement: str, variables: Variables, premise: Callable[..., Term],
     conclusions: Callable[..., Conclusions], sources: tuple[str, ...], *, rules: tuple[str, ...] = (),
     refusals: tuple[str, ...] = (), sums: bool = False, follows_from: tuple[str, ...] = (),
-    deviations: tuple[Deviation, ...] = (),
+    from_steps: tuple[str, ...] = (), deviations: tuple[Deviation, ...] = (),
 ) -> Law:
     """A law about what is before and after a step."""
     return Law(identifier, group, Kind.STEP, statement, variables, premise, conclusions, sources,
-               rules=rules, refusals=refusals, sums=sums, follows_from=follows_from, deviations=deviations)
+               rules=rules, refusals=refusals, sums=sums, follows_from=follows_from, from_steps=from_steps,
+               deviations=deviations)
 
 
 def same(a: Algebra, other: State) -> Conclusions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import z3
@@ -23,7 +23,9 @@ class Obligation:
         hypotheses: by label; labels of laws are their IDs.
         premise, conclusions: with the law's variables and the rule's parameters as constants.
         steps: the steps that are taken, for drawing a counterexample.
-        before: the state that the variables of a state law are about.
+        extra: further hypotheses, for proofs only.
+        abstract: the same of any state after of which step laws say enough, whatever the rule does; if it can be
+            proved there is no need to look at the rule.
     """
 
     rule: str
@@ -37,6 +39,7 @@ class Obligation:
     end: State | None = None
     needs_sums: bool = False
     extra: Mapping[str, Term] = field(default_factory=dict)
+    parts: tuple[Obligation, ...] = ()
 
     @property
     def name(self) -> str:
@@ -50,8 +53,8 @@ def constants(law: Law) -> tuple[tuple[str, Sort, Term], ...]:
     return tuple((name, sort, sort.constant(f"!{name}")) for name, sort in law.variables)
 
 
-def closed(law: Law, state: State) -> Term:
-    """A state law as one closed formula."""
+def closed(law: Law, state: State | Step) -> Term:
+    """A law of a state or of a step as one closed formula."""
     variables = [sort.constant(f"v.{name}") for name, sort in law.variables]
     body = z3.Implies(law.premise(state, *variables), z3.And(list(
         law.conclusions(state, *variables).values())))
@@ -170,9 +173,37 @@ class Obligations:
             hypotheses |= self._after(law, terms, step)
         elif law.sums:
             hypotheses |= _sum_hypotheses(self.machine, self.catalogue, [*step.arguments, *terms])
-        return Obligation(
+        whole = Obligation(
             rule.name, law, None, hypotheses, law.premise(step.after, *terms),
             law.conclusions(step.after, *terms), variables, (step,), step.after, law.sums, extra)
+        return replace(whole, parts=self._parts(rule, law, whole))
+
+    def _steps(self, rule: Rule, law: Law, step: Step) -> dict[str, Term]:
+        """The step laws that the proof of this law uses: each has its own obligation.
+
+        Raises:
+            ValueError: if a step law would be proved from one that comes after it, perhaps from itself.
+        """
+        place = self.catalogue.laws.index
+        used = [other for other in map(self.catalogue.law, law.from_steps) if other.about(rule)]
+        if any(other.kind is not Kind.STEP or (law.kind is Kind.STEP and place(other) >= place(law))
+               for other in used):
+            raise ValueError(f"the proof of {law.id} may lead back to itself")
+        return {other.id: closed(other, step) for other in used}
+
+    def _parts(self, rule: Rule, law: Law, whole: Obligation) -> tuple[Obligation, ...]:
+        """A state law of any state after of which step laws say enough, and of all that these do not speak of."""
+        terms = tuple(term for _, _, term in whole.variables)
+        step = _Abstract.of(whole.steps[0])
+        used = self._steps(rule, law, step)
+        if not used or law.focus is None:
+            return ()
+        focus = law.focus(step, *terms)
+        hypotheses = {**self.axioms, "given": step.given, "outcome": step.done, **self.universal}
+        return (replace(whole, hypotheses=hypotheses, extra=used,
+                        premise=z3.And(focus, law.premise(step.after, *terms)),
+                        conclusions=law.conclusions(step.after, *terms)),
+                replace(whole, premise=z3.And(z3.Not(focus), whole.premise)))
 
     def _after(self, law: Law, terms: tuple[Term, ...], step: Step) -> dict[str, Term]:
         """The laws that this one follows from, after the step: each has its own obligation there."""
@@ -193,7 +224,7 @@ class Obligations:
         hypotheses |= self._after(law, terms, step)
         return Obligation(
             rule.name, law, refusal, hypotheses, law.premise(step, *terms), law.conclusions(step, *terms),
-            variables, (step,), step.after, law.sums)
+            variables, (step,), step.after, law.sums, self._steps(rule, law, step) if refusal is None else {})
 
     def algebraic(self, law: Law) -> Obligation:
         """The obligation of an algebraic law."""
@@ -229,6 +260,16 @@ class Obligations:
             steps.append(taken[run[: number + 1]])
             state = steps[-1].after
         return tuple(steps)
+
+
+class _Abstract(Step):
+    """A step after which the state may be any."""
+
+    @classmethod
+    def of(cls, step: Step) -> Step:
+        abstract = cls(step.rule, step.before, step.arguments, step.effect)
+        abstract.__dict__["after"] = step.before.renamed("'")
+        return abstract
 
 
 class _Refused(Step):

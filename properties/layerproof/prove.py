@@ -105,23 +105,33 @@ class Prover:
         """Build the shared hypotheses."""
         self.obligations = Obligations(self.machine, self.catalogue)
         self.unused = {a.name for a in self.machine.axioms if not a.for_proofs}
+        self.laws = {law.id for law in self.catalogue.laws}
         self.state_laws = {law.id: closed(law, self.machine.state)
                            for law in self.catalogue.of(Kind.STATE)}
 
     def verdict(self, obligation: Obligation) -> Verdict:
         """Prove an obligation, or refute it on a finite store, or say that it is undecided."""
-        first = self.attempt(obligation, self.tiers[0])
-        used = first if first is not None else self._split(obligation)
+        used = self._from_parts(obligation)
+        used = self.attempt(obligation, self.tiers[0]) if used is None else used
+        used = self._split(obligation) if used is None else used
         if used is not None:
-            return self._verdict(obligation, "proved", used=tuple(sorted(used & set(self.state_laws))))
+            return self._proved(obligation, used)
         instance = counterexample(self.machine, obligation, self.state_laws)
         return self._verdict(obligation, "refuted" if instance else "undecided", instance=instance)
+
+    def _proved(self, obligation: Obligation, used: set[str]) -> Verdict:
+        return self._verdict(obligation, "proved", used=tuple(sorted(used)))
 
     def _verdict(
         self, obligation: Obligation, outcome: str, used: tuple[str, ...] = (),
         instance: Instance | None = None,
     ) -> Verdict:
         return Verdict(obligation.rule, obligation.law.id, obligation.refusal, outcome, used, instance)
+
+    def _from_parts(self, obligation: Obligation) -> set[str] | None:
+        """Prove the parts that amount to an obligation, if it has any."""
+        cores = [self._split(part) for part in obligation.parts]
+        return set().union(*(c for c in cores if c is not None)) if cores and None not in cores else None
 
     def _split(self, obligation: Obligation) -> set[str] | None:
         """Prove the conclusions one by one, each with those before it as hypotheses."""
@@ -140,7 +150,8 @@ class Prover:
 
     def attempt(self, obligation: Obligation, tier: Tier) -> set[str] | None:
         """Try one tier; return the labels of the hypotheses in the core, or None."""
-        labelled = {n: f for n, f in obligation.hypotheses.items() if n not in self.unused}
+        needless = self.unused - {*obligation.law.axioms}
+        labelled = {n: f for n, f in obligation.hypotheses.items() if n not in needless}
         labelled |= dict(obligation.extra)
         if tier.existential and not obligation.law.follows_from:
             labelled |= self.obligations.existential
@@ -157,7 +168,7 @@ class Prover:
         solver.add(*lemma_instances, *formulas[len(labelled):])
         tracked = {}
         for label, formula in zip(labelled, formulas, strict=False):
-            if label in self.state_laws:
+            if label in self.laws:
                 tracked[f"use {label}"] = label
                 solver.assert_and_track(formula, f"use {label}")
             else:
@@ -202,7 +213,7 @@ def prove(
         raise WrongRequest("there is nothing to prove: none of these laws is about any of these rules")
     listed = [law for law in catalogue.laws if chosen[1] is None or law.id in chosen[1]]
     missing, witnessed = _witnesses(machine, catalogue, listed, chosen[0], jobs)
-    return Proof(tuple(verdicts), dict(prove_lemmas()), tuple(missing), len(witnessed))
+    return Proof(tuple(verdicts), dict(prove_lemmas(machine)), tuple(missing), len(witnessed))
 
 
 def _witnesses(
@@ -283,13 +294,28 @@ def _parallel(
     return [verdict for _, verdict in sorted(numbered, key=lambda pair: pair[0])]
 
 
-def prove_lemmas() -> Iterator[tuple[str, bool]]:
-    """Prove the lemmas about sums by induction; yield each with whether it went through."""
+def prove_lemmas(machine: Machine) -> Iterator[tuple[str, bool]]:
+    """Prove the lemmas; yield each with whether it was proved.
+
+    Those about sums are proved by induction, those of a machine from its axioms and the lemmas before.
+    """
     for lemma in lemmas():
-        outcomes = []
-        for formulas in (lemma.base, lemma.step):
-            solver = z3.Solver()
-            solver.set("rlimit", 2_000_000)
-            solver.add(*formulas)
-            outcomes.append(solver.check() == z3.unsat)
-        yield lemma.name, all(outcomes)
+        yield lemma.name, all(_contradict(formulas) for formulas in (lemma.base, lemma.step))
+    axioms = [axiom.formula for axiom in machine.axioms if not axiom.lemma]
+    for axiom in machine.axioms:
+        if axiom.lemma:
+            yield axiom.name, _contradict([*axioms, z3.Not(axiom.formula)])
+            axioms.append(axiom.formula)
+
+
+def _contradict(formulas: Sequence[Term]) -> bool:
+    """Whether the formulas contradict each other."""
+    for seed in range(8):
+        solver = z3.SimpleSolver()
+        solver.set("rlimit", 1_000_000)
+        solver.set("mbqi", seed > 0)
+        solver.set("random_seed", seed)
+        solver.add(*formulas)
+        if solver.check() == z3.unsat:
+            return True
+    return False

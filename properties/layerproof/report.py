@@ -124,11 +124,11 @@ def proof_text(proof: Proof, subject: Subject, drawing: str = "text") -> str:
     parts += ["\n" + instance_text(subject, v, drawing) for v in shown[:_DRAWN]]
     parts += [f"also refuted: {v.name}" for v in shown[_DRAWN:]]
     parts += [f"vacuous: {text}" for text in proof.vacuous]
-    parts += [f"the lemma about sums {n!r} was not proved" for n, ok in proof.lemmas.items() if not ok]
+    parts += [f"the lemma {n!r} was not proved" for n, ok in proof.lemmas.items() if not ok]
     parts.append(
         f"\n{proof.count('proved')} proved, {proof.count('refuted')} refuted, {proof.count('undecided')} "
-        f"undecided, for stores of any size and all traits free; {len(proof.lemmas)} lemmas about sums by "
-        f"induction; {proof.witnesses} witnesses that none of it is vacuous")
+        f"undecided, for stores of any size and all traits free; {len(proof.lemmas)} "
+        f"lemmas; {proof.witnesses} witnesses that none of it is vacuous")
     return "\n".join(parts)
 
 

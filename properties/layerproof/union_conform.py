@@ -110,7 +110,9 @@ class UnionJudge:
         return UnionReference(self.union, self.traits, stack)
 
     def _deviation(self, rule: str, departure: Departure) -> UnionDeviation | None:
-        return next((d for d in DEVIATIONS if d.engine == self.engine.name and d.shows(rule, departure)), None)
+        options = ("", *self.engine.options)
+        return next((d for d in DEVIATIONS if d.engine == self.engine.name and d.option in options
+                     and d.shows(rule, departure)), None)
 
     def known(self, rule: str, departures: Sequence[Departure]) -> UnionDeviation | None:
         """The known deviation of this engine that what differs after an operation shows, if all is known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from layermodel.trees import DIRECTORY, FIFO, SYMLINK
+from layermodel.trees import DIRECTORY, FIFO, FILE, SYMLINK
 from layerproof.union_compare import Departure
 
 
@@ -20,6 +20,7 @@ class UnionDeviation:
         says: one sentence.
         source: a measurement or a public thread.
         shows: whether a departure after an operation (a rule's name) is this one.
+        option: the mount option without which it is not known.
         lasting: what differs goes on to differ without doing harm; a run looks past it and goes on.
     """
 
@@ -31,6 +32,7 @@ class UnionDeviation:
     source: str
     shows: Callable[[str, Departure], bool]
     lasting: bool = False
+    option: str = ""
 
 
 _FUSE = "fuse-overlayfs"
@@ -72,4 +74,10 @@ DEVIATIONS: tuple[UnionDeviation, ...] = (
         "fuse-renamed-directory", _FUSE, "1.10", ("COW-5",),
         "A directory that was removed and made again stays when it is renamed.", "found by this project",
         lambda rule, d: rule == "rename-directory" and d.what == "kind" and d.expected == "nothing"),
+    UnionDeviation(
+        "overlayfs-metacopy-dates", "overlayfs", "Linux 6.18", ("COW-3",),
+        "A file of which only the attributes were copied up is dated anew when it is opened for writing, though "
+        "nothing is written.", "found by this project",
+        lambda rule, d: rule == "open" and d.what == "mtime" and d.kind == FILE, lasting=True,
+        option="metacopy=on"),
 )

@@ -108,9 +108,12 @@ class _Reader:
         for n, p in enumerate(self.order):
             if self.read(state, "has_upper", container, p):
                 i = self.read(state, "upper", container, p)
-                opaque = "  opaque" if self.read(state, "opaque", container, p) else ""
+                mark = "  opaque" if self.read(state, "opaque", container, p) else ""
+                if self.read(state, "redirected", container, p):
+                    place = self.read(state, "redirect", container, p)
+                    mark += f"  redirected to {element_name(PATH, place)}"
                 label = self.label(self.read(state, "kind", i), i, self.values(state, "", container, i))
-                result[n] = opaque + label
+                result[n] = mark + label
             elif self.read(state, "whiteout", container, p):
                 result[n] = "  whiteout"
         return result

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import z3
 from z3 import And, Implies, Not, Or
 
-from layermodel.rules import Step, Term, exists, forall
+from layermodel.rules import State, Step, Term, exists, forall
 from layermodel.store import CONTAINER, LAYER
 from layermodel.union import (
     ATTRIBUTES,
@@ -20,6 +20,7 @@ from layermodel.union import (
     FILE,
     INODE,
     KEY,
+    MOVING,
     PATH,
     SYMLINK,
     above,
@@ -28,8 +29,10 @@ from layermodel.union import (
     beneath,
     breaks,
     directory_at,
+    hides,
     inode,
     kind_at,
+    lower_inode,
     merged,
     populated,
     seen,
@@ -90,6 +93,17 @@ def _values(t: Step, c: Term, i: Term, j: Term, but: tuple[str, ...] = (), key: 
         for name, (keys, _) in ATTRIBUTES.items() if name not in but}
 
 
+def _here(t: Step, c: Term, *_: Term) -> Term:
+    """The law is asked of the container in which the step happens."""
+    return c == _c(t)
+
+
+def _looked_from(s: State, c: Term, p: Term) -> Term:
+    """The place of the image that the anchor of p shows."""
+    a = s.anchor(c, p)
+    return z3.If(s.redirected(c, a), s.redirect(c, a), s.root)
+
+
 _STATE_LAWS = (
     state_law("VIEW-1", VIEW, "What a chain of layers has is a tree with a root.",
               (("layer", LAYER), ("path", PATH), ("way", PATH)),
@@ -104,7 +118,10 @@ _STATE_LAWS = (
     state_law("VIEW-3", VIEW, "An upper has a root directory.", (("container", CONTAINER),), true,
               lambda s, c: {"it is there": s.has_upper(c, s.root),
                             "it is a directory": s.kind(s.upper(c, s.root)) == DIRECTORY,
-                            "it hides nothing": Not(s.opaque(c, s.root))},
+                            "it hides nothing": Not(s.opaque(c, s.root)),
+                            "it is merged with the image's": And(
+                                Not(s.redirected(c, s.root)), s.anchor(c, s.root) == s.root,
+                                s.has_source(c, s.root), s.source(c, s.root) == s.root)},
               ("measured: union, row 43",)),
     state_law("VIEW-4", VIEW, "A name in an upper is a whiteout or something, and only directories are opaque.",
               _CP, lambda s, c, p: Or(s.whiteout(c, p), s.opaque(c, p)),
@@ -118,25 +135,28 @@ _STATE_LAWS = (
     state_law("VIEW-6", VIEW, "What a container sees is a tree.", (*_CP, ("way", PATH)),
               lambda s, c, p, q: And(seen(s, c, p), above(s, q, p)),
               lambda s, c, p, q: {"on the way is a directory": directory_at(s, c, q)},
-              ("POSIX.1-2017 4.13",), universal=False),
+              ("POSIX.1-2017 4.13",), universal=False,
+              from_steps=("COW-13", "COW-14", "COW-20"), focus=_here),
     state_law("VIEW-7", VIEW, "A directory has one name.", _CPQ,
               lambda s, c, p, q: And(seen(s, c, p), seen(s, c, q), inode(s, c, p) == inode(s, c, q),
                                      kind_at(s, c, p) == DIRECTORY),
-              lambda s, c, p, q: {"it is one": p == q}, ("link(2), EPERM",), universal=False),
+              lambda s, c, p, q: {"it is one": p == q}, ("link(2), EPERM",), universal=False,
+              from_steps=("COW-19",), focus=_here),
     state_law("VIEW-8", VIEW, "An upper holds the inodes of its names.", _CP,
               lambda s, c, p: s.has_upper(c, p),
               lambda s, c, p: {"it holds it": s.copied(c, s.upper(c, p))}, (_OVERLAY,)),
     state_law("VIEW-9", VIEW, "An inode of the image that is not yet copied up and one in the upper are the "
               "same only as hard links that the index keeps.", _CPQ,
               lambda s, c, p, q: And(s.has_upper(c, p), below(s, c, q),
-                                     s.upper(c, p) == s.lower(s.base(c), q)),
+                                     s.upper(c, p) == lower_inode(s, c, q)),
               lambda s, c, p, q: {"the index keeps them": And(s.index, s.linked(s.upper(c, p)))},
-              ("measured: union, row 24",), universal=False),
+              ("measured: union, row 24",), universal=False, from_steps=("COW-18", "COW-19"), focus=_here),
     state_law("VIEW-10", VIEW, "An upper holds no inode that has no name.",
               (("container", CONTAINER), ("inode", INODE)),
               lambda s, c, i: s.copied(c, i),
               lambda s, c, i: {"it has a name": exists(PATH, lambda p: And(
-                  seen(s, c, p), inode(s, c, p) == i))}, ("measured: union, row 9",), universal=False),
+                  seen(s, c, p), inode(s, c, p) == i))}, ("measured: union, row 9",), universal=False,
+              from_steps=("COW-14", "COW-21"), focus=_here),
     state_law("VIEW-11", VIEW, "A directory in an upper has one name there.", _CPQ,
               lambda s, c, p, q: And(s.has_upper(c, p), s.has_upper(c, q), s.upper(c, p) == s.upper(c, q),
                                      s.kind(s.upper(c, p)) == DIRECTORY),
@@ -145,6 +165,42 @@ _STATE_LAWS = (
               (("container", CONTAINER), ("inode", INODE)),
               lambda s, c, i: And(s.copied(c, i), s.linked(i)),
               lambda s, c, i: {"there is an index": s.index}, ("measured: union, row 24",)),
+    state_law("VIEW-13", VIEW, "A redirected directory is merged with a directory of the image.", _CP,
+              lambda s, c, p: s.redirected(c, p),
+              lambda s, c, p: {
+                  "it is in the upper": And(s.has_upper(c, p), s.kind(s.upper(c, p)) == DIRECTORY),
+                  "it hides nothing": Not(s.opaque(c, p)),
+                  "it is not the root": p != s.root,
+                  "the image has it": And(s.has_lower(s.base(c), s.redirect(c, p)), s.kind(
+                      s.lower(s.base(c), s.redirect(c, p))) == DIRECTORY),
+                  "there is redirect_dir": s.redirect_dir},
+              (_OVERLAY + ", renaming directories",)),
+    state_law("VIEW-14", VIEW, "The image is looked at for a path from the nearest directory above it that is "
+              "redirected or hides all beneath, or from the root.", (*_CP, ("way", PATH)),
+              lambda s, c, p, q: And(p != s.root, s.under(q, p)),
+              lambda s, c, p, q: {
+                  "it is above": above(s, s.anchor(c, p), p),
+                  "it is the root, redirected or opaque": Or(
+                      Not(s.has_source(c, p)), s.anchor(c, p) == s.root, s.redirected(c, s.anchor(c, p)), s.opaque(c, s.anchor(c, p))),
+                  "none that is redirected is nearer": Implies(
+                      And(s.has_source(c, p), q != p, s.redirected(c, q)), s.under(q, s.anchor(c, p))),
+                  "what lies between has the same": Implies(
+                      And(s.has_source(c, p), above(s, s.anchor(c, p), q)), And(
+                          s.has_source(c, q), s.anchor(c, q) == s.anchor(c, p)))},
+              (_OVERLAY + ", renaming directories",)),
+    state_law("VIEW-15", VIEW, "The image is looked at under the place that the anchor is redirected to, by the "
+              "same names.", _CP,
+              lambda s, c, p: And(s.has_source(c, p), Not(s.opaque(c, s.anchor(c, p)))),
+              lambda s, c, p: {
+                  "at the same names": And(
+                      s.fits(s.anchor(c, p), _looked_from(s, c, p), p),
+                      s.source(c, p) == s.moved(s.anchor(c, p), _looked_from(s, c, p), p))},
+              (_OVERLAY + ", renaming directories", "measured: union, row 19"),
+              axioms=tuple(MOVING)),
+    state_law("VIEW-16", VIEW, "No two names show the same place of the image.", _CPQ,
+              lambda s, c, p, q: And(beneath(s, c, p), beneath(s, c, q), s.source(c, p) == s.source(c, q)),
+              lambda s, c, p, q: {"they are one": p == q}, (_OVERLAY + ", renaming directories",),
+              universal=False, from_steps=("COW-18",), focus=_here),
     state_law("LOWER-1", READ_ONLY, "A layer has the names that it was built with.",
               (("layer", LAYER), ("path", PATH)), true,
               lambda s, l, p: {"the name is there": s.has_lower(l, p) == s.has_built(l, p),
@@ -249,16 +305,15 @@ _STEP_LAWS = (
                      breaks(t.before, c, inode(t.before, c, p))),
                  **_values(t, c, inode(t.before, c, p), inode(t.after, c, t.arguments[2]), key=x)},
              ("rename(2)", "measured: union, row 17"), rules=_RENAMES),
-    step_law("COW-14", COPY_UP, "All that is in a renamed directory moves along, and nothing else is there.",
-             _CP, lambda t, c, p: And(c == _c(t), above(t.before, _p(t), p),
-                                      t.before.fits(_p(t), t.arguments[2], p)),
+    step_law("COW-14", COPY_UP, "What was seen before a directory was renamed is seen after it, there or under "
+             "the new name, but for the directory that was replaced.",
+             _CP, lambda t, c, p: And(c == _c(t), p != t.arguments[2], seen(t.before, c, p)),
              lambda t, c, p: {
-                 "it is seen under the new name as it was": seen(t.after, c, _moved(t, p))
-                 == seen(t.before, c, p),
-                 "it names the same": Implies(seen(t.before, c, p), And(
-                     inode(t.after, c, _moved(t, p)) == inode(t.before, c, p),
-                     kind_at(t.after, c, _moved(t, p)) == kind_at(t.before, c, p))),
-                 "it is not seen under the old one": Not(seen(t.after, c, p))},
+                 "it is seen": seen(t.after, c, _becomes(t, p)),
+                 "it is the same": And(inode(t.after, c, _becomes(t, p)) == inode(t.before, c, p),
+                                       kind_at(t.after, c, _becomes(t, p)) == kind_at(t.before, c, p)),
+                 "it is not seen under the old name": Implies(
+                     t.before.under(_p(t), p), Not(seen(t.after, c, p)))},
              ("rename(2)", "measured: union, rows 20 and 21"), rules=("rename-directory",)),
     step_law("COW-15", COPY_UP, "Two names that are made links name one inode.", (),
              true, lambda t: {
@@ -274,6 +329,52 @@ _STEP_LAWS = (
              lambda t, c, p: {"its mtime is now": attribute(t.after, "mtime")(c, inode(t.after, c, p))
                               == t.before.now},
              ("POSIX.1-2017 4.9, file times update",), rules=(*_MAKES, "link", *_TAKES)),
+    step_law("COW-18", COPY_UP, "What the image shows in a renamed directory moves along, and nothing else does.",
+             _CP, lambda t, c, p: And(c == _c(t), beneath(t.after, c, p)),
+             lambda t, c, p: {
+                 "what hides moved along": forall(PATH, lambda q: Implies(
+                     And(above(t.before, _p(t), q), t.before.fits(_p(t), t.arguments[2], q),
+                         hides(t.before, c, q)),
+                     hides(t.after, c, t.before.moved(_p(t), t.arguments[2], q)))),
+                 "it was looked at": t.before.has_source(c, _old(t, p)),
+                 "nothing in the old name hid it": Not(exists(PATH, lambda q: And(
+                     t.before.under(t.before.anchor(c, _old(t, p)), q), above(t.before, q, _old(t, p)),
+                     above(t.before, _p(t), q), hides(t.before, c, q)))),
+                 "it was beneath the old name": beneath(t.before, c, _old(t, p)),
+                 "it is the same": t.after.source(c, p) == t.before.source(c, _old(t, p)),
+                 "it is where it was moved to": p == z3.If(
+                     above(t.before, _p(t), _old(t, p)),
+                     t.before.moved(_p(t), t.arguments[2], _old(t, p)), _old(t, p)),
+                 "none is under the old name": Not(above(t.before, _p(t), p))},
+             (_OVERLAY + ", renaming directories",), rules=("rename-directory",)),
+    step_law("COW-19", COPY_UP, "What is seen after a directory was renamed was seen before, there or under the "
+             "old name.", _CP, lambda t, c, p: And(c == _c(t), seen(t.after, c, p)),
+             lambda t, c, p: {
+                 "what is the image's was": Implies(below(t.after, c, p), below(t.before, c, _was(t, p))),
+                 "only directories are copied up": Or(
+                     Not(t.after.has_upper(c, p)), t.before.has_upper(c, _was(t, p)),
+                     directory_at(t.before, c, _was(t, p))),
+                 "it was seen": seen(t.before, c, _was(t, p)),
+                 "it is the same": And(inode(t.after, c, p) == inode(t.before, c, _was(t, p)),
+                                       kind_at(t.after, c, p) == kind_at(t.before, c, _was(t, p))),
+                 "it is not under the old name": Not(t.before.under(_p(t), p)),
+                 "it is where it was moved to": p == _becomes(t, _was(t, p))},
+             ("rename(2)",), rules=("rename-directory",), from_steps=("COW-18",)),
+    step_law("COW-20", COPY_UP, "The way to what is seen after a directory was renamed was one of directories "
+             "before.",
+             (*_CP, ("way", PATH)),
+             lambda t, c, p, q: And(c == _c(t), seen(t.after, c, p), above(t.before, q, p), q != t.arguments[2]),
+             lambda t, c, p, q: {
+                 "it is where it was moved to": q == _becomes(t, _was(t, q)),
+                 "it was a directory": directory_at(t.before, c, _was(t, q))},
+             ("rename(2)",), rules=("rename-directory",), from_steps=("COW-19",)),
+    step_law("COW-21", COPY_UP, "What the upper holds after a directory was renamed had another name before than "
+             "the new one.",
+             (("container", CONTAINER), ("inode", INODE)),
+             lambda t, c, i: And(c == _c(t), t.after.copied(c, i)),
+             lambda t, c, i: {"it had a name": exists(PATH, lambda p: And(
+                 p != t.arguments[2], seen(t.before, c, p), inode(t.before, c, p) == i))},
+             ("rename(2)",), rules=("rename-directory",)),
     step_law("PLAIN-1", PLAIN, "What is done presupposes that what it works on is there.", (),
              true, lambda t: {"it is there": seen(t.before, _c(t), _p(t))}, ("POSIX.1-2017, ENOENT",),
              rules=(*_CHANGES, *_TAKES, "stat", "read", "list", "readlink", "rename-to-itself")),
@@ -307,11 +408,12 @@ _STEP_LAWS = (
     step_law("PLAIN-7", PLAIN, "EXDEV is answered only for a directory that the image has a part in, and such a "
              "directory is not renamed.", (),
              true, lambda t: {"the image has a part in it": And(
-                 directory_at(t.before, _c(t), _p(t)), beneath(t.before, _c(t), _p(t)))},
+                 directory_at(t.before, _c(t), _p(t)), beneath(t.before, _c(t), _p(t))),
+                 "there is no redirect_dir": Not(t.before.redirect_dir)},
              ("measured: union, row 19",), rules=(*_RENAMES, "rename-to-itself"), refusals=("EXDEV",)),
-    step_law("PLAIN-8", PLAIN, "A directory that is renamed is the upper's alone.", (),
-             true, lambda t: {"it is the upper's": And(t.before.has_upper(_c(t), _p(t)),
-                                                       Not(merged(t.before, _c(t), _p(t))))},
+    step_law("PLAIN-8", PLAIN, "A directory that is renamed is the upper's alone, but with redirect_dir.", (),
+             true, lambda t: {"it is the upper's": Or(t.before.redirect_dir, And(
+                 t.before.has_upper(_c(t), _p(t)), Not(merged(t.before, _c(t), _p(t)))))},
              ("measured: union, rows 19 to 21",), rules=("rename-directory",)),
     step_law("PLAIN-9", PLAIN, "ENOENT is answered only where something is missing.", (),
              true, lambda t: {"something is missing": Or(
@@ -343,8 +445,21 @@ def _dated_paths(t: Step) -> list[Term]:
     return _paths(t)[1:] if t.rule.name == "link" else _paths(t)
 
 
-def _moved(t: Step, p: Term) -> Term:
-    return t.before.moved(_p(t), t.arguments[2], p)
+def _becomes(t: Step, p: Term) -> Term:
+    """What becomes of p when a directory is renamed."""
+    source, target = _p(t), t.arguments[2]
+    return z3.If(t.before.under(source, p), t.before.moved(source, target, p), p)
+
+
+def _old(t: Step, p: Term) -> Term:
+    """What became p when a directory was renamed, if p is in it now."""
+    return z3.If(p == t.arguments[2], p, _was(t, p))
+
+
+def _was(t: Step, p: Term) -> Term:
+    """What became p when a directory was renamed, if p is it or in it now."""
+    source, target = _p(t), t.arguments[2]
+    return z3.If(t.before.under(target, p), t.before.moved(target, source, p), p)
 
 
 def _as_set(t: Step, c: Term, p: Term, x: Term) -> Conclusions:

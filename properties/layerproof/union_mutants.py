@@ -221,7 +221,7 @@ _RENAMES = (
     Mutant("rename-content-stays", ("rename-directory",), "What is in a renamed directory does not move along.",
            "COW-14", _elsewhere("has_upper", lambda s, a, d, q: And(d == a[0], above(s, a[2], q)),
                                 lambda s, a, d, q: BoolVal(False))),
-    Mutant("rename-not-opaque", ("rename-directory",), "A renamed directory is not opaque.", "COW-14",
+    Mutant("rename-not-opaque", ("rename-directory",), "A renamed directory is not opaque.", "COW-19",
            _elsewhere("opaque", lambda s, a, d, q: And(d == a[0], q == a[2]), lambda s, a, d, q: BoolVal(False)),
            "measured: union, row 20"),
     Mutant("rename-leaves-directory", ("rename-directory",),
@@ -230,6 +230,27 @@ _RENAMES = (
     Mutant("rename-to-itself-touches", ("rename-to-itself",), "To rename to the same file dates it.", "COW-12",
            _elsewhere("mtime", lambda s, a, d, i: And(d == a[0], s.copied(d, i), i == inode(s, d, a[1])),
                       lambda s, a, d, i: s.now)),
+)
+
+_REDIRECTS = (
+    Mutant("redirect-opaque", ("rename-directory",), "A redirected directory is opaque, too.", "VIEW-13",
+           _elsewhere("opaque", lambda s, a, d, q: And(d == a[0], q == a[2]), lambda s, a, d, q: BoolVal(True))),
+    Mutant("redirect-unnoticed", ("rename-directory",), "What is in a redirected directory is looked for as if it "
+           "were not.", "VIEW-14", _elsewhere(
+        "anchor", lambda s, a, d, q: And(d == a[0], above(s, a[2], q)), lambda s, a, d, q: s.anchor(d, q))),
+    Mutant("redirect-to-itself", ("rename-directory",), "A renamed directory is redirected to its new name.",
+           "VIEW-15", _elsewhere("redirect", lambda s, a, d, q: And(d == a[0], q == a[2]), lambda s, a, d, q: q)),
+    Mutant("remount-loses-names", ("remount",), "Mounted again, all names show the image's root.", "VIEW-16",
+           _elsewhere("source", lambda s, a, d, q: d == a[0], lambda s, a, d, q: s.root)),
+    Mutant("rename-image-stays", ("rename-directory",), "What the image has in a renamed directory is under the "
+           "old name, too.", "COW-18", both(_no_whiteout(1), _elsewhere(
+               "has_source", lambda s, a, d, q: And(d == a[0], above(s, a[1], q)),
+               lambda s, a, d, q: s.has_source(d, q)))),
+    Mutant("rename-nowhere", ("rename-directory",), "A directory is moved to where there is none.", "COW-20",
+           without("ENOENT", "ENOTDIR")),
+    Mutant("rename-holds-replaced", ("rename-directory",), "The upper goes on holding a directory that was "
+           "replaced.", "COW-21",
+           sets("copied", lambda right, s, c, p, q: lambda d, i: Or(right(d, i), s.copied(d, i)))),
 )
 
 _TREES = (
@@ -257,5 +278,5 @@ _TREES = (
         lambda s, a, d, q: BoolVal(False))),
 )
 
-UNION_MUTANTS: tuple[Mutant, ...] = (*_COPY_UP, *_ATTRIBUTES, *_NAMES, *_LINKS, *_RENAMES, *_TREES)
+UNION_MUTANTS: tuple[Mutant, ...] = (*_COPY_UP, *_ATTRIBUTES, *_NAMES, *_LINKS, *_RENAMES, *_REDIRECTS, *_TREES)
 """All deliberately wrong union file systems."""

@@ -16,7 +16,7 @@ from layermodel.union import KIND
 from layermodel.union_reference import Seen, UnionReference, View
 from layerproof.union_traces import KEYS, MODES, OWNERS, TIMES, VALUES
 
-HIDDEN = frozenset({"COW-8", "COW-10"})
+HIDDEN = frozenset({"COW-8", "COW-10", "COW-18", "COW-21"})
 """Laws about what an upper holds and not about what is seen."""
 
 STRANGE = -1

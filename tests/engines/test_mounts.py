@@ -52,7 +52,8 @@ def needs(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "options"), [
-    ("overlayfs", ()), ("overlayfs", ("index=on",)), ("overlayfs", ("xino=on",)), ("tmpfs", ())])
+    ("overlayfs", ()), ("overlayfs", ("index=on",)), ("overlayfs", ("xino=on",)), ("tmpfs", ()),
+    ("overlayfs", ("redirect_dir=on",))])
 def test_a_sound_union_is_not_accused(name, options):
     needs(name)
     with closing(MountEngine(name, options)) as engine:
@@ -60,6 +61,17 @@ def test_a_sound_union_is_not_accused(name, options):
     assert [] == [str(d) for f in result.findings for d in f.departures]
     assert result.statistics.steps >= 1000
     assert result.stacks >= 15
+
+
+def test_what_is_opened_for_writing_is_dated_by_the_kernel_with_metacopy():
+    needs("overlayfs")
+    layer = Layer((plain(DIRECTORY), Node(FILE, content=1, xattr=(0, 0))), {0: 0, AT["a"]: 1})
+    trace = UnionTrace("overlayfs-redirect", (layer,), (
+        Event("chown", (0, AT["a"], 1, 1), None), Event("open", (0, AT["a"], 1), None)))
+    for options, known in ((("metacopy=on",), ["overlayfs-metacopy-dates"]), (("redirect_dir=on",), [])):
+        with closing(MountEngine("overlayfs", options)) as engine:
+            finding = follow(UnionJudge(UNION, UNION_LAWS, engine, SCENE), trace)
+        assert known == [finding.known.key for finding in ([] if finding is None else [finding])]
 
 
 def test_fuse_overlayfs_departs_only_as_is_known():
@@ -74,14 +86,24 @@ def test_fuse_overlayfs_departs_only_as_is_known():
 
 @pytest.mark.campaign
 @pytest.mark.parametrize(("name", "options", "operations"), [
-    ("overlayfs", (), 100_000), ("overlayfs", ("index=on",), 20_000), ("fuse-overlayfs", (), 20_000),
-    ("tmpfs", (), 20_000)])
+    ("overlayfs", (), 100_000), ("overlayfs", ("index=on",), 20_000), ("overlayfs", ("redirect_dir=on",), 20_000),
+    ("overlayfs", ("metacopy=on",), 20_000), ("fuse-overlayfs", (), 20_000), ("tmpfs", (), 20_000)])
 def test_a_long_campaign_finds_nothing_new(name, options, operations):
     needs(name)
     with closing(MountEngine(name, options)) as engine:
         result = conform_union(UNION, UNION_LAWS, engine, operations=operations)
     assert ([], []) == (result.unknown, result.never)
     assert operations < 100_000 or result.stacks >= 2000
+
+
+@pytest.mark.parametrize(("options", "dialect"), [
+    ((), "overlayfs"), (("index=on",), "overlayfs-index"), (("redirect_dir=on",), "overlayfs-redirect"),
+    (("metacopy=on",), "overlayfs-redirect"), (("index=on", "metacopy=on"), "overlayfs-index-redirect"),
+    (("redirect_dir=off",), "overlayfs")])
+def test_the_dialect_is_that_of_the_options(options, dialect):
+    needs("overlayfs")
+    with closing(MountEngine("overlayfs", options)) as engine:
+        assert dialect == engine.dialect
 
 
 def plain(kind: int) -> Node:
@@ -104,7 +126,7 @@ def test_a_finding_has_a_script_that_shows_it(tmp_path):
     needs("fuse-overlayfs")
     with closing(MountEngine("fuse-overlayfs")) as engine:
         finding = follow(UnionJudge(UNION, UNION_LAWS, engine, SCENE), REMADE)
-    assert ("fuse-renamed-directory", ("COW-5",)) == (finding.known.key, finding.laws)
+    assert ("fuse-renamed-directory", ("COW-5", "COW-14", "COW-19")) == (finding.known.key, finding.laws)
     path = tmp_path / "shows.sh"
     path.write_text(script(finding))
     done = subprocess.run(["sh", str(path)], capture_output=True, text=True, check=True, cwd=tmp_path)
@@ -117,15 +139,40 @@ def test_a_trace_is_read_as_it_was_written():
     assert REMADE == UnionTrace.from_json(REMADE.to_json())
 
 
-@pytest.mark.parametrize("name", ["mkdir-not-opaque", "unlink-no-whiteout", "copy-up-loses-mode", "write-shared",
-                                  "rename-content-stays", "removexattr-keeps", "hard-links-kept"])
-def test_a_wrong_model_is_told_from_the_kernel(name):
+@pytest.mark.parametrize(("name", "options"), [
+    *((name, ()) for name in (
+        "unlink-no-whiteout", "copy-up-loses-mode", "write-shared", "rename-content-stays",
+        "removexattr-keeps", "hard-links-kept", "rename-leaves", "link-copies", "utimes-now")),
+    ("rename-content-stays", ("redirect_dir=on",)), ("hard-link-split", ("index=on",))])
+def test_a_wrong_model_is_told_from_the_kernel(name, options):
     needs("overlayfs")
     mutant = next(m for m in UNION_MUTANTS if m.name == name)
-    with closing(MountEngine("overlayfs")) as engine:
+    with closing(MountEngine("overlayfs", options)) as engine:
         result = conform_union(mutant.machine(UNION), UNION_LAWS, engine, operations=8000, most=1, complete=False)
     assert 1 == len(result.findings)
     assert len(result.findings[0].trace.events) <= 4
+
+
+DIRECTORIES = Layer(tuple(plain(DIRECTORY) for _ in range(4)), {0: 0, AT["a"]: 1, AT["a/a"]: 2, AT["b"]: 3})
+"""A directory in a directory, and an empty one."""
+
+
+@pytest.mark.parametrize(("name", "options", "events"), [
+    ("mkdir-not-opaque", (), (
+        Event("rmdir", (0, AT["a/a"]), None), Event("rmdir", (0, AT["a"]), None),
+        Event("mkdir", (0, AT["a"], 0, -1), None))),
+    ("redirect-unnoticed", ("redirect_dir=on",), (
+        Event("rmdir", (0, AT["b"]), None), Event("mkdir", (0, AT["b"], 0, -1), None),
+        Event("rename-directory", (0, AT["a"], AT["b/a"]), None)))])
+def test_a_wrong_model_of_what_is_hidden_is_told_from_the_kernel(name, options, events):
+    needs("overlayfs")
+    mutant = next(m for m in UNION_MUTANTS if m.name == name)
+    with closing(MountEngine("overlayfs", options)) as engine:
+        trace = UnionTrace(engine.dialect, (DIRECTORIES,), events)
+        found = [follow(UnionJudge(machine, UNION_LAWS, engine, SCENE), trace)
+                 for machine in (UNION, mutant.machine(UNION))]
+    assert found[0] is None
+    assert events[-1].rule == found[1].rule
 
 
 def test_a_write_into_a_layer_is_seen():

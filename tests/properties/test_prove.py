@@ -81,7 +81,7 @@ def test_nothing_to_prove_is_a_wrong_request():
 
 def test_the_lemmas_about_sums_are_proved_by_induction():
     assert {"additive", "extensional", "zero", "nonnegative", "one point"} == {
-        name for name, proved in prove_lemmas() if proved}
+        name for name, proved in prove_lemmas(STORE) if proved}
 
 
 def test_each_proof_lists_the_laws_that_it_used():

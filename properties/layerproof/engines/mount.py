@@ -33,6 +33,7 @@ class UnionEngine(Protocol):
         dialect: the dialect of the union machine that it is held to.
         capabilities: names of the rules that it can do.
         image: whether it has layers below; a plain folder has none.
+        options: the mount options that were given.
     """
 
     name: str
@@ -40,6 +41,7 @@ class UnionEngine(Protocol):
     dialect: str
     capabilities: frozenset[str]
     image: bool
+    options: tuple[str, ...]
 
     def begin(self, layers: Sequence[Request], upper: Request, names: Sequence[str], containers: int) -> Request:
         """Start afresh: containers over a stack of layers, bottom first; return what is seen."""
@@ -205,7 +207,24 @@ def _checked(name: str, options: Sequence[str]) -> tuple[str, ...]:
 
 
 def _dialect(name: str, options: Sequence[str]) -> str:
-    """The dialect that a mount speaks."""
+    """The dialect that a mount speaks; for options that are not given the kernel's own defaults count."""
     if name == "fuse-overlayfs":
         return name
-    return "overlayfs-index" if "index=on" in options else "overlayfs"
+    given = dict(option.partition("=")[::2] for option in options)
+    on = {key for key in ("index", "redirect_dir", "metacopy") if given.get(key, _default(key)) == "on"}
+    if name != "overlayfs":
+        on.clear()
+    # Copying up attributes alone needs redirects, and turns them on.
+    redirect = not on.isdisjoint({"redirect_dir", "metacopy"})
+    return "overlayfs" + "-index" * ("index" in on) + "-redirect" * redirect
+
+
+def _default(option: str) -> str:
+    """What the kernel takes for an option that is not given.
+
+    Source: overlayfs.rst, the module parameters of the same names.
+    """
+    with contextlib.suppress(OSError):
+        if Path("/sys/module/overlay/parameters", option).read_text().strip() == "Y":
+            return "on"
+    return "off"
