@@ -98,6 +98,11 @@ def _here(t: Step, c: Term, *_: Term) -> Term:
     return c == _c(t)
 
 
+def _inside(t: Step, c: Term, p: Term) -> Term:
+    """The law is asked of what is in the directory that was renamed."""
+    return And(c == _c(t), above(t.before, t.arguments[2], p))
+
+
 def _looked_from(s: State, c: Term, p: Term) -> Term:
     """The place of the image that the anchor of p shows."""
     a = s.anchor(c, p)
@@ -196,7 +201,7 @@ _STATE_LAWS = (
                       s.fits(s.anchor(c, p), _looked_from(s, c, p), p),
                       s.source(c, p) == s.moved(s.anchor(c, p), _looked_from(s, c, p), p))},
               (_OVERLAY + ", renaming directories", "measured: union, row 19"),
-              axioms=tuple(MOVING)),
+              from_steps=("COW-22",), focus=_inside, axioms=tuple(MOVING)),
     state_law("VIEW-16", VIEW, "No two names show the same place of the image.", _CPQ,
               lambda s, c, p, q: And(beneath(s, c, p), beneath(s, c, q), s.source(c, p) == s.source(c, q)),
               lambda s, c, p, q: {"they are one": p == q}, (_OVERLAY + ", renaming directories",),
@@ -375,6 +380,12 @@ _STEP_LAWS = (
              lambda t, c, i: {"it had a name": exists(PATH, lambda p: And(
                  p != t.arguments[2], seen(t.before, c, p), inode(t.before, c, p) == i))},
              ("rename(2)",), rules=("rename-directory",)),
+    step_law("COW-22", COPY_UP, "In a renamed directory the image is looked at where it was, from the directory or "
+             "from one in it that was redirected before.",
+             _CP, lambda t, c, p: And(_inside(t, c, p), t.after.has_source(c, p),
+                                      Not(t.after.opaque(c, t.after.anchor(c, p)))),
+             lambda t, c, p: _looked_along(t, c, p), (_OVERLAY + ", renaming directories",),
+             rules=("rename-directory",)),
     step_law("PLAIN-1", PLAIN, "What is done presupposes that what it works on is there.", (),
              true, lambda t: {"it is there": seen(t.before, _c(t), _p(t))}, ("POSIX.1-2017, ENOENT",),
              rules=(*_CHANGES, *_TAKES, "stat", "read", "list", "readlink", "rename-to-itself")),
@@ -449,6 +460,28 @@ def _becomes(t: Step, p: Term) -> Term:
     """What becomes of p when a directory is renamed."""
     source, target = _p(t), t.arguments[2]
     return z3.If(t.before.under(source, p), t.before.moved(source, target, p), p)
+
+
+def _looked_along(t: Step, c: Term, p: Term) -> Conclusions:
+    """Where the image is looked at for p in a renamed directory, and from where."""
+    source, target, old = _p(t), t.arguments[2], _was(t, p)
+    anchor, nearer = t.before.anchor(c, old), above(t.before, source, t.before.anchor(c, old))
+    place = z3.If(t.before.redirected(c, source), t.before.redirect(c, source), t.before.source(c, source))
+    return {
+        "it was in the directory": And(t.before.fits(target, source, p), above(t.before, source, old)),
+        "it is looked at where it was": And(t.before.has_source(c, old),
+                                            t.after.source(c, p) == t.before.source(c, old)),
+        "from one in it": Implies(nearer, And(
+            t.after.anchor(c, p) == t.before.moved(source, target, anchor), t.before.fits(source, target, anchor),
+            _looked_from(t.after, c, p) == _looked_from(t.before, c, old),
+            Not(t.before.opaque(c, anchor)))),
+        "or from itself": Or(nearer, And(
+            t.after.anchor(c, p) == target, _looked_from(t.after, c, p) == place,
+            Not(t.before.opaque(c, source)),
+            Or(And(t.before.redirected(c, source), anchor == source),
+               And(t.before.has_source(c, source), anchor == t.before.anchor(c, source),
+                   Not(t.before.redirected(c, source)), Not(t.before.opaque(c, anchor)))))),
+    }
 
 
 def _old(t: Step, p: Term) -> Term:
