@@ -186,7 +186,8 @@ _STATE_LAWS = (
               lambda s, c, p, q: {
                   "it is above": above(s, s.anchor(c, p), p),
                   "it is the root, redirected or opaque": Or(
-                      Not(s.has_source(c, p)), s.anchor(c, p) == s.root, s.redirected(c, s.anchor(c, p)), s.opaque(c, s.anchor(c, p))),
+                      Not(s.has_source(c, p)), s.anchor(c, p) == s.root,
+                      s.redirected(c, s.anchor(c, p)), s.opaque(c, s.anchor(c, p))),
                   "none that is redirected is nearer": Implies(
                       And(s.has_source(c, p), q != p, s.redirected(c, q)), s.under(q, s.anchor(c, p))),
                   "what lies between has the same": Implies(
@@ -380,8 +381,8 @@ _STEP_LAWS = (
              lambda t, c, i: {"it had a name": exists(PATH, lambda p: And(
                  p != t.arguments[2], seen(t.before, c, p), inode(t.before, c, p) == i))},
              ("rename(2)",), rules=("rename-directory",)),
-    step_law("COW-22", COPY_UP, "In a renamed directory the image is looked at where it was, from the directory or "
-             "from one in it that was redirected before.",
+    step_law("COW-22", COPY_UP, "In a renamed directory the image is looked at where it was, from the directory "
+             "or from one in it that was redirected before.",
              _CP, lambda t, c, p: And(_inside(t, c, p), t.after.has_source(c, p),
                                       Not(t.after.opaque(c, t.after.anchor(c, p)))),
              lambda t, c, p: _looked_along(t, c, p), (_OVERLAY + ", renaming directories",),

@@ -246,8 +246,8 @@ _REDIRECTS = (
            "old name, too.", "COW-18", both(_no_whiteout(1), _elsewhere(
                "has_source", lambda s, a, d, q: And(d == a[0], above(s, a[1], q)),
                lambda s, a, d, q: s.has_source(d, q)))),
-    Mutant("rename-looks-at-new-name", ("rename-directory",), "In a renamed directory the image is looked at by the "
-           "new names.", "COW-22", _elsewhere(
+    Mutant("rename-looks-at-new-name", ("rename-directory",), "In a renamed directory the image is looked at "
+           "by the new names.", "COW-22", _elsewhere(
                "source", lambda s, a, d, q: And(d == a[0], above(s, a[2], q)), lambda s, a, d, q: q)),
     Mutant("rename-nowhere", ("rename-directory",), "A directory is moved to where there is none.", "COW-20",
            without("ENOENT", "ENOTDIR")),
