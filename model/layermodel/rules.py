@@ -292,11 +292,26 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Hint:
+    """Terms that a proof may need and that nothing in it mentions: Z3 instantiates only what it finds.
+
+    They say nothing; a proof is none the less sound with them.
+
+    Attributes:
+        terms: of a state and of objects of these sorts, which are all those that a proof speaks of.
+    """
+
+    sorts: tuple[Sort, ...]
+    terms: Callable[..., Sequence[Term]]
+
+
+@dataclass(frozen=True, eq=False)
 class Machine:
     """Sorts, symbols, traits, axioms, an initial condition and rules.
 
     Attributes:
         initial: the value of every mutable symbol at the start, as an update of nothing.
+        hints: for proofs that do not succeed without them.
     """
 
     name: str
@@ -306,6 +321,7 @@ class Machine:
     axioms: tuple[Axiom, ...]
     initial: Mapping[str, Update]
     rules: tuple[Rule, ...]
+    hints: tuple[Hint, ...] = ()
 
     @cached_property
     def symbol_by_name(self) -> dict[str, Symbol]:
@@ -347,12 +363,18 @@ class Machine:
 
     @cached_property
     def enumerations(self) -> list[Term]:
-        """What Z3 has to know of the enumerated sorts: their values differ, and there is no other."""
+        """What Z3 has to know of the enumerated sorts: their values differ, and there is no other.
+
+        The latter also of each symbol with such a value: that is where Z3's triggers find it.
+        """
         result: list[Term] = []
         for sort in (s for s in self.sorts if s.values):
             values = [sort.value(v) for v in sort.values]
             x = sort.constant("x")
             result += [z3.Distinct(*values), z3.ForAll([x], z3.Or([x == v for v in values]))]
+            for symbol in (s for s in self.symbols if s.result == sort and s.arguments):
+                places = [s.constant(f"v{n}") for n, s in enumerate(symbol.arguments)]
+                result.append(z3.ForAll(places, z3.Or([symbol.decl(*places) == v for v in values])))
         return result
 
     def same(self, one: State, other: State, symbols: Sequence[Symbol] | None = None) -> dict[str, Term]:

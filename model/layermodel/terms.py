@@ -78,20 +78,35 @@ class Nodes:
     ``or`` nodes; ``not``; ``ite``; ``eq``; ``le``; ``lt``; ``add`` nodes; ``mul``.
     """
 
-    def __init__(self) -> None:
-        """Make an empty store."""
+    def __init__(self, known: Mapping[tuple[str, int], int | bool] | None = None) -> None:
+        """Make an empty store.
+
+        Args:
+            known: values at places of vectors; a read there is a constant.
+        """
+        self._known = dict(known or {})
         self.items: list[tuple[Any, ...]] = []
         self._numbers: dict[tuple[Any, ...], Node] = {}
         self.true = self.const(True)
         self.false = self.const(False)
 
     def _make(self, *item: Any) -> Node:
-        # True == 1 in Python, but a Boolean node is not an integer node: keep their types in the key.
-        key = (*item, type(item[1])) if item[0] == "const" else item
+        key = self._key(item)
         if key not in self._numbers:
             self._numbers[key] = len(self.items)
             self.items.append(item)
         return self._numbers[key]
+
+    @staticmethod
+    def _key(item: tuple[Any, ...]) -> tuple[Any, ...]:
+        # True == 1 in Python, but a Boolean node is not an integer node: keep their types in the key.
+        return (*item, type(item[1])) if item[0] == "const" else item
+
+    def forget(self, first: Node) -> None:
+        """Forget this node and all that were made after it."""
+        for item in self.items[first:]:
+            del self._numbers[self._key(item)]
+        del self.items[first:]
 
     def const(self, value: int | bool) -> Node:
         """A constant."""
@@ -115,6 +130,8 @@ class Nodes:
                 rest.append((node, stride))
             else:
                 offset += int(known) * stride
+        if not rest and (vector, offset) in self._known:
+            return self.const(self._known[vector, offset])
         return self._make("read", vector, offset, tuple(rest))
 
     def conj(self, operands: Iterable[Node]) -> Node:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from layermodel.ground import GroundMachine, Vector
+from layermodel.terms import RIGID, Layout
 from layermodel.union import ATTRIBUTES, KIND, inode, seen
 
 DIRECTORY, FILE, SYMLINK, FIFO = range(len(KIND.values))
@@ -144,7 +145,10 @@ class Merger:
         path = machine.symbol("parent").result.constant("?p")
         self._seen = ground.formula(seen(state, container, path), ("?c", "?p"))
         self._inode = ground.formula(inode(state, container, path), ("?c", "?p"))
-        self._rigid = _tree_vector(ground, paths, contents)
+        values: list[int | bool] = [0] * ground.layout.lengths[RIGID]
+        for place, value in tree_values(ground.layout, paths, contents).items():
+            values[place] = value
+        self._rigid = tuple(values)
 
     def shown(self, stack: Iterable[Layer]) -> Shown:
         """What a stack shows at its top.
@@ -218,24 +222,22 @@ class Merger:
         return tuple(state)
 
 
-def _tree_vector(ground: GroundMachine, paths: Paths, contents: Sequence[bytes]) -> Vector:
-    """The rigid values that speak of paths and contents, whatever the image."""
-    layout = ground.layout
-    values: list[int | bool] = [0] * layout.lengths["R"]
+def tree_values(layout: Layout, paths: Paths, contents: Sequence[bytes] = CONTENTS) -> dict[int, int | bool]:
+    """Return the rigid values that speak of paths and contents, whatever the image, by their places.
 
-    def put(name: str, *arguments: int, value: int | bool) -> None:
-        values[layout.index(name, *arguments)] = value
-
-    every = range(len(paths.names))
+    The constants (the root, no bytes, now, …) are the first elements of their sorts.
+    """
+    every, data = range(len(paths.names)), range(layout.sizes["Data"])
+    values: dict[int, int | bool] = {
+        layout.index(symbol.name): 0 for symbol in layout.machine.rigid if not symbol.arguments}
     for p, q in itertools.product(every, every):
-        put("under", p, q, value=paths.under(p, q))
+        values[layout.index("under", p, q)] = paths.under(p, q)
         for x in every:
             there = paths.moved(p, q, x)
-            put("fits", p, q, x, value=there is not None)
-            put("moved", p, q, x, value=there or 0)
+            values[layout.index("fits", p, q, x)] = there is not None
+            values[layout.index("moved", p, q, x)] = there or 0
     for p in every:
-        put("parent", p, value=paths.parents[p])
-    data = range(layout.sizes["Data"])
+        values[layout.index("parent", p)] = paths.parents[p]
     for k, m in itertools.product(data, data):
-        put("starts", k, m, value=contents[m].startswith(contents[k]))
-    return tuple(values)
+        values[layout.index("starts", k, m)] = contents[m].startswith(contents[k])
+    return values

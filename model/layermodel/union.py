@@ -16,7 +16,7 @@ from typing import Any
 import z3
 from z3 import And, If, Implies, Not, Or
 
-from layermodel.rules import BOOL, Axiom, Sort, State, Symbol, Term, Trait, Update, exists, forall
+from layermodel.rules import BOOL, Axiom, Hint, Sort, State, Symbol, Term, Trait, Update, exists, forall
 from layermodel.store import CONTAINER, LAYER
 
 PATH = Sort("Path", "a place in a tree of names, from the root of the mount")
@@ -315,3 +315,18 @@ def _initial() -> dict[str, Update]:
 
 INITIAL = _initial()
 """The union root is the upper's root, which here begins as the image's (measured: union, row 43)."""
+
+
+def _looked_up(s: State, c: Term, p: Term) -> list[Term]:
+    """What has to be known of a path and of the directory that it is a name in."""
+    entries = ("has_upper", "upper", "whiteout", "opaque", "redirected", "anchor", "has_source", "source")
+    return [term for x in (p, s.parent(p)) for term in (
+        *(getattr(s, name)(c, x) for name in entries),
+        lower_inode(s, c, x), s.has_lower(s.base(c), s.source(c, x)))]
+
+
+HINTS = (
+    Hint((CONTAINER, PATH), _looked_up),
+    Hint((CONTAINER, INODE), lambda s, c, i: [s.copied(c, i)]),
+    Hint((PATH, PATH), lambda s, p, q: [s.under(x, y) for x in (p, s.parent(p)) for y in (q, s.parent(q))]),
+)

@@ -37,6 +37,7 @@ from layermodel.union import (
     DIRECTORY,
     FIFO,
     FILE,
+    HINTS,
     INITIAL,
     INODE,
     KEY,
@@ -550,5 +551,5 @@ RULES = (
           "EBUSY ENOTDIR ENOENT EINVAL ENOTEMPTY EXDEV", "rename(2); measured: union, rows 19 to 22"),
 )
 
-UNION = Machine("union", SORTS, SYMBOLS, TRAITS, AXIOMS, INITIAL, RULES)
+UNION = Machine("union", SORTS, SYMBOLS, TRAITS, AXIOMS, INITIAL, RULES, HINTS)
 """The union machine."""

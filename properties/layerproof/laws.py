@@ -10,7 +10,7 @@ told from a law.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import z3
@@ -64,8 +64,8 @@ class Law:
             makes it a good hypothesis; the others are used only where they are needed.
         sums: the formula speaks of sums, which have to be instantiated by hand.
         follows_from: state laws that imply this one in the same state; it is proved from them.
-        from_steps: step laws that are hypotheses, beside the usual ones, of the proof for a rule that is done and
-            that they are about; for a step law only such as come before it in the catalogue.
+        from_steps: by rule, step laws that are hypotheses, beside the usual ones, of the proof for that rule when
+            it is done; for a step law only such as come before it in the catalogue.
         focus: of a step and the variables, what the step laws in ``from_steps`` speak of; the proof for all else
             looks at what the rule does. For a state law.
         axioms: those that its proofs use although they are not for all proofs.
@@ -84,7 +84,7 @@ class Law:
     universal: bool = True
     sums: bool = False
     follows_from: tuple[str, ...] = ()
-    from_steps: tuple[str, ...] = ()
+    from_steps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     focus: Callable[..., Term] | None = None
     axioms: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class Algebra:
     right: State
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
     """All laws of a machine."""
 
@@ -153,12 +153,13 @@ def true(*_: object) -> Term:
 def state_law(
     identifier: str, group: str, statement: str, variables: Variables, premise: Callable[..., Term],
     conclusions: Callable[..., Conclusions], sources: tuple[str, ...], *, universal: bool = True,
-    sums: bool = False, follows_from: tuple[str, ...] = (), from_steps: tuple[str, ...] = (),
-    focus: Callable[..., Term] | None = None, axioms: tuple[str, ...] = (), deviations: tuple[Deviation, ...] = (),
+    sums: bool = False, follows_from: tuple[str, ...] = (),
+    from_steps: Mapping[str, tuple[str, ...]] | None = None, focus: Callable[..., Term] | None = None,
+    axioms: tuple[str, ...] = (), deviations: tuple[Deviation, ...] = (),
 ) -> Law:
     """A law about every reachable state."""
     return Law(identifier, group, Kind.STATE, statement, variables, premise, conclusions, sources,
-               universal=universal, sums=sums, follows_from=follows_from, from_steps=from_steps,
+               universal=universal, sums=sums, follows_from=follows_from, from_steps=from_steps or {},
                focus=focus, axioms=axioms, deviations=deviations)
 
 
@@ -166,11 +167,11 @@ def step_law(
     identifier: str, group: str, statement: str, variables: Variables, premise: Callable[..., Term],
     conclusions: Callable[..., Conclusions], sources: tuple[str, ...], *, rules: tuple[str, ...] = (),
     refusals: tuple[str, ...] = (), sums: bool = False, follows_from: tuple[str, ...] = (),
-    from_steps: tuple[str, ...] = (), deviations: tuple[Deviation, ...] = (),
+    from_steps: Mapping[str, tuple[str, ...]] | None = None, deviations: tuple[Deviation, ...] = (),
 ) -> Law:
     """A law about what is before and after a step."""
     return Law(identifier, group, Kind.STEP, statement, variables, premise, conclusions, sources,
-               rules=rules, refusals=refusals, sums=sums, follows_from=follows_from, from_steps=from_steps,
+               rules=rules, refusals=refusals, sums=sums, follows_from=follows_from, from_steps=from_steps or {},
                deviations=deviations)
 
 

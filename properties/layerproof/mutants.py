@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from layermodel.rules import Definition, Effect, Machine, Refusal, Rule, State, Term, Update
 from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
 from layerproof.explore import Explorer
-from layerproof.finite import Instance, counterexample
+from layerproof.finite import Instance, SmallStores
 from layerproof.laws import Catalogue
-from layerproof.obligations import Obligation
-from layerproof.prove import Prover, Verdict
+from layerproof.obligations import Obligation, Obligations
+from layerproof.prove import Verdict
 from layerproof.store_laws import STORE_LAWS
 from layerproof.traces import Trace
 
@@ -203,31 +203,47 @@ class Suspect:
     A law that follows from others is judged by itself here: what it follows from may be broken, too.
     """
 
-    def __init__(self, machine: Machine, rules: Sequence[str], catalogue: Catalogue = STORE_LAWS) -> None:
-        """Prepare the obligations of some rules."""
-        self.catalogue = Catalogue(tuple(replace(law, follows_from=()) for law in catalogue.laws))
+    def __init__(self, machine: Machine, rules: Sequence[str], catalogue: Catalogue = STORE_LAWS,
+                 stores: SmallStores | None = None) -> None:
+        """Prepare the obligations of some rules.
+
+        Args:
+            stores: the small stores of a machine that differs in its rules only.
+        """
+        self.catalogue = _by_themselves(catalogue)
         self.rules = set(rules)
-        self._prover = Prover(machine, self.catalogue)
+        self._stores = stores or SmallStores(machine, self.catalogue)
+        self._all = Obligations(machine, self.catalogue)
 
     @cached_property
     def _obligations(self) -> list[Obligation]:
-        return list(self._prover.obligations.all(self.rules))
+        return list(self._all.all(self.rules))
 
     def refute(self, laws: set[str] | None = None, counts: Sequence[int] = (1, 2, 3)) -> Iterator[Verdict]:
         """Yield the obligations that fail in a store with so many objects of each sort, smallest first."""
-        chosen = self._prover.obligations.all(self.rules, laws) if laws else iter(self._obligations)
+        chosen = self._all.all(self.rules, laws) if laws else iter(self._obligations)
         left = list(chosen)
         for count in counts:
             undecided = []
             for obligation in left:
-                instance = counterexample(
-                    self._prover.machine, obligation, self._prover.state_laws, (count,))
+                instance = self._stores.counterexample(obligation, (count,))
                 if instance is None:
                     undecided.append(obligation)
                 else:
                     yield Verdict(obligation.rule, obligation.law.id, obligation.refusal, "refuted",
                                   instance=instance)
             left = undecided
+
+
+@lru_cache(maxsize=4)
+def _by_themselves(catalogue: Catalogue) -> Catalogue:
+    return Catalogue(tuple(replace(law, follows_from=()) for law in catalogue.laws))
+
+
+@lru_cache(maxsize=4)
+def _small_stores(machine: Machine, catalogue: Catalogue) -> SmallStores:
+    """The small stores of a machine, which are those of all its mutants."""
+    return SmallStores(machine, catalogue)
 
 
 def kill_by_proof(
@@ -238,7 +254,7 @@ def kill_by_proof(
     Args:
         first_only: take the first that is found; else the shortest of all the laws that are broken.
     """
-    suspect = Suspect(mutant.machine(machine), mutant.rules, catalogue)
+    suspect = Suspect(mutant.machine(machine), mutant.rules, catalogue, _small_stores(machine, catalogue))
     expected = {mutant.breaks} & {law.id for law in catalogue.laws}
     found = next(suspect.refute(expected), None) if expected else None
     if found is None:
@@ -258,7 +274,7 @@ def laws_broken(
     catalogue: Catalogue = STORE_LAWS,
 ) -> tuple[str, ...]:
     """Return all laws that a mutant is found to break, in the order of the catalogue."""
-    suspect = Suspect(mutant.machine(machine), mutant.rules, catalogue)
+    suspect = Suspect(mutant.machine(machine), mutant.rules, catalogue, _small_stores(machine, catalogue))
     found = {verdict.law for verdict in suspect.refute(None, counts)}
     return tuple(law.id for law in catalogue.laws if law.id in found)
 

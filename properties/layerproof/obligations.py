@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import z3
 
-from layermodel.rules import Machine, Rule, Sort, State, Step, Term
+from layermodel.rules import Machine, Rule, Sort, State, Step, Symbol, Term, Trait
 from layerproof.laws import Algebra, Catalogue, Kind, Law
 
 
@@ -24,8 +24,8 @@ class Obligation:
         premise, conclusions: with the law's variables and the rule's parameters as constants.
         steps: the steps that are taken, for drawing a counterexample.
         extra: further hypotheses, for proofs only.
-        abstract: the same of any state after of which step laws say enough, whatever the rule does; if it can be
-            proved there is no need to look at the rule.
+        parts: obligations that amount to this one: of any state after of which step laws say enough, whatever the
+            rule does, and of all else. If they can be proved there is no need to look at this one.
     """
 
     rule: str
@@ -40,6 +40,12 @@ class Obligation:
     needs_sums: bool = False
     extra: Mapping[str, Term] = field(default_factory=dict)
     parts: tuple[Obligation, ...] = ()
+
+    @property
+    def own(self) -> dict[str, Term]:
+        """The hypotheses about the steps: not those that are true of every state, and no definitions."""
+        return {name: formula for name, formula in self.hypotheses.items()
+                if name.startswith(("given", "outcome")) or name.endswith(" after")}
 
     @property
     def name(self) -> str:
@@ -91,6 +97,15 @@ def _sum_hypotheses(machine: Machine, catalogue: Catalogue, terms: list[Term]) -
     return result
 
 
+@lru_cache(maxsize=8)
+def _closed_laws(
+    symbols: tuple[Symbol, ...], traits: tuple[Trait, ...], catalogue: Catalogue,
+) -> tuple[tuple[Law, Term], ...]:
+    """The state laws as closed formulas, which are the same for all machines with the same symbols."""
+    state = Machine("", (), symbols, traits, (), {}, ()).state
+    return tuple((law, closed(law, state)) for law in catalogue.of(Kind.STATE))
+
+
 class Obligations:
     """All obligations of a machine and a catalogue."""
 
@@ -100,11 +115,16 @@ class Obligations:
         self.catalogue = catalogue
         self.axioms = {axiom.name: axiom.formula for axiom in machine.axioms}
         self.axioms |= {f"values {n}": f for n, f in enumerate(machine.enumerations)}
-        state_laws = catalogue.of(Kind.STATE)
-        self.universal = {law.id: closed(law, machine.state) for law in state_laws
-                          if law.universal and not law.sums}
-        self.existential = {law.id: closed(law, machine.state) for law in state_laws
-                            if not law.universal and not law.sums}
+        self._taken: dict[str, Step] = {}
+        state_laws = _closed_laws(machine.symbols, machine.traits, catalogue)
+        self.universal = {law.id: formula for law, formula in state_laws if law.universal and not law.sums}
+        self.existential = {law.id: formula for law, formula in state_laws if not law.universal and not law.sums}
+
+    def _step_of(self, rule: Rule) -> Step:
+        """The step of a rule: the same terms for all laws."""
+        if rule.name not in self._taken:
+            self._taken[rule.name] = rule.step(self.machine.state)
+        return self._taken[rule.name]
 
     def all(self, rules: set[str] | None = None, laws: set[str] | None = None) -> Iterator[Obligation]:
         """Yield every obligation, or those of some rules and laws."""
@@ -163,7 +183,7 @@ class Obligations:
         return hypotheses | self.universal
 
     def _state(self, rule: Rule, law: Law) -> Obligation:
-        step = rule.step(self.machine.state)
+        step = self._step_of(rule)
         variables = constants(law)
         terms = tuple(term for _, _, term in variables)
         hypotheses = self._base(step, None)
@@ -182,13 +202,14 @@ class Obligations:
         """The step laws that the proof of this law uses: each has its own obligation.
 
         Raises:
-            ValueError: if a step law would be proved from one that comes after it, perhaps from itself.
+            ValueError: if a law would be proved from one that is not about steps of this rule, or a step law from
+                one that comes after it, perhaps from itself.
         """
         place = self.catalogue.laws.index
-        used = [other for other in map(self.catalogue.law, law.from_steps) if other.about(rule)]
-        if any(other.kind is not Kind.STEP or (law.kind is Kind.STEP and place(other) >= place(law))
-               for other in used):
-            raise ValueError(f"the proof of {law.id} may lead back to itself")
+        used = [self.catalogue.law(name) for name in law.from_steps.get(rule.name, ())]
+        if any(other.kind is not Kind.STEP or not other.about(rule)
+               or (law.kind is Kind.STEP and place(other) >= place(law)) for other in used):
+            raise ValueError(f"the proof of {law.id} for {rule.name} may not use {', '.join(o.id for o in used)}")
         return {other.id: closed(other, step) for other in used}
 
     def _parts(self, rule: Rule, law: Law, whole: Obligation) -> tuple[Obligation, ...]:
@@ -213,7 +234,7 @@ class Obligations:
         }
 
     def _step(self, rule: Rule, law: Law, refusal: str | None) -> Obligation:
-        step = rule.step(self.machine.state)
+        step = self._step_of(rule)
         if refusal is not None:
             step = _Refused.of(step, refusal)
         variables = constants(law)

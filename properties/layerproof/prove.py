@@ -18,9 +18,10 @@ import z3
 
 from layermodel.rules import Machine, Term
 from layerproof.errors import WrongRequest
-from layerproof.finite import Instance, counterexample
+from layerproof.finite import Instance, SmallStores
+from layerproof.hints import hints
 from layerproof.laws import Catalogue, Kind, Law
-from layerproof.obligations import Obligation, Obligations, closed
+from layerproof.obligations import Obligation, Obligations
 from layerproof.sums import eliminate, lemmas
 from layerproof.vacuity import vacuous
 
@@ -33,12 +34,16 @@ class Tier:
     model_based: bool
     limit: int
     seed: int = 0
+    hinted: bool = False
 
 
 TIERS = (
     Tier(existential=False, model_based=False, limit=300_000),
-    Tier(existential=True, model_based=False, limit=2_000_000),
+    Tier(existential=True, model_based=False, limit=600_000),
+    Tier(existential=True, model_based=False, limit=2_000_000, hinted=True),
+    Tier(existential=False, model_based=False, limit=2_000_000, hinted=True),
     *(Tier(existential=True, model_based=True, limit=3_000_000, seed=n) for n in range(4)),
+    Tier(existential=True, model_based=True, limit=3_000_000, hinted=True),
     Tier(existential=False, model_based=True, limit=10_000_000),
 )
 
@@ -104,19 +109,20 @@ class Prover:
     def __post_init__(self) -> None:
         """Build the shared hypotheses."""
         self.obligations = Obligations(self.machine, self.catalogue)
+        self.tiers = tuple(t for t in self.tiers if self.machine.hints or not t.hinted)
         self.unused = {a.name for a in self.machine.axioms if not a.for_proofs}
         self.laws = {law.id for law in self.catalogue.laws}
-        self.state_laws = {law.id: closed(law, self.machine.state)
-                           for law in self.catalogue.of(Kind.STATE)}
+        self.stores = SmallStores(self.machine, self.catalogue)
 
     def verdict(self, obligation: Obligation) -> Verdict:
         """Prove an obligation, or refute it on a finite store, or say that it is undecided."""
         used = self._from_parts(obligation)
         used = self.attempt(obligation, self.tiers[0]) if used is None else used
-        used = self._split(obligation) if used is None else used
+        # The attempt at a single conclusion has just been made.
+        used = self._split(obligation, len(obligation.conclusions) == 1) if used is None else used
         if used is not None:
             return self._proved(obligation, used)
-        instance = counterexample(self.machine, obligation, self.state_laws)
+        instance = self.stores.counterexample(obligation)
         return self._verdict(obligation, "refuted" if instance else "undecided", instance=instance)
 
     def _proved(self, obligation: Obligation, used: set[str]) -> Verdict:
@@ -133,15 +139,19 @@ class Prover:
         cores = [self._split(part) for part in obligation.parts]
         return set().union(*(c for c in cores if c is not None)) if cores and None not in cores else None
 
-    def _split(self, obligation: Obligation) -> set[str] | None:
-        """Prove the conclusions one by one, each with those before it as hypotheses."""
+    def _split(self, obligation: Obligation, tried: bool = False) -> set[str] | None:
+        """Prove the conclusions one by one, each with those before it as hypotheses.
+
+        Args:
+            tried: the first tier was, in vain.
+        """
         used: set[str] = set()
         shown: dict[str, Term] = {}
         for name, formula in obligation.conclusions.items():
             one = replace(obligation, conclusions={name: formula},
                           hypotheses={**obligation.hypotheses, **shown})
             found = next(filter(lambda core: core is not None, (
-                self.attempt(one, tier) for tier in self.tiers)), None)
+                self.attempt(one, tier) for tier in self.tiers[tried:])), None)
             if found is None:
                 return None
             used |= found
@@ -153,6 +163,9 @@ class Prover:
         needless = self.unused - {*obligation.law.axioms}
         labelled = {n: f for n, f in obligation.hypotheses.items() if n not in needless}
         labelled |= dict(obligation.extra)
+        if tier.hinted:
+            labelled |= {name: z3.And(formula, labelled.get(name, True))
+                         for name, formula in hints(self.machine, obligation).items()}
         if tier.existential and not obligation.law.follows_from:
             labelled |= self.obligations.existential
         goal = z3.Not(z3.And(list(obligation.conclusions.values())))
@@ -220,12 +233,11 @@ def _witnesses(
     machine: Machine, catalogue: Catalogue, laws: Sequence[Law], rules: frozenset[str] | None, jobs: int,
 ) -> tuple[list[str], set[str]]:
     """Everything that must be able to happen, so that the proofs mean something."""
-    state_laws = Prover(machine, catalogue).state_laws
     chosen = [r for r in machine.rules if rules is None or r.name in rules]
     # Of some rules only, a step law's premise need not hold in any step.
     able = [law for law in laws if law.kind is not Kind.STEP or rules is None]
     if jobs == 1:
-        return vacuous(machine, catalogue, state_laws, chosen, able)
+        return vacuous(machine, catalogue, SmallStores(machine, catalogue), chosen, able)
     global _inherited
     _inherited = (machine, catalogue)
     missing: list[str] = []
@@ -244,7 +256,7 @@ def _witnesses(
 def _witness_share(rules: tuple[str, ...], laws: tuple[str, ...]) -> tuple[list[str], set[str]]:
     assert _inherited is not None
     machine, catalogue = _inherited
-    return vacuous(machine, catalogue, Prover(machine, catalogue).state_laws,
+    return vacuous(machine, catalogue, SmallStores(machine, catalogue),
                    [machine.rule_by_name[r] for r in rules], [catalogue.law(i) for i in laws])
 
 

@@ -7,11 +7,12 @@ it is the subject of the few laws about whiteouts and about what the upper holds
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import z3
 from z3 import And, Implies, Not, Or
 
-from layermodel.rules import State, Step, Term, exists, forall
+from layermodel.rules import Sort, State, Step, Term, exists, forall
 from layermodel.store import CONTAINER, LAYER
 from layermodel.union import (
     ATTRIBUTES,
@@ -84,12 +85,16 @@ def _touched(t: Step, p: Term) -> Term:
     return Or([p == q for q in _paths(t)])
 
 
-def _values(t: Step, c: Term, i: Term, j: Term, but: tuple[str, ...] = (), key: Term | None = None,
-            ) -> Conclusions:
+def _agree(keys: tuple[Sort, ...], one: Callable[..., Term], other: Callable[..., Term]) -> Term:
+    """Two attributes have the same value, or the same under every key."""
+    return forall(keys, lambda *k: one(*k) == other(*k)) if keys else one() == other()
+
+
+def _values(t: Step, c: Term, i: Term, j: Term, but: tuple[str, ...] = ()) -> Conclusions:
     """Inode j has after the step, for this container, the attributes that i had before."""
     return {
-        f"its {name} is the same": attribute(t.after, name)(c, j, *(k := [key] if keys else []))
-        == attribute(t.before, name)(c, i, *k)
+        f"its {name} is the same": _agree(
+            keys, partial(attribute(t.after, name), c, j), partial(attribute(t.before, name), c, i))
         for name, (keys, _) in ATTRIBUTES.items() if name not in but}
 
 
@@ -141,12 +146,20 @@ _STATE_LAWS = (
               lambda s, c, p, q: And(seen(s, c, p), above(s, q, p)),
               lambda s, c, p, q: {"on the way is a directory": directory_at(s, c, q)},
               ("POSIX.1-2017 4.13",), universal=False,
-              from_steps=("COW-13", "COW-14", "COW-20"), focus=_here),
+              from_steps={
+                  "rmdir": ("COW-1", "COW-5", "PLAIN-3"), "rename": ("COW-1", "COW-5", "COW-13", "PLAIN-5"),
+                  "link": ("COW-1", "COW-3", "COW-15", "PLAIN-2"),
+                  **dict.fromkeys(_MAKES, ("COW-1", "COW-16", "PLAIN-2")),
+                  "rename-directory": ("COW-13", "COW-14", "COW-20")}, focus=_here),
     state_law("VIEW-7", VIEW, "A directory has one name.", _CPQ,
               lambda s, c, p, q: And(seen(s, c, p), seen(s, c, q), inode(s, c, p) == inode(s, c, q),
                                      kind_at(s, c, p) == DIRECTORY),
               lambda s, c, p, q: {"it is one": p == q}, ("link(2), EPERM",), universal=False,
-              from_steps=("COW-19",), focus=_here),
+              from_steps={
+                  "unlink": ("COW-1", "COW-5"), "rmdir": ("COW-1", "COW-5"),
+                  "link": ("COW-1", "COW-3", "COW-15", "PLAIN-4"),
+                  **dict.fromkeys(_MAKES, ("COW-1", "COW-16")),
+                  "rename": ("COW-1", "COW-5", "COW-13"), "rename-directory": ("COW-19",)}, focus=_here),
     state_law("VIEW-8", VIEW, "An upper holds the inodes of its names.", _CP,
               lambda s, c, p: s.has_upper(c, p),
               lambda s, c, p: {"it holds it": s.copied(c, s.upper(c, p))}, (_OVERLAY,)),
@@ -155,13 +168,14 @@ _STATE_LAWS = (
               lambda s, c, p, q: And(s.has_upper(c, p), below(s, c, q),
                                      s.upper(c, p) == lower_inode(s, c, q)),
               lambda s, c, p, q: {"the index keeps them": And(s.index, s.linked(s.upper(c, p)))},
-              ("measured: union, row 24",), universal=False, from_steps=("COW-18", "COW-19"), focus=_here),
+              ("measured: union, row 24",), universal=False,
+              from_steps={"rename-directory": ("COW-18", "COW-19")}, focus=_here),
     state_law("VIEW-10", VIEW, "An upper holds no inode that has no name.",
               (("container", CONTAINER), ("inode", INODE)),
               lambda s, c, i: s.copied(c, i),
               lambda s, c, i: {"it has a name": exists(PATH, lambda p: And(
                   seen(s, c, p), inode(s, c, p) == i))}, ("measured: union, row 9",), universal=False,
-              from_steps=("COW-14", "COW-21"), focus=_here),
+              from_steps={"rename-directory": ("COW-14", "COW-21")}, focus=_here),
     state_law("VIEW-11", VIEW, "A directory in an upper has one name there.", _CPQ,
               lambda s, c, p, q: And(s.has_upper(c, p), s.has_upper(c, q), s.upper(c, p) == s.upper(c, q),
                                      s.kind(s.upper(c, p)) == DIRECTORY),
@@ -202,11 +216,13 @@ _STATE_LAWS = (
                       s.fits(s.anchor(c, p), _looked_from(s, c, p), p),
                       s.source(c, p) == s.moved(s.anchor(c, p), _looked_from(s, c, p), p))},
               (_OVERLAY + ", renaming directories", "measured: union, row 19"),
-              from_steps=("COW-22",), focus=_inside, axioms=tuple(MOVING)),
+              from_steps={"rename-directory": ("COW-22",)}, focus=_inside, axioms=tuple(MOVING)),
     state_law("VIEW-16", VIEW, "No two names show the same place of the image.", _CPQ,
               lambda s, c, p, q: And(beneath(s, c, p), beneath(s, c, q), s.source(c, p) == s.source(c, q)),
               lambda s, c, p, q: {"they are one": p == q}, (_OVERLAY + ", renaming directories",),
-              universal=False, from_steps=("COW-18",), focus=_here),
+              universal=False,
+              from_steps={**dict.fromkeys((*_MAKES, "link", "unlink", "rmdir", "rename"), ("COW-23",)),
+                          "rename-directory": ("COW-18",)}, focus=_here),
     state_law("LOWER-1", READ_ONLY, "A layer has the names that it was built with.",
               (("layer", LAYER), ("path", PATH)), true,
               lambda s, l, p: {"the name is there": s.has_lower(l, p) == s.has_built(l, p),
@@ -214,22 +230,23 @@ _STATE_LAWS = (
                                                             s.lower(l, p) == s.built(l, p))},
               (_OVERLAY + ", lower layers", "measured: union")),
     state_law("LOWER-2", READ_ONLY, "The files of a layer are as they were built.",
-              (("inode", INODE), ("key", KEY)), lambda s, i, x: s.in_image(i),
-              lambda s, i, x: {
+              (("inode", INODE),), lambda s, i: s.in_image(i),
+              lambda s, i: {
                   "its kind is the same": s.kind(i) == s.built_kind(i),
-                  **{f"its {n} is the same": getattr(s, f"lower_{n}")(i, *(k := [x] if keys else []))
-                     == getattr(s, f"built_{n}")(i, *k) for n, (keys, _) in ATTRIBUTES.items()}},
+                  **{f"its {n} is the same": _agree(
+                      keys, partial(getattr(s, f"lower_{n}"), i), partial(getattr(s, f"built_{n}"), i))
+                     for n, (keys, _) in ATTRIBUTES.items()}},
               (_OVERLAY + ", lower layers", "measured: union")),
 )
 
 _STEP_LAWS = (
-    step_law("LOWER-3", READ_ONLY, "What is done in one container is invisible in every other.", _CPX,
-             lambda t, c, p, x: And(c != _c(t), seen(t.before, c, p)),
-             lambda t, c, p, x: {
+    step_law("LOWER-3", READ_ONLY, "What is done in one container is invisible in every other.", _CP,
+             lambda t, c, p: And(c != _c(t), seen(t.before, c, p)),
+             lambda t, c, p: {
                  "the name is seen": seen(t.after, c, p),
                  "it names the same": inode(t.after, c, p) == inode(t.before, c, p),
                  "it is of the same kind": kind_at(t.after, c, p) == kind_at(t.before, c, p),
-                 **_values(t, c, inode(t.before, c, p), inode(t.before, c, p), key=x)},
+                 **_values(t, c, inode(t.before, c, p), inode(t.before, c, p))},
              ("docker docs, storage drivers, copy-on-write",)),
     step_law("LOWER-4", READ_ONLY, "What is done in one container makes no name appear in another.", _CP,
              lambda t, c, p: And(c != _c(t), Not(seen(t.before, c, p))),
@@ -245,12 +262,12 @@ _STEP_LAWS = (
                      kind_at(t.after, c, p) == kind_at(t.before, c, p)))},
              (_OVERLAY, "measured: union, row 35")),
     step_law("COW-2", COPY_UP, "What no named path names keeps its attributes, but for the time of the "
-             "directory of a name that comes or goes.", _CPX,
-             lambda t, c, p, x: And(c == _c(t), seen(t.before, c, p), Not(_touched(t, p)), *(
+             "directory of a name that comes or goes.", _CP,
+             lambda t, c, p: And(c == _c(t), seen(t.before, c, p), Not(_touched(t, p)), *(
                  Or(Not(seen(t.before, c, q)), inode(t.before, c, q) != inode(t.before, c, p))
                  for q in _paths(t))),
-             lambda t, c, p, x: {
-                 **_values(t, c, inode(t.before, c, p), inode(t.before, c, p), ("mtime",), x),
+             lambda t, c, p: {
+                 **_values(t, c, inode(t.before, c, p), inode(t.before, c, p), ("mtime",)),
                  "its mtime is the same": Or(
                      attribute(t.after, "mtime")(c, inode(t.before, c, p))
                      == attribute(t.before, "mtime")(c, inode(t.before, c, p)),
@@ -258,12 +275,12 @@ _STEP_LAWS = (
                            p == t.before.parent(q)) for q in _paths(t)))},
              ("measured: union, rows 2, 43 and 44",)),
     step_law("COW-3", COPY_UP, "Copy-up keeps all but what the operation changes: content, mode, owner, time "
-             "and extended attributes.", _CPX,
-             lambda t, c, p, x: And(c == _c(t), p == _p(t)),
-             lambda t, c, p, x: {
+             "and extended attributes.", _CP,
+             lambda t, c, p: And(c == _c(t), p == _p(t)),
+             lambda t, c, p: {
                  "it is seen": seen(t.after, c, p),
                  "it is of the same kind": kind_at(t.after, c, p) == kind_at(t.before, c, p),
-                 **_values(t, c, inode(t.before, c, p), inode(t.after, c, p), _CHANGES[t.rule.name], x)},
+                 **_values(t, c, inode(t.before, c, p), inode(t.after, c, p), _CHANGES[t.rule.name])},
              ("measured: union, rows 2 to 6",), rules=tuple(_CHANGES)),
     step_law("COW-4", COPY_UP, "What an operation sets has the value that it set.", _CPX,
              lambda t, c, p, x: And(c == _c(t), p == _p(t)), lambda t, c, p, x: _as_set(t, c, p, x),
@@ -302,14 +319,14 @@ _STEP_LAWS = (
     step_law("COW-12", COPY_UP, "Looking changes nothing, and what is mounted again is what it was.", (),
              true, lambda t: UNION.same(t.after, t.before), ("measured: union, rows 7 and 35",), rules=_LOOKS),
     step_law("COW-13", COPY_UP, "What is renamed has its new name, and is what it was.",
-             _CPX, lambda t, c, p, x: And(c == _c(t), p == _p(t)),
-             lambda t, c, p, x: {
+             _CP, lambda t, c, p: And(c == _c(t), p == _p(t)),
+             lambda t, c, p: {
                  "it is seen": seen(t.after, c, t.arguments[2]),
                  "it is of the same kind": kind_at(t.after, c, t.arguments[2]) == kind_at(t.before, c, p),
                  "it is the same inode": Or(
                      inode(t.after, c, t.arguments[2]) == inode(t.before, c, p),
                      breaks(t.before, c, inode(t.before, c, p))),
-                 **_values(t, c, inode(t.before, c, p), inode(t.after, c, t.arguments[2]), key=x)},
+                 **_values(t, c, inode(t.before, c, p), inode(t.after, c, t.arguments[2]))},
              ("rename(2)", "measured: union, row 17"), rules=_RENAMES),
     step_law("COW-14", COPY_UP, "What was seen before a directory was renamed is seen after it, there or under "
              "the new name, but for the directory that was replaced.",
@@ -365,7 +382,7 @@ _STEP_LAWS = (
                                        kind_at(t.after, c, p) == kind_at(t.before, c, _was(t, p))),
                  "it is not under the old name": Not(t.before.under(_p(t), p)),
                  "it is where it was moved to": p == _becomes(t, _was(t, p))},
-             ("rename(2)",), rules=("rename-directory",), from_steps=("COW-18",)),
+             ("rename(2)",), rules=("rename-directory",), from_steps={"rename-directory": ("COW-18",)}),
     step_law("COW-20", COPY_UP, "The way to what is seen after a directory was renamed was one of directories "
              "before.",
              (*_CP, ("way", PATH)),
@@ -373,7 +390,7 @@ _STEP_LAWS = (
              lambda t, c, p, q: {
                  "it is where it was moved to": q == _becomes(t, _was(t, q)),
                  "it was a directory": directory_at(t.before, c, _was(t, q))},
-             ("rename(2)",), rules=("rename-directory",), from_steps=("COW-19",)),
+             ("rename(2)",), rules=("rename-directory",), from_steps={"rename-directory": ("COW-19",)}),
     step_law("COW-21", COPY_UP, "What the upper holds after a directory was renamed had another name before than "
              "the new one.",
              (("container", CONTAINER), ("inode", INODE)),
@@ -387,6 +404,13 @@ _STEP_LAWS = (
                                       Not(t.after.opaque(c, t.after.anchor(c, p)))),
              lambda t, c, p: _looked_along(t, c, p), (_OVERLAY + ", renaming directories",),
              rules=("rename-directory",)),
+    step_law("COW-23", COPY_UP, "What the image shows after an operation it showed before, from the same place, "
+             "unless a directory is renamed.",
+             _CP, lambda t, c, p: And(c == _c(t), beneath(t.after, c, p)),
+             lambda t, c, p: {"it was beneath": beneath(t.before, c, p),
+                              "from the same place": t.after.source(c, p) == t.before.source(c, p)},
+             (_OVERLAY + ", whiteouts and opaque directories",),
+             rules=tuple(r.name for r in UNION.rules if r.name != "rename-directory")),
     step_law("PLAIN-1", PLAIN, "What is done presupposes that what it works on is there.", (),
              true, lambda t: {"it is there": seen(t.before, _c(t), _p(t))}, ("POSIX.1-2017, ENOENT",),
              rules=(*_CHANGES, *_TAKES, "stat", "read", "list", "readlink", "rename-to-itself")),

@@ -275,6 +275,9 @@ _TREES = (
         "fuse-overlayfs 1.10, found by this project"),
     Mutant("rename-two-names", ("rename-directory",), "A renamed directory has both names.", "VIEW-11", _elsewhere(
         "has_upper", lambda s, a, d, q: And(d == a[0], q == a[1]), lambda s, a, d, q: s.has_upper(d, q))),
+    Mutant("unlink-reveals", ("unlink",), "The directory of a removed name is opaque no longer.", "COW-23",
+           _elsewhere("opaque", lambda s, a, d, q: And(d == a[0], q == s.parent(a[1])),
+                      lambda s, a, d, q: BoolVal(False))),
     Mutant("create-revives", ("create",), "What was removed beside a new file is there again.", "COW-6",
            _elsewhere(
         "whiteout", lambda s, a, d, q: And(d == a[0], s.parent(q) == s.parent(a[1])),

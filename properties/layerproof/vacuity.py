@@ -7,12 +7,12 @@ all state laws; what is not found there is reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import z3
 
 from layermodel.rules import Machine, Rule, Step, Term
-from layerproof.finite import possible
+from layerproof.finite import SmallStores
 from layerproof.laws import Catalogue, Kind, Law
 from layerproof.obligations import Obligation, Obligations, constants
 
@@ -20,8 +20,7 @@ _COUNTS = (1, 2, 3)
 
 
 def vacuous(
-    machine: Machine, catalogue: Catalogue, state_laws: Mapping[str, Term], rules: Iterable[Rule],
-    laws: Iterable[Law],
+    machine: Machine, catalogue: Catalogue, stores: SmallStores, rules: Iterable[Rule], laws: Iterable[Law],
 ) -> tuple[list[str], set[str]]:
     """Return what could not be witnessed, in words, and what was.
 
@@ -38,15 +37,14 @@ def vacuous(
             conditions = {n: c for n, c in _outcomes(step).items() if n in outcomes}
             premises, used = _premises(step, [law for law in listed if law.id in unseen])
             if conditions or premises:
-                found = possible(machine, _any_step(obligations, step, used), state_laws,
-                                 conditions | premises, (count,))
+                found = stores.possible(_any_step(obligations, step, used), conditions | premises, (count,))
                 witnessed |= found
                 unseen -= found
                 outcomes -= found
     for law in listed:
         if law.id in unseen and law.kind is not Kind.STEP:
             obligation = obligations.algebraic(law) if law.kind is Kind.ALGEBRAIC else _state(obligations, law)
-            if possible(machine, obligation, state_laws, {law.id: z3.BoolVal(True)}, _COUNTS):
+            if stores.possible(obligation, {law.id: z3.BoolVal(True)}, _COUNTS):
                 unseen.discard(law.id)
                 witnessed.add(law.id)
     missing = [c for outcomes in lacking.values() for c in sorted(outcomes)]

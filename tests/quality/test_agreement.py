@@ -11,7 +11,8 @@ from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
 from layermodel.universe import universes
 from layerproof.explore import Explorer
-from layerproof.finite import _Problem, _state
+from layerproof.finite import SmallStores
+from layerproof.laws import Catalogue
 from layerproof.monitor import Monitor
 from layerproof.mutants import kill_by_exploration
 from layerproof.obligations import Obligation, Obligations
@@ -30,14 +31,13 @@ def test_z3_and_the_compiled_rule_take_the_same_step(rule):
     obligation = Obligation(rule, STORE_LAWS.laws[0], None, dict(laws.axioms) | {"given": step.given},
                             z3.BoolVal(True), {}, (), (step,))
     ground = GroundMachine(STORE, SIZES)
+    stores = SmallStores(STORE, Catalogue(()))
     for wanted in (None, *STORE.rule_by_name[rule].refused):
-        problem = _Problem(STORE, obligation, {}, 2)
+        problem = stores.problem(obligation, 2)
         query = problem.query
-        condition = step.done if wanted is None else step.refused(wanted)
-        ends = [query.write(problem.grounding, node) for node in _state(problem.grounding, step)]
-        query.solver.add(problem.write(condition))
-        assert z3.sat == query.solver.check()
-        model = query.solver.model()
+        ends = [query.write(node) for node in problem.after(step)]
+        assert problem.possible(step.done if wanted is None else step.refused(wanted))
+        model = problem.solver.model()
 
         def value(term, model=model):
             result = model.eval(term, model_completion=True)
