@@ -1,10 +1,10 @@
 """Prove every obligation for stores of any size, or find a finite counterexample to induction.
 
 A query is tried in tiers, from few hypotheses and pure instantiation to all hypotheses and model-based
-instantiation, the latter in several throws, as it is a matter of luck which models are looked at. Few
-hypotheses with model-based instantiation come last: a query that needs more of them ends only at its limit.
-Each tier is bounded by a Z3 resource limit, which counts work and not seconds, so that a verdict does not
-depend on the machine's load.
+instantiation, the latter in several throws, as it is a matter of luck which models are looked at; before that
+the smallest stores are searched. Few hypotheses with model-based instantiation come last: a query that needs
+more of them ends only at its limit. Each tier is bounded by a Z3 resource limit, which counts work and not
+seconds, so that a verdict does not depend on the machine's load.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from multiprocessing import get_context
 
 import z3
 
 from layermodel.rules import Machine, Term
 from layerproof.errors import WrongRequest
-from layerproof.finite import Instance, SmallStores
+from layerproof.finite import SIZES, Instance, SmallStores
 from layerproof.hints import hints
 from layerproof.laws import Catalogue, Kind, Law
 from layerproof.obligations import Obligation, Obligations
@@ -97,6 +98,10 @@ class Proof:
         return proved and all(self.lemmas.values()) and not self.vacuous
 
 
+Shown = dict[tuple[int, str], set[str]]
+"""Conclusions that were proved, by the number of the part that they are of, with the laws that were used."""
+
+
 @dataclass
 class Prover:
     """Proves the obligations of one machine and catalogue."""
@@ -116,17 +121,26 @@ class Prover:
 
     def verdict(self, obligation: Obligation) -> Verdict:
         """Prove an obligation, or refute it on a finite store, or say that it is undecided."""
-        used = self._from_parts(obligation)
-        used = self.attempt(obligation, self.tiers[0]) if used is None else used
-        # The attempt at a single conclusion has just been made.
-        used = self._split(obligation, len(obligation.conclusions) == 1) if used is None else used
-        if used is not None:
-            return self._proved(obligation, used)
-        instance = self.stores.counterexample(obligation)
-        return self._verdict(obligation, "refuted" if instance else "undecided", instance=instance)
+        first = sum(not t.model_based for t in self.tiers)
+        shown: Shown = {}
+        # What is wrong is mostly seen in a very small store, long before Z3 would give up.
+        for tiers, counts in ((self.tiers[:first], SIZES[:2]), (self.tiers[first:], SIZES[2:])):
+            used = self._proof(obligation, tiers, shown)
+            if used is not None:
+                return self._verdict(obligation, "proved", used=tuple(sorted(used)))
+            instance = self.stores.counterexample(obligation, counts)
+            if instance is not None:
+                return self._verdict(obligation, "refuted", instance=instance)
+        return self._verdict(obligation, "undecided")
 
-    def _proved(self, obligation: Obligation, used: set[str]) -> Verdict:
-        return self._verdict(obligation, "proved", used=tuple(sorted(used)))
+    def _proof(self, obligation: Obligation, tiers: Sequence[Tier], shown: Shown) -> set[str] | None:
+        """Prove the parts that amount to an obligation, if it has any; else as a whole, or one by one."""
+        cores = [self._split(part, tiers, shown, number) for number, part in enumerate(obligation.parts, 1)]
+        if cores and None not in cores:
+            return set().union(*(c for c in cores if c is not None))
+        whole = len(obligation.conclusions) > 1 and not shown
+        used = self.attempt(obligation, self.tiers[0]) if whole else None
+        return self._split(obligation, tiers, shown) if used is None else used
 
     def _verdict(
         self, obligation: Obligation, outcome: str, used: tuple[str, ...] = (),
@@ -134,29 +148,26 @@ class Prover:
     ) -> Verdict:
         return Verdict(obligation.rule, obligation.law.id, obligation.refusal, outcome, used, instance)
 
-    def _from_parts(self, obligation: Obligation) -> set[str] | None:
-        """Prove the parts that amount to an obligation, if it has any."""
-        cores = [self._split(part) for part in obligation.parts]
-        return set().union(*(c for c in cores if c is not None)) if cores and None not in cores else None
-
-    def _split(self, obligation: Obligation, tried: bool = False) -> set[str] | None:
+    def _split(
+        self, obligation: Obligation, tiers: Sequence[Tier], shown: Shown, part: int = 0,
+    ) -> set[str] | None:
         """Prove the conclusions one by one, each with those before it as hypotheses.
 
         Args:
-            tried: the first tier was, in vain.
+            shown: the conclusions of each part that were proved before, to which these are added.
         """
-        used: set[str] = set()
-        shown: dict[str, Term] = {}
+        before: dict[str, Term] = {}
         for name, formula in obligation.conclusions.items():
-            one = replace(obligation, conclusions={name: formula},
-                          hypotheses={**obligation.hypotheses, **shown})
-            found = next(filter(lambda core: core is not None, (
-                self.attempt(one, tier) for tier in self.tiers[tried:])), None)
-            if found is None:
-                return None
-            used |= found
-            shown[f"shown: {name}"] = formula
-        return used
+            if (part, name) not in shown:
+                one = replace(obligation, conclusions={name: formula},
+                              hypotheses={**obligation.hypotheses, **before})
+                found = next(filter(lambda core: core is not None, (
+                    self.attempt(one, tier) for tier in tiers)), None)
+                if found is None:
+                    return None
+                shown[part, name] = found
+            before[f"shown: {name}"] = formula
+        return set().union(*(shown[part, name] for name in obligation.conclusions))
 
     def attempt(self, obligation: Obligation, tier: Tier) -> set[str] | None:
         """Try one tier; return the labels of the hypotheses in the core, or None."""
@@ -201,6 +212,12 @@ class Prover:
         return terms
 
 
+@lru_cache(maxsize=1)
+def _prover(machine: Machine, catalogue: Catalogue) -> Prover:
+    """What a process proves with, portion after portion."""
+    return Prover(machine, catalogue)
+
+
 Selection = tuple[frozenset[str] | None, frozenset[str] | None]
 """The rules and laws to prove, or None for all."""
 
@@ -237,7 +254,7 @@ def _witnesses(
     # Of some rules only, a step law's premise need not hold in any step.
     able = [law for law in laws if law.kind is not Kind.STEP or rules is None]
     if jobs == 1:
-        return vacuous(machine, catalogue, SmallStores(machine, catalogue), chosen, able)
+        return vacuous(machine, catalogue, _prover(machine, catalogue).stores, chosen, able)
     global _inherited
     _inherited = (machine, catalogue)
     missing: list[str] = []
@@ -256,7 +273,7 @@ def _witnesses(
 def _witness_share(rules: tuple[str, ...], laws: tuple[str, ...]) -> tuple[list[str], set[str]]:
     assert _inherited is not None
     machine, catalogue = _inherited
-    return vacuous(machine, catalogue, SmallStores(machine, catalogue),
+    return vacuous(machine, catalogue, _prover(machine, catalogue).stores,
                    [machine.rule_by_name[r] for r in rules], [catalogue.law(i) for i in laws])
 
 
@@ -264,7 +281,7 @@ def _share(
     machine: Machine, catalogue: Catalogue, chosen: Selection, number: int, of: int,
 ) -> Iterator[tuple[int, Verdict]]:
     """The obligations of every so-manieth portion, with its place among all."""
-    prover = Prover(machine, catalogue)
+    prover = _prover(machine, catalogue)
     rules, laws = (None if s is None else set(s) for s in chosen)
     for place, unit in enumerate(prover.obligations.units(rules, laws)):
         if place % of == number:
@@ -297,7 +314,7 @@ def _parallel(
 ) -> Sequence[Verdict]:
     global _inherited
     _inherited = (machine, catalogue)
-    shares = jobs * 8
+    shares = jobs * 32
     numbered: list[tuple[int, Verdict]] = []
     with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
         for part in pool.map(_worker, [(chosen, n, shares) for n in range(shares)]):
