@@ -22,6 +22,7 @@ from layerproof.errors import WrongRequest
 from layerproof.finite import SIZES, Instance, SmallStores
 from layerproof.hints import hints
 from layerproof.laws import Catalogue, Kind, Law
+from layerproof.merging import contradictions, stack_lemmas
 from layerproof.obligations import Obligation, Obligations
 from layerproof.sums import eliminate, lemmas
 from layerproof.vacuity import vacuous
@@ -326,10 +327,14 @@ def _parallel(
 def prove_lemmas(machine: Machine) -> Iterator[tuple[str, bool]]:
     """Prove the lemmas; yield each with whether it was proved.
 
-    Those about sums are proved by induction, those of a machine from its axioms and the lemmas before.
+    Those about sums are proved by induction, those of a machine from its axioms and the lemmas before; those about
+    stacks of layers are the union machine's.
     """
     for lemma in lemmas():
         yield lemma.name, all(_contradict(formulas) for formulas in (lemma.base, lemma.step))
+    for stack_lemma in stack_lemmas() if machine.name == "union" else ():
+        claim, assumed = contradictions(stack_lemma)
+        yield stack_lemma.name, _contradict(claim) and not _contradict(assumed)
     axioms = [axiom.formula for axiom in machine.axioms if not axiom.lemma]
     for axiom in machine.axioms:
         if axiom.lemma:
