@@ -167,6 +167,8 @@ def _near(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: 
             choices = list(range(len(tree.names))) if wanted else (
                 free if makes or (number and attempt % 3) else there) or there
             near[name] = choices[(named[name] + attempt * (2 * number + 1)) % len(choices)]
+        if "content" in near and attempt >= _ATTEMPTS // 2:
+            near["content"] = 0  # no bytes, with which every content begins
         if turn == _TURNS and len(paths) == 2:
             near["target"] = near["path"]
         arguments = reference.complete(one, near)
