@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from layermodel.rules import Definition, Machine, Rule, State, Symbol, Term
@@ -205,6 +206,10 @@ class GroundMachine:
 
     def initial(self, rigid: Vector, traits: Vector) -> Vector:
         """The initial state."""
+        return self._initial((), (), rigid, traits, ())
+
+    @cached_property
+    def _initial(self) -> Callable[..., Vector]:
         grounding = Grounding(self.layout)
         zero = {s.name: s for s in self.machine.mutable if s.name not in self.machine.initial}
         if missing := [n for n, s in zero.items() if s.of is None]:
@@ -214,8 +219,7 @@ class GroundMachine:
             for arguments in self.layout.tuples(symbol):
                 roots.append(grounding.nodes.const(0) if symbol.name in zero else (
                     grounding.symbol_at(symbol, self.machine.start, arguments)))
-        vector: Vector = function(grounding.nodes, roots, False)((), (), rigid, traits, ())
-        return vector
+        return function(grounding.nodes, roots, False)
 
     def traits(self, values: Mapping[str, bool]) -> Vector:
         """The vector of a valuation of the traits."""

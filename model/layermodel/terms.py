@@ -289,14 +289,16 @@ class Grounding:
         parameters: names of constants (``?image``) that become ``param`` nodes, in order.
         definitions: of the relations that steps define for their own use.
         nodes: a store to share between groundings.
+        unchanged: the state after is the state before.
     """
 
     def __init__(
         self, layout: Layout, parameters: Sequence[str] = (), definitions: Iterable[Definition] = (),
-        nodes: Nodes | None = None,
+        nodes: Nodes | None = None, unchanged: bool = False,
     ) -> None:
         """Prepare to ground terms."""
         self.layout = layout
+        self._unchanged = unchanged
         self.nodes = nodes or Nodes()
         self._parameters = {name: self.nodes.param(n) for n, name in enumerate(parameters)}
         self._definitions = {d.decl.name(): d for d in definitions}
@@ -370,7 +372,7 @@ class Grounding:
         base = name.removesuffix(_NEXT_SUFFIX)
         if base in self.layout.slots:
             vector, offset, strides = self.layout.slots[base]
-            where = NEXT if base != name else vector
+            where = NEXT if base != name and not self._unchanged else vector
             return self.nodes.read(where, offset, list(zip(operands, strides, strict=True)))
         node = self._parameters.get(name, self._constants.get(name))
         if node is None:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from layermodel.ground import GroundMachine, Outcome, Vector, function
 from layermodel.rules import Machine, Rule
@@ -62,14 +63,18 @@ View = dict[int, Seen]
 class GroundUnion:
     """The union machine laid out for a scene, and what containers see, as Python code."""
 
-    def __init__(self, scene: Scene, machine: Machine) -> None:
-        """Lay it out; rules are compiled when first asked for."""
-        self.scene, self.machine = scene, machine
-        self.ground = GroundMachine(machine, scene.sizes)
-        self.merger = Merger(self.ground, scene.paths)
-        self._view = self._compiled()
+    def __init__(self, scene: Scene, machine: Machine, like: GroundUnion | None = None) -> None:
+        """Lay it out; rules are compiled when first asked for.
 
-    def _compiled(self) -> object:
+        Args:
+            like: one for the same scene and a machine that differs in its rules only.
+        """
+        self.scene, self.machine = scene, machine
+        self.ground: GroundMachine = GroundMachine(machine, scene.sizes, None if like is None else like.ground)
+        self.merger: Merger = Merger(self.ground, scene.paths) if like is None else like.merger
+        self._view: Any = self._compiled() if like is None else like._view
+
+    def _compiled(self) -> Any:
         state = self.machine.state
         c, p = CONTAINER.constant("?c"), PATH.constant("?p")
         i = inode(state, c, p)
@@ -88,7 +93,7 @@ class GroundUnion:
         result: View = {}
         keys = tuple(range(self.scene.keys))
         for path in range(len(self.scene.paths.names)):
-            there, kind, number, content, mode, owner, mtime, *xattr = self._view(  # type: ignore[operator]
+            there, kind, number, content, mode, owner, mtime, *xattr = self._view(
                 state, state, rigid, (), (container, path, *keys))
             if there:
                 result[path] = Seen(kind, number, content, mode, owner, mtime, tuple(xattr))

@@ -12,6 +12,8 @@ from functools import cache
 from layermodel.reference import Shape
 from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
+from layermodel.union import DIALECTS as UNION_DIALECTS
+from layermodel.union_rules import UNION
 from layerproof.conform import EngineFinding, conform, replay
 from layerproof.drive import drive
 from layerproof.engines.base import Engine
@@ -19,6 +21,8 @@ from layerproof.engines.directory import DirectoryEngine
 from layerproof.monitor import Bench
 from layerproof.mutants import Kill, Mutant, kill_by_exploration
 from layerproof.store_laws import STORE_LAWS
+from layerproof.union_drive import SMALL, UnionBench, drive_union
+from layerproof.union_laws import UNION_LAWS
 
 DRIVEN, JUDGED = 3000, 2000
 """Operations that a mutant is driven for in each dialect, and judges a sound engine by, before it survives."""
@@ -40,6 +44,29 @@ def kill_by_drive(
         for finding in driven.findings:
             return Kill("drive", finding.violation.law, len(finding.trace.events), trace=finding.trace)
     return None
+
+
+def kill_union_by_drive(
+    mutant: Mutant, *, operations: int = DRIVEN, entropy: int = 0,
+    dialects: Mapping[str, Mapping[str, bool]] = UNION_DIALECTS,
+) -> Kill | None:
+    """Drive a mutant of the union machine at random, in one dialect after the other, until it breaks a law.
+
+    Args:
+        operations: how many are done at least, in each dialect, before the mutant survives.
+    """
+    for dialect, traits in dialects.items():
+        driven = drive_union(mutant.machine(UNION), UNION_LAWS, traits=traits, dialect=dialect,
+                             operations=operations, entropy=entropy, complete=False, often=mutant.rules,
+                             like=_right_union())
+        for finding in driven.findings:
+            return Kill("drive", finding.violation.law, len(finding.trace.events), trace=finding.trace)
+    return None
+
+
+@cache
+def _right_union() -> UnionBench:
+    return UnionBench(UNION, UNION_LAWS, SMALL)
 
 
 def _often(mutant: Mutant) -> tuple[str, ...]:

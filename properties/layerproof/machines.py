@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from layermodel.ground import GroundMachine, Vector
+from layermodel.reference import Shape
 from layermodel.rules import Machine
 from layermodel.store import DIALECTS as STORE_DIALECTS
 from layermodel.store_rules import STORE
@@ -20,9 +21,10 @@ from layerproof.drive import Driven, drive
 from layerproof.errors import WrongRequest
 from layerproof.explore import Explorer
 from layerproof.laws import Catalogue
+from layerproof.monitor import Bench
 from layerproof.store_laws import STORE_LAWS
 from layerproof.union_draw import states_json, states_text
-from layerproof.union_drive import drive_union
+from layerproof.union_drive import SMALL, UnionBench, drive_union
 from layerproof.union_laws import UNION_LAWS
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ class Subject:
         universes: the rigid values that are explored at given sizes.
         fresh: sorts whose objects are all alike until they are made, so that any new one stands for all.
         empties: from every reachable state the initial one can be reached again.
+        any_size: what a proof is about, in words.
+        large: laws whose premise holds in no state of the sizes that can be explored in seconds.
+        bench: compiles the machine once for several drives.
     """
 
     name: str
@@ -56,6 +61,9 @@ class Subject:
     universes: Callable[[GroundMachine], list[Vector]]
     fresh: frozenset[str] = frozenset()
     empties: bool = True
+    any_size: str = "stores of any size"
+    large: frozenset[str] = frozenset()
+    bench: Callable[[], Any] = lambda: None
 
     def mutants(self) -> Sequence[Mutant]:
         """The deliberately wrong machines."""
@@ -179,11 +187,15 @@ SUBJECTS = {
     "store": Subject(
         "store", STORE, STORE_LAWS, STORE_DIALECTS,
         {"Layer": 2, "Image": 2, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
-         "Content": 2}, drive, _store_text, _store_data, universes),
+         "Content": 2}, drive, _store_text, _store_data, universes,
+        bench=lambda: Bench(STORE, STORE_LAWS, Shape().sizes)),
     "union": Subject(
         "union", UNION, UNION_LAWS, UNION_DIALECTS,
         {"Path": 3, "Layer": 1, "Container": 1, "Inode": 5, "Data": 2, "Mode": 1, "Owner": 1, "Time": 2, "Key": 1,
          "Value": 1}, drive_union, _union_text, _union_data, union_universes, frozenset({"Inode"}),
-        empties=False),
+        empties=False, any_size="any tree of paths, any image, any number of containers",
+        bench=lambda: UnionBench(UNION, UNION_LAWS, SMALL),
+        # A directory in which something is, renamed to a name in another, takes four paths.
+        large=frozenset({"COW-22"})),
 }
 """The machines by name."""

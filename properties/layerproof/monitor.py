@@ -10,13 +10,14 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import z3
 
 from layermodel.ground import GroundMachine, Outcome, Vector, function
 from layermodel.rules import Machine, Rule, State, Step, Term
-from layermodel.terms import Grounding
+from layermodel.terms import Grounding, Node, Nodes
 from layerproof.laws import Algebra, Catalogue, Kind, Law
 from layerproof.traces import Event
 
@@ -41,13 +42,54 @@ class _AfterStep(Step):
 
 
 @dataclass
-class _Compiled:
-    """A law ready to be evaluated: is the premise ever true, does it hold, and where does it fail."""
+class _Rows:
+    """A law over the elements: at every choice of its variables, its premise and each way in which it fails."""
 
     law: Law
-    touched: Callable[..., Any]
-    holds: Callable[..., Any]
-    locate: Callable[..., Violation]
+    false: tuple[str, ...]
+    chosen: list[tuple[int, ...]]
+    nodes: list[list[Node]]
+
+    def touched(self, store: Nodes) -> Node:
+        """The premise holds somewhere."""
+        return store.disj(row[0] for row in self.nodes)
+
+    def failing(self, store: Nodes) -> Node:
+        """It fails somewhere."""
+        return store.disj(node for row in self.nodes for node in row[1:])
+
+
+class _Group:
+    """Laws that are checked together: of states, or of one outcome of a rule. What they share is done once."""
+
+    def __init__(self, store: Nodes, laws: list[_Rows]) -> None:
+        self._store, self.laws = store, laws
+        self._hold = function(store, [store.conj(store.neg(law.failing(store)) for law in laws)], True)
+
+    def violations(self, vectors: tuple[Vector, ...]) -> list[Violation]:
+        """Return where the laws fail that do not hold."""
+        if self._hold(*vectors):
+            return []
+        return [found for law in self.laws if (found := self._located(law, vectors)) is not None]
+
+    def _located(self, law: _Rows, vectors: tuple[Vector, ...]) -> Violation | None:
+        for chosen, row in zip(law.chosen, law.nodes, strict=True):
+            values = function(self._store, row[1:], False)(*vectors)
+            if any(values):
+                false = tuple(n for n, v in zip(law.false, values, strict=True) if v)
+                named = tuple((n, s.name, e) for (n, s), e in zip(law.law.variables, chosen, strict=True))
+                return Violation(law.law.id, false, named)
+        return None
+
+    @cached_property
+    def touched(self) -> Callable[..., Any]:
+        """Says of each law whether its premise holds somewhere."""
+        return function(self._store, [law.touched(self._store) for law in self.laws], False)
+
+    @cached_property
+    def touched_by_law(self) -> dict[str, Callable[..., Any]]:
+        """The same of each law by itself."""
+        return {law.law.id: function(self._store, [law.touched(self._store)], True) for law in self.laws}
 
 
 @dataclass
@@ -63,8 +105,11 @@ class Monitor:
     catalogue: Catalogue
     premises: Counter[str] = field(default_factory=Counter)
     like: Monitor | None = None
-    _state: list[_Compiled] | None = None
-    _steps: dict[tuple[str, str | None], list[_Compiled]] = field(default_factory=dict)
+    _state: _Group | None = None
+    _steps: dict[tuple[str, str | None, bool], _Group] = field(default_factory=dict)
+    _symbolic: dict[str, Step] = field(default_factory=dict)
+    _checked: Counter[_Group] = field(default_factory=Counter)
+    _rare: dict[_Group, list[str]] = field(default_factory=dict)
 
     def state(self, state: Vector, rigid: Vector, traits: Vector) -> list[Violation]:
         """Return the state laws that a state violates."""
@@ -74,80 +119,68 @@ class Monitor:
         self, rule: Rule, before: Vector, outcome: Outcome, rigid: Vector, traits: Vector, arguments: Vector,
     ) -> list[Violation]:
         """Return the step laws that a step violates."""
-        laws = self._about_steps(rule, outcome.refusal)
+        laws = self._about_steps(rule, outcome.refusal, outcome.state is before)
         return self._check(laws, (before, outcome.state, rigid, traits, arguments))
 
-    def _about_states(self) -> list[_Compiled]:
+    def _check(self, group: _Group, vectors: tuple[Vector, ...]) -> list[Violation]:
+        self._checked[group] += 1
+        if self._checked[group] <= _ENOUGH:
+            touched = zip((law.law.id for law in group.laws), group.touched(*vectors), strict=True)
+            for identifier in (law for law, holds in touched if holds):
+                self.premises[identifier] += self.premises[identifier] < _ENOUGH
+        else:
+            if group not in self._rare:
+                self._rare[group] = [law.law.id for law in group.laws if self.premises[law.law.id] < _ENOUGH]
+            for identifier in self._rare[group]:
+                if self.premises[identifier] < _ENOUGH and group.touched_by_law[identifier](*vectors):
+                    self.premises[identifier] += 1
+        return group.violations(vectors)
+
+    def _about_states(self) -> _Group:
         if self._state is None:
             self._state = self._state_laws() if self.like is None else self.like._about_states()
         return self._state
 
-    def _about_steps(self, rule: Rule, refusal: str | None) -> list[_Compiled]:
-        key = rule.name, refusal
+    def _about_steps(self, rule: Rule, refusal: str | None, unchanged: bool) -> _Group:
+        key = rule.name, refusal, unchanged
         if key not in self._steps:
-            self._steps[key] = (
-                self.like._about_steps(rule, refusal) if self.like is not None and self.like.ground.has(rule)
-                else self._step_laws(rule, refusal))
+            right = self.like if self.like is not None and self.like.ground.has(rule) else None
+            self._steps[key] = (self._step_laws(rule, refusal, unchanged) if right is None
+                                else right._about_steps(rule, refusal, unchanged))
         return self._steps[key]
 
-    def _state_laws(self) -> list[_Compiled]:
-        before = self.ground.machine.state
-        return [self._compile(law, lambda *v, law=law: law.premise(before, *v),
-                              lambda *v, law=law: law.conclusions(before, *v), (), ())
-                for law in self.catalogue.of(Kind.STATE)]
+    def _state_laws(self) -> _Group:
+        return self._group(self.catalogue.of(Kind.STATE), self.ground.machine.state, Grounding(self.ground.layout))
 
-    def _step_laws(self, rule: Rule, refusal: str | None) -> list[_Compiled]:
-        machine = self.ground.machine
-        step = _AfterStep.of(rule.step(machine.state), machine.state.renamed("'"))
+    def _step_laws(self, rule: Rule, refusal: str | None, unchanged: bool) -> _Group:
+        step = self._taken(rule)
         parameters = tuple(p.term.decl().name() for p in rule.parameters)
-        result = []
-        for law in self.catalogue.of(Kind.STEP):
-            about = (not law.refusals) if refusal is None else (
-                law.refusals == ("*",) or refusal in law.refusals)
-            if law.about(rule) and about:
-                result.append(self._compile(
-                    law, lambda *v, law=law: law.premise(step, *v),
-                    lambda *v, law=law: law.conclusions(step, *v), parameters, step.effect.definitions))
-        return result
+        about = (law for law in self.catalogue.of(Kind.STEP) if law.about(rule) and (
+            (not law.refusals) if refusal is None else (law.refusals == ("*",) or refusal in law.refusals)))
+        return self._group(about, step, Grounding(
+            self.ground.layout, parameters, step.effect.definitions, unchanged=unchanged))
 
-    def _check(self, laws: Iterable[_Compiled], vectors: tuple[Vector, ...]) -> list[Violation]:
-        violations = []
-        for compiled in laws:
-            if not compiled.holds(*vectors):
-                violations.append(compiled.locate(*vectors))
-            elif self.premises[compiled.law.id] < _ENOUGH and compiled.touched(*vectors):
-                self.premises[compiled.law.id] += 1
-        return violations
+    def _taken(self, rule: Rule) -> Step:
+        if rule.name not in self._symbolic:
+            machine = self.ground.machine
+            self._symbolic[rule.name] = _AfterStep.of(rule.step(machine.state), machine.state.renamed("'"))
+        return self._symbolic[rule.name]
 
-    def _compile(
-        self, law: Law, premise: Callable[..., Term], conclusions: Callable[..., Any],
-        parameters: tuple[str, ...], definitions: Any,
-    ) -> _Compiled:
+    def _group(self, laws: Iterable[Law], subject: State | Step, grounding: Grounding) -> _Group:
+        return _Group(grounding.nodes, [self._rows(law, subject, grounding) for law in laws])
+
+    def _rows(self, law: Law, subject: State | Step, grounding: Grounding) -> _Rows:
         variables = [sort.constant(f"v!{name}") for name, sort in law.variables]
-        given, then = premise(*variables), conclusions(*variables)
-        grounding = Grounding(self.ground.layout, parameters, definitions)
-        nodes = grounding.nodes
-        elements = list(itertools.product(*(self.ground.layout.elements(s) for _, s in law.variables)))
-        terms = [given, *(z3.And(given, z3.Not(t)) for t in then.values())]
-        rows = [[grounding.ground(b, tuple(nodes.const(e) for e in chosen))
-                 for b in (_abstract(variables, t) for t in terms)] for chosen in elements]
-        touched = nodes.disj(row[0] for row in rows)
-        failing = nodes.disj(node for row in rows for node in row[1:])
-
-        def locate(*vectors: Vector) -> Violation:
-            for chosen, row in zip(elements, rows, strict=True):
-                values = function(nodes, row[1:], False)(*vectors)
-                if any(values):
-                    false = tuple(n for n, v in zip(then, values, strict=True) if v)
-                    named = tuple((n, s.name, e) for (n, s), e in zip(law.variables, chosen, strict=True))
-                    return Violation(law.id, false, named)
-            raise AssertionError(f"{law.id} fails nowhere")
-
-        return _Compiled(law, function(nodes, [touched], True),
-                         function(nodes, [nodes.neg(failing)], True), locate)
+        given, then = law.premise(subject, *variables), law.conclusions(subject, *variables)
+        terms = [_abstract(variables, t) for t in (given, *(z3.And(given, z3.Not(t)) for t in then.values()))]
+        chosen = list(itertools.product(*(self.ground.layout.elements(s) for _, s in law.variables)))
+        rows = [[grounding.ground(term, tuple(map(grounding.nodes.const, elements))) for term in terms]
+                for elements in chosen]
+        return _Rows(law, tuple(then), chosen, rows)
 
 
-_ENOUGH = 1000  # evaluations of a true premise after which it is no longer counted
+_ENOUGH = 1000
+"""Evaluations of a true premise after which it is no longer counted."""
 
 
 def _abstract(variables: list[Term], term: Term) -> Term:

@@ -34,9 +34,10 @@ def _layer(random: Random, scene: Scene, beneath: Shown, density: float) -> Laye
         if shows and random.random() < 0.25:
             whiteouts.add(path)
             continue
-        files = [n for n, node in enumerate(nodes) if node.kind != DIRECTORY]
-        if files and random.random() < 0.15:
-            entries[path] = random.choice(files)
+        others = [n for n, node in enumerate(nodes) if node.kind != DIRECTORY]
+        if others and random.random() < 0.25:
+            files = [n for n in others if nodes[n].kind == FILE]
+            entries[path] = random.choice(files or others)
             continue
         kind = random.choice((DIRECTORY, DIRECTORY, DIRECTORY, FILE, FILE, FILE, SYMLINK, FIFO))
         entries[path] = len(nodes)

@@ -98,16 +98,32 @@ def eliminate(formulas: Sequence[Term], points: Sequence[Term]) -> list[Term]:
         formulas: in which no sum depends on a bound variable.
         points: terms at which two summed terms may differ (lemma *one point*).
     """
-    found: dict[int, Term] = {}
-    seen: set[int] = set()
-    for formula in formulas:
-        _sums_in(formula, found, seen)
+    with_sums = [_sums_of(formula) for formula in formulas]
+    found = {term.get_id(): term for terms in with_sums for term in terms}
     if not found:
         return list(formulas)
     sums = _distinct(list(found.values()))
     replaced = [(term, s.constant) for s in sums for term in found.values() if _canonical(term) == s.term]
-    result = [z3.substitute(formula, *replaced) for formula in formulas]
+    result = [z3.substitute(formula, *replaced) if terms else formula
+              for formula, terms in zip(formulas, with_sums, strict=True)]
     return result + _instances(sums, points)
+
+
+_REMEMBERED = 4096
+_remembered: dict[int, tuple[Term, tuple[Term, ...]]] = {}
+"""The sums in formulas that were looked through, by their ids; most are hypotheses of many queries. A formula is
+kept as long as its id is, which could be another's else."""
+
+
+def _sums_of(formula: Term) -> tuple[Term, ...]:
+    key = formula.get_id()
+    if key not in _remembered:
+        if len(_remembered) >= _REMEMBERED:
+            _remembered.clear()
+        found: dict[int, Term] = {}
+        _sums_in(formula, found, set())
+        _remembered[key] = formula, tuple(found.values())
+    return _remembered[key][1]
 
 
 def _canonical(term: Term) -> Term:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, Protocol
@@ -31,6 +31,21 @@ from layerproof.monitor import Monitor
 from layerproof.shorten import Events, shortened
 from layerproof.stacks import random_stack
 from layerproof.traces import Event, Trace
+
+
+class UnionBench:
+    """The union machine over a scene and the monitor of its laws: what random runs are done with."""
+
+    def __init__(
+        self, machine: Machine, catalogue: Catalogue, scene: Scene, like: UnionBench | None = None,
+    ) -> None:
+        """Lay the machine out; rules and laws are compiled when they are first needed.
+
+        Args:
+            like: one for the same scene and laws, and a machine that differs in its rules only.
+        """
+        self.union: GroundUnion = GroundUnion(scene, machine, None if like is None else like.union)
+        self.monitor: Monitor = Monitor(self.union.ground, catalogue, like=None if like is None else like.monitor)
 
 
 class UnionWorld(Protocol):
@@ -71,10 +86,10 @@ class ModelWorld:
 
 
 _WEIGHTS = {"unlink": 5, "rmdir": 5, "mkdir": 6, "create": 5, "rename": 5, "rename-directory": 6,
-            "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 1, "list": 2, "readlink": 1, "open": 2}
-_USUAL_WEIGHT = 3
+            "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 2, "list": 2, "readlink": 2, "open": 2}
+_USUAL_WEIGHT, _OFTEN = 3, 25
 
-SMALL = Scene(Paths(("", "a", "b", "a/a", "a/b", "b/a")), contents=3, modes=2, owners=2, times=3, keys=1, values=2)
+SMALL = Scene(Paths(("", "a", "b", "a/a", "a/b", "b/a")), contents=3, modes=2, owners=2, times=3, keys=2, values=2)
 """What random runs of the model alone use: every law is checked after every step."""
 
 Begin = Callable[[Stack], UnionWorld]
@@ -82,7 +97,7 @@ Begin = Callable[[Stack], UnionWorld]
 
 def union_state_machine(
     machine: Machine, union: GroundUnion, rules: Sequence[str], world: Begin,
-    stacks: Callable[[Random], Stack] | None = None,
+    stacks: Callable[[Random], Stack] | None = None, often: Collection[str] = (),
 ) -> type[RuleBasedStateMachine]:
     """Derive a Hypothesis state machine from the rules of the union machine.
 
@@ -90,6 +105,7 @@ def union_state_machine(
         rules: the names of the rules to drive.
         world: makes the world of one example from its stack of layers.
         stacks: draws a stack; random ones if it is not given.
+        often: operations that are done more often than usual.
     """
     draw = stacks or (lambda random: random_stack(random, union.scene, union.merger))
 
@@ -104,7 +120,7 @@ def union_state_machine(
     body: dict[str, Any] = {"begin": initialize(number=st.integers(0, (1 << 62) - 1))(begin),
                             "teardown": teardown}
     for name in rules:
-        for copy in range(_WEIGHTS.get(name, _USUAL_WEIGHT)):
+        for copy in range(_OFTEN if name in often else _WEIGHTS.get(name, _USUAL_WEIGHT)):
             body[f"do_{name.replace('-', '_')}_{copy}"] = _driven(machine.rule_by_name[name], union.scene)
     return type("UnionMachine", (RuleBasedStateMachine,), body)
 
@@ -119,7 +135,7 @@ def _driven(one: Rule, scene: Scene) -> Any:
     def method(self: Any, usual: int, **drawn: int) -> None:
         reference = self.world.reference
         named = {name.removesuffix("_"): element for name, element in drawn.items()}
-        arguments = reference.complete(one, named) if usual < _AS_DRAWN else _done(reference, one, named, usual)
+        arguments = reference.complete(one, named) if usual < _AS_DRAWN else _near(reference, one, named, usual)
         if arguments is not None:
             driven_step(self, one, arguments)
 
@@ -127,32 +143,38 @@ def _driven(one: Rule, scene: Scene) -> Any:
     return rule(**strategies, usual=st.integers(0, _TURNS))(method)
 
 
-_AS_DRAWN, _TURNS = 4, 15
-"""Of so many turns, those that take the paths as they were drawn; the others look for some that will do."""
+_AS_DRAWN, _REFUSED, _TURNS = 4, 12, 15
+"""Of so many turns, the first take the paths as they were drawn, the last look for some with which the operation
+is refused in some way, and the others for some with which it is done."""
 
 _ATTEMPTS = 12
 
 
-def _done(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: int) -> Vector | None:
-    """Arguments with which the operation is done, if some near those drawn are such; else other ones."""
+def _near(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: int) -> Vector | None:
+    """Arguments near those drawn with which the operation has an outcome, if there are any; else other ones."""
     view, tree = reference.view(named["container"]), reference.union.scene.paths
     there = sorted(view)
     free = [p for p, parent in enumerate(tree.parents)
             if p not in view and parent in view and view[parent].kind == DIRECTORY]
     makes = any(p.role == "new" for p in one.parameters)
     paths = [name for name in ("path", "target") if name in named]
+    refusals = list(one.refused)
+    wanted = refusals[sum(named.values()) % len(refusals)] if turn >= _REFUSED and refusals else None
     last = None
     for attempt in range(_ATTEMPTS if paths else 1):
         near = dict(named)
         for number, name in enumerate(paths):
-            choices = (free if makes or (number and attempt % 3) else there) or there
+            choices = list(range(len(tree.names))) if wanted else (
+                free if makes or (number and attempt % 3) else there) or there
             near[name] = choices[(named[name] + attempt * (2 * number + 1)) % len(choices)]
+        if "content" in near and attempt >= _ATTEMPTS // 2:
+            near["content"] = 0  # no bytes, with which every content begins
         if turn == _TURNS and len(paths) == 2:
             near["target"] = near["path"]
         arguments = reference.complete(one, near)
         if arguments is not None:
             last = arguments
-            if reference.would(one.name, arguments) is None:
+            if reference.would(one.name, arguments) == wanted:
                 return arguments
     return last
 
@@ -181,19 +203,26 @@ def _shrunk(union: GroundUnion, traits: Mapping[str, bool], monitor: Monitor, fo
 
 
 def drive_union(
-    machine: Machine, catalogue: Catalogue, *, traits: dict[str, bool], dialect: str, operations: int,
-    entropy: int = 0, scene: Scene | None = None, progress: Callable[[int], None] = lambda steps: None,
+    machine: Machine, catalogue: Catalogue, *, traits: Mapping[str, bool], dialect: str, operations: int,
+    entropy: int = 0, scene: Scene = SMALL, progress: Callable[[int], None] = lambda steps: None,
+    complete: bool = True, often: Collection[str] = (), like: UnionBench | None = None,
 ) -> Driven:
-    """Drive the union machine at random and check every law after every step.
+    """Drive the union machine at random and check every law after every step, until one is broken.
+
+    Args:
+        operations: how many at least.
+        complete: go on until every rule and refusal was reached, for some times the operations.
+        often: operations that are done more often than usual.
+        like: what was compiled for a machine that differs in its rules only.
 
     Raises:
         WrongRequest: if nothing would be done.
     """
     if operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
-    union = GroundUnion(scene or SMALL, machine)
-    monitor, statistics = Monitor(union.ground, catalogue), Statistics()
-    unreachable = impossible(machine, traits)
+    bench, statistics = UnionBench(machine, catalogue, scene, like), Statistics()
+    union, monitor = bench.union, bench.monitor
+    unreachable = impossible(machine, traits) if complete else set()
 
     def world(stack: Stack) -> UnionWorld:
         statistics.examples += 1
@@ -201,14 +230,14 @@ def drive_union(
         return ModelWorld(UnionReference(union, traits, stack), monitor, statistics, dialect)
 
     def enough() -> bool:
-        complete = not statistics.never(machine.rules, unreachable)
-        return statistics.steps >= operations and (complete or statistics.steps >= PATIENCE * operations)
+        reached = not complete or not statistics.never(machine.rules, unreachable)
+        return statistics.steps >= operations and (reached or statistics.steps >= PATIENCE * operations)
 
     result = Driven(statistics)
-    derived = union_state_machine(machine, union, [r.name for r in machine.rules], world)
+    derived = union_state_machine(machine, union, [r.name for r in machine.rules], world, often=often)
     for finding in rounds(derived, statistics, enough, entropy):
         result.findings.append(_shrunk(union, traits, monitor, finding))
         break
     statistics.premises = monitor.premises
-    result.never = [] if result.findings else statistics.never(machine.rules, unreachable)
+    result.never = [] if result.findings or not complete else statistics.never(machine.rules, unreachable)
     return result

@@ -2,53 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from layerproof import report
 from layerproof.commands.common import Progress, common, emit, status
+from layerproof.machines import SUBJECTS
+
+if TYPE_CHECKING:
+    from layerproof.check import Check, Checks
 
 
 @click.command("check")
+@click.option("--machine", type=click.Choice(list(SUBJECTS)), help="One machine only: the store, or the union.")
 @common
-def check_command(format_: str, output: str | None) -> None:
+def check_command(machine: str | None, format_: str, output: str | None) -> None:
     """Everything about the model: the main job."""
     from layerproof.check import check
 
     with Progress() as tell:
-        result = check(tell)
-    emit(format_, output, result.to_json, lambda: _check_text(result))
+        result = check(tell, [s for s in SUBJECTS.values() if machine in (None, s.name)])
+    emit(format_, output, result.to_json, lambda: _text(result))
     status(result.verdict != "held")
 
 
-def _check_text(result: Any) -> str:
-    lines = []
-    for law in result.catalogue.laws:
-        row = result.law(law)
-        total = sum(row["prove"].values())
-        lines.append((law.id, f"{row['prove']['proved']}/{total}", row["explore"], row["drive"],
-                      row["directory"], str(row["mutants"]), law.statement))
-    data = result.to_json()
-    grid = report.rows("", ("law", "proved", "explored", "driven", "directory", "mutants", "statement"), lines)
-    obligations, mutants = data["obligations"], data["mutants"]
+def _text(result: Checks) -> str:
     return "\n".join([
-        grid, "",
+        *("\n".join([_laws(one), "", *_readings(one), ""]) for one in result.machines),
+        f"verdict: {result.verdict} ({result.seconds:.1f} s). "
+        "Next: `layerproof conform docker` and `layerproof conform overlayfs` judge what is on this machine; "
+        "`layerproof rules` prints the rules.",
+    ])
+
+
+def _laws(one: Check) -> str:
+    """What each reading showed of each law."""
+    lines = []
+    for law in one.subject.catalogue.laws:
+        row = one.law(law)
+        total = sum(row["prove"].values())
+        directory = [] if one.directory is None else [row["directory"]]
+        lines.append((law.id, f"{row['prove']['proved']}/{total}", row["explore"], row["drive"], *directory,
+                      str(row["mutants"]), law.statement))
+    directory = [] if one.directory is None else ["directory"]
+    return report.rows("", ("law", "proved", "explored", "driven", *directory, "mutants", "statement"), lines)
+
+
+def _readings(one: Check) -> list[str]:
+    """A line for each reading: how much was done, and what is missing."""
+    data = one.to_json()
+    obligations, mutants, lemmas = data["obligations"], data["mutants"], data["lemmas"]
+    judged = data["directory"]
+    return [
         f"prove    {obligations['proved']} proved, {obligations['refuted']} refuted, "
-        f"{obligations['undecided']} undecided: stores of any size, all traits free; "
-        f"{data['witnesses']} witnesses that it is not vacuous",
+        f"{obligations['undecided']} undecided: {one.subject.any_size}, all traits free; "
+        f"{sum(lemmas.values())} lemmas; {data['witnesses']} witnesses that it is not vacuous",
+        *(f"         NOT PROVED: the lemma {name!r}" for name, proved in lemmas.items() if not proved),
         *(f"         VACUOUS: {text}" for text in data["vacuous"]),
-        *(f"explore  {e['states']:,} states, {e['steps']:,} steps in {e['universes']} universes: "
-          + " ".join(f"{n}={c}" for n, c in e["sizes"].items()) for e in data["explored"]),
+        *(f"explore  {e['states']:,} states, {e['steps']:,} steps in {e['universes']} universes as "
+          f"{', '.join(e['dialects'])}: " + " ".join(f"{n}={c}" for n, c in e["sizes"].items())
+          for e in data["explored"]),
         *(f"drive    {r['operations']:,} operations as {d}"
           + ("; never reached: " + ", ".join(r["never"]) if r["never"] else "; every rule and refusal reached")
           for d, r in data["driven"].items()),
-        f"conform  {data['directory']['operations']:,} operations on the embedded engine `directory`, "
-        f"{data['directory']['findings']} findings"
-        + (f"; never reached: {', '.join(data['directory']['never'])}" if data["directory"]["never"] else ""),
+        *([] if judged is None else [
+            f"conform  {judged['operations']:,} operations on the embedded engine `directory`, "
+            f"{judged['findings']} findings"
+            + (f"; never reached: {', '.join(judged['never'])}" if judged["never"] else "")]),
         f"mutants  {mutants['killed']} killed, {len(mutants['survived'])} survived "
         + " ".join(mutants["survived"]),
-        "",
-        f"verdict: {data['verdict']} ({data['seconds']} s). "
-        "Next: `layerproof conform docker` judges a real Docker; `layerproof rules` prints the rules.",
-    ])
+    ]
