@@ -65,21 +65,28 @@ class _Group:
     def __init__(self, store: Nodes, laws: list[_Rows]) -> None:
         self._store, self.laws = store, laws
         self._hold = function(store, [store.conj(store.neg(law.failing(store)) for law in laws)], True)
+        self._where: dict[str, Callable[..., Any]] = {}
 
     def violations(self, vectors: tuple[Vector, ...]) -> list[Violation]:
         """Return where the laws fail that do not hold."""
         if self._hold(*vectors):
             return []
-        return [found for law in self.laws if (found := self._located(law, vectors)) is not None]
+        failing = zip(self.laws, self._which(*vectors), strict=True)
+        return [self._located(law, vectors) for law, fails in failing if fails]
 
-    def _located(self, law: _Rows, vectors: tuple[Vector, ...]) -> Violation | None:
-        for chosen, row in zip(law.chosen, law.nodes, strict=True):
-            values = function(self._store, row[1:], False)(*vectors)
-            if any(values):
-                false = tuple(n for n, v in zip(law.false, values, strict=True) if v)
-                named = tuple((n, s.name, e) for (n, s), e in zip(law.law.variables, chosen, strict=True))
-                return Violation(law.law.id, false, named)
-        return None
+    @cached_property
+    def _which(self) -> Callable[..., Any]:
+        """Says of each law whether it fails."""
+        return function(self._store, [law.failing(self._store) for law in self.laws], False)
+
+    def _located(self, law: _Rows, vectors: tuple[Vector, ...]) -> Violation:
+        if law.law.id not in self._where:
+            self._where[law.law.id] = function(self._store, [node for row in law.nodes for node in row[1:]], False)
+        values, width = self._where[law.law.id](*vectors), len(law.false)
+        row = next(n for n in range(len(law.chosen)) if any(values[n * width: (n + 1) * width]))
+        false = tuple(itertools.compress(law.false, values[row * width: (row + 1) * width]))
+        named = zip(law.law.variables, law.chosen[row], strict=True)
+        return Violation(law.law.id, false, tuple((n, s.name, e) for (n, s), e in named))
 
     @cached_property
     def touched(self) -> Callable[..., Any]:

@@ -11,17 +11,25 @@ from typing import Protocol, TypeVar
 
 from layermodel.rules import Machine, Rule, Sort
 from layermodel.store import IMAGE, LEASE, REFERENCE
-from layerproof.traces import Event, Trace
+from layerproof.traces import Event
 
 Events = tuple[Event, ...]
+
+
+class Run(Protocol):
+    """Operations in a row, and what they start from."""
+
+    @property
+    def events(self) -> Events:
+        """The operations."""
 
 
 class Shown(Protocol):
     """Something that was found, with the run that shows it."""
 
     @property
-    def trace(self) -> Trace:
-        """The run from the empty store."""
+    def trace(self) -> Run:
+        """The run that shows it."""
 
 
 Found = TypeVar("Found", bound=Shown)
@@ -42,15 +50,15 @@ def shortened(
         rules: the operations that can be done.
         last: how many operations at the end are never left out.
     """
-    best = _left_out(found, again, last)
+    best = left_out(found, again, last)
     tries = 0
     while (simpler := _simplified(best, again, machine, rules, tries)) is not None:
         better, tries = simpler
-        best = _left_out(better, again, last)
+        best = left_out(better, again, last)
     return best
 
 
-def _left_out(found: Found, again: Again[Found], last: int) -> Found:
+def left_out(found: Found, again: Again[Found], last: int = 1) -> Found:
     """Leave operations out, halves first, as long as the finding stays."""
     size = max(1, len(found.trace.events) // 2)
     best = found

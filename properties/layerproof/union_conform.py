@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
@@ -25,12 +25,13 @@ from layerproof.engines.mount import LOOKING, UnionEngine
 from layerproof.errors import WrongRequest
 from layerproof.laws import Catalogue
 from layerproof.monitor import Monitor
-from layerproof.stacks import PLAIN, random_stack, simpler
+from layerproof.stacks import PLAIN, random_stack
 from layerproof.traces import Event
 from layerproof.union_compare import Departure, Inodes, answers, looked, views
 from layerproof.union_deviations import DEVIATIONS, UnionDeviation
 from layerproof.union_drive import union_state_machine
 from layerproof.union_observed import HIDDEN, Encoder, seen_of
+from layerproof.union_shorten import shortened
 from layerproof.union_traces import UnionTrace, layer_request, request
 
 Request = dict[str, Any]
@@ -151,16 +152,15 @@ class UnionEngineWorld:
                                    paths.names, judge.union.scene.containers)
         departures = self._compared(reply)
         if departures:  # before any operation: the layers are not merged as the model merges them
-            trace = UnionTrace(judge.dialect, stack, (), judge.union.scene)
             raise Broken(UnionFinding(judge.engine.name, judge.engine.version, "mount", None, None, (),
-                                      tuple(departures), trace))
+                                      tuple(departures), self._trace()))
 
     def close(self) -> None:
         """The next example starts afresh."""
 
     def step(self, rule: Rule, arguments: Vector) -> None:
         """Do one operation on both and compare."""
-        finding = self.compare(rule, arguments)
+        finding = self.compare(rule, arguments, judged=False)
         if finding is None:
             return
         if finding.signature not in self.judge.seen:
@@ -168,8 +168,12 @@ class UnionEngineWorld:
             raise Broken(finding)
         self._begin(self.reference.stack)
 
-    def compare(self, rule: Rule, arguments: Vector) -> UnionFinding | None:
-        """Do one operation on both; return a finding if they differ."""
+    def compare(self, rule: Rule, arguments: Vector, judged: bool = True) -> UnionFinding | None:
+        """Do one operation on both; return a finding if they differ.
+
+        Args:
+            judged: say which laws are broken; it takes longer than all else.
+        """
         judge, before, view = self.judge, self.reference.state, self.reference.view(arguments[0])
         judge.check_time()
         outcome = self.reference.run(rule.name, arguments)
@@ -187,7 +191,14 @@ class UnionEngineWorld:
         departures = [d for d in departures if not judge.overlooks(rule.name, d)]
         if not departures:
             return None
-        return self._finding(rule, outcome, reply, before, arguments, departures, numbers)
+        laws = self._laws(rule, outcome, reply, before, arguments, numbers) if judged else ()
+        return UnionFinding(
+            judge.engine.name, judge.engine.version, rule.name, outcome.refusal, reply["errno"], laws,
+            tuple(departures), self._trace(), judge.known(rule.name, departures))
+
+    def _trace(self) -> UnionTrace:
+        """What was done so far."""
+        return UnionTrace(self.judge.dialect, self.reference.stack, tuple(self.events), self.judge.union.scene)
 
     def _compared(self, reply: Request) -> list[Departure]:
         """In which what is seen and stored differs from the model."""
@@ -198,14 +209,6 @@ class UnionEngineWorld:
             result += views(container, view, paths, there, linked)
             result += self._inodes[container].compare(container, view, paths, there["view"], linked)
         return result
-
-    def _finding(self, rule: Rule, outcome: Outcome, reply: Request, before: Vector, arguments: Vector,
-                 departures: list[Departure], numbers: list[dict[int, int]]) -> UnionFinding:
-        judge = self.judge
-        trace = UnionTrace(judge.dialect, self.reference.stack, tuple(self.events), judge.union.scene)
-        laws = self._laws(rule, outcome, reply, before, arguments, numbers)
-        return UnionFinding(judge.engine.name, judge.engine.version, rule.name, outcome.refusal, reply["errno"],
-                            laws, tuple(departures), trace, judge.known(rule.name, departures))
 
     def _laws(self, rule: Rule, outcome: Outcome, reply: Request, before: Vector, arguments: Vector,
               numbers: list[dict[int, int]]) -> tuple[str, ...]:
@@ -336,51 +339,11 @@ def settled(reference: UnionReference, rule: Rule, event: Event) -> Vector | Non
     return reference.complete(rule, named)
 
 
-# Shrinking.
-
-
-_TRIES = 600
-"""Runs that shrinking one finding may take: a run in a mount takes some ten milliseconds."""
-
-
 def shrunk(judge: UnionJudge, finding: UnionFinding) -> UnionFinding:
-    """Return the finding with nothing that could be left out: operations first, then what is in the layers."""
-    best, tries, simpler_one, judge.watched = finding, 0, True, finding.signature
-    while simpler_one:
-        simpler_one = False
-        for trace in _simpler(judge, best.trace):
-            tries += 1
-            if tries > _TRIES:
-                return best
-            found = _again(judge, best, trace)
-            if found is not None:
-                best, simpler_one = found, True
-                break
-    return best
-
-
-def _simpler(judge: UnionJudge, trace: UnionTrace) -> Iterator[UnionTrace]:
-    """Runs with fewer operations, with less in the layers, or with plainer arguments."""
-    events = trace.events
-    size = len(events) // 2
-    while size:
-        for start in range(len(events) - size, -size, -size):
-            yield replace(trace, events=events[: max(0, start)] + events[start + size:])
-        size //= 2
-    for stack in simpler(trace.stack, judge.union.merger):
-        yield replace(trace, stack=stack)
-    for number, event in enumerate(events):
-        for arguments in _plainer(judge.machine.rule_by_name[event.rule], event.arguments):
-            plain = Event(event.rule, arguments, None)
-            yield replace(trace, events=(*events[:number], plain, *events[number + 1:]))
-
-
-def _plainer(rule: Rule, arguments: Vector) -> Iterator[Vector]:
-    """The first container, and the least values that an operation can have."""
-    for position, parameter in enumerate(rule.parameters):
-        least = 1 if parameter.sort.name in ("Time", "Value") else 0
-        if parameter.role == "named" and parameter.sort.name != "Path" and arguments[position] > least:
-            yield (*arguments[:position], least, *arguments[position + 1:])
+    """Return the finding with nothing that could be left out, and with the laws that are broken there."""
+    judge.watched = finding.signature
+    best = shortened(finding, lambda found, trace: _again(judge, found, trace), judge.machine, judge.union.merger)
+    return follow(judge, best.trace) or best
 
 
 def _again(judge: UnionJudge, finding: UnionFinding, trace: UnionTrace) -> UnionFinding | None:
@@ -396,7 +359,7 @@ def _again(judge: UnionJudge, finding: UnionFinding, trace: UnionTrace) -> Union
         if arguments is None:
             return None
         judge.check_time()
-        found_here = world.compare(rule, arguments)
+        found_here = world.compare(rule, arguments, judged=False)
         if found_here is not None:
             return found_here if found_here.signature == finding.signature else None
     return None
