@@ -119,8 +119,10 @@ class UnionJudge:
         """The known deviation of this engine that what differs after an operation shows, if all is known."""
         explained = [self._deviation(rule, one) for one in departures]
         found = [d for d in explained if d is not None]
-        # One that harms what follows may bring others with it.
-        return min(found, key=lambda d: d.lasting) if found and len(found) == len(explained) else None
+        rest = (one for one, d in zip(departures, explained, strict=True) if d is None)
+        if not found or not all(any(d.brings(rule, one) for d in found) for one in rest):
+            return None
+        return min(found, key=lambda d: d.lasting)  # one that harms what follows may bring others with it
 
     def overlooks(self, rule: str, departure: Departure) -> bool:
         """Whether a run goes on past a departure: it was reported before, and does no harm to what follows."""

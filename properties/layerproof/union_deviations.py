@@ -21,6 +21,7 @@ class UnionDeviation:
         source: a measurement or a public thread.
         shows: whether a departure after an operation (a rule's name) is this one.
         option: the mount option without which it is not known.
+        brings: whether a departure that would not be known by itself comes of this one, where both are.
         lasting: what differs goes on to differ without doing harm; a run looks past it and goes on.
     """
 
@@ -33,6 +34,12 @@ class UnionDeviation:
     shows: Callable[[str, Departure], bool]
     lasting: bool = False
     option: str = ""
+    brings: Callable[[str, Departure], bool] = lambda rule, d: False
+
+
+def _takes_what_is_hidden(rule: str, d: Departure) -> bool:
+    """A name that is not listed is taken all the same, and what was to be made there is not."""
+    return (d.what == "answer" and d.observed == "EEXIST") or (d.what == "kind" and d.observed == "nothing")
 
 
 _FUSE = "fuse-overlayfs"
@@ -69,7 +76,13 @@ DEVIATIONS: tuple[UnionDeviation, ...] = (
     UnionDeviation(
         "fuse-made-again", _FUSE, "1.10", ("COW-6", "COW-7"),
         "A directory that is made over what hid one of a lower layer has the names of that one, unlisted.",
-        "found by this project", lambda rule, d: d.what == "listing" and "not listed" in d.observed),
+        "containers/fuse-overlayfs#444", lambda rule, d: d.what == "listing" and "not listed" in d.observed,
+        brings=_takes_what_is_hidden),
+    UnionDeviation(
+        "fuse-linked-copy", _FUSE, "1.10", ("COW-1",),
+        "A file of the image that was given another name has two inode numbers when it is mounted again: the "
+        "image's under its first name, the upper's under the other.", "found by this project",
+        lambda rule, d: rule == "remount" and d.what == "inode"),
     UnionDeviation(
         "fuse-renamed-directory", _FUSE, "1.10", ("COW-5",),
         "A directory that was removed and made again stays when it is renamed.", "found by this project",

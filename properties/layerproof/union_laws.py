@@ -389,6 +389,8 @@ _STEP_LAWS = (
              lambda t, c, p, q: And(c == _c(t), seen(t.after, c, p), above(t.before, q, p), q != t.arguments[2]),
              lambda t, c, p, q: {
                  "it is where it was moved to": q == _becomes(t, _was(t, q)),
+                 "it was on the way, or on that to the new name": Or(
+                     above(t.before, _was(t, q), _was(t, p)), above(t.before, q, t.arguments[2])),
                  "it was a directory": directory_at(t.before, c, _was(t, q))},
              ("rename(2)",), rules=("rename-directory",), from_steps={"rename-directory": ("COW-19",)}),
     step_law("COW-21", COPY_UP, "What the upper holds after a directory was renamed had another name before than "
