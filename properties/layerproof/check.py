@@ -218,7 +218,7 @@ def check(
         proofs = []
         for one in chosen:
             progress(f"{one.name}: prove every law of every rule (in the background: explore, drive, mutants)")
-            proofs.append(prove(one.machine, one.catalogue, jobs=2))
+            proofs.append(prove(one.machine, one.catalogue, lemmas=one.lemmas(), jobs=2))
         progress("wait for explore, drive, the embedded engine and the mutants")
         machines = []
         for one, proof in zip(chosen, proofs, strict=True):

@@ -21,8 +21,12 @@ from layerproof.drive import Driven, drive
 from layerproof.errors import WrongRequest
 from layerproof.explore import Explorer
 from layerproof.laws import Catalogue
+from layerproof.lemmas import Lemma, axiom_lemmas
+from layerproof.merging import stack_lemmas
 from layerproof.monitor import Bench
+from layerproof.refinement import refinement_lemmas
 from layerproof.store_laws import STORE_LAWS
+from layerproof.sums import sum_lemmas
 from layerproof.union_draw import states_json, states_text
 from layerproof.union_drive import SMALL, UnionBench, drive_union
 from layerproof.union_laws import UNION_LAWS
@@ -48,6 +52,7 @@ class Subject:
         any_size: what a proof is about, in words.
         large: laws whose premise holds in no state of the sizes that can be explored in seconds.
         bench: compiles the machine once for several drives.
+        beside: lemmas beside those among the machine's axioms.
     """
 
     name: str
@@ -64,6 +69,11 @@ class Subject:
     any_size: str = "stores of any size"
     large: frozenset[str] = frozenset()
     bench: Callable[[], Any] = lambda: None
+    beside: Callable[[], tuple[Lemma, ...]] = tuple
+
+    def lemmas(self) -> tuple[Lemma, ...]:
+        """What is proved beside the laws."""
+        return (*axiom_lemmas(self.machine), *self.beside())
 
     def mutants(self) -> Sequence[Mutant]:
         """The deliberately wrong machines."""
@@ -188,13 +198,14 @@ SUBJECTS = {
         "store", STORE, STORE_LAWS, STORE_DIALECTS,
         {"Layer": 2, "Image": 2, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
          "Content": 2}, drive, _store_text, _store_data, universes,
-        bench=lambda: Bench(STORE, STORE_LAWS, Shape().sizes)),
+        bench=lambda: Bench(STORE, STORE_LAWS, Shape().sizes), beside=sum_lemmas),
     "union": Subject(
         "union", UNION, UNION_LAWS, UNION_DIALECTS,
         {"Path": 3, "Layer": 1, "Container": 1, "Inode": 5, "Data": 2, "Mode": 1, "Owner": 1, "Time": 2, "Key": 1,
          "Value": 1}, drive_union, _union_text, _union_data, union_universes, frozenset({"Inode"}),
         empties=False, any_size="any tree of paths, any image, any number of containers",
         bench=lambda: UnionBench(UNION, UNION_LAWS, SMALL),
+        beside=lambda: (*stack_lemmas(), *refinement_lemmas()),
         # A directory in which something is, renamed to a name in another, takes four paths.
         large=frozenset({"COW-22"})),
 }

@@ -13,27 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import z3
 from z3 import And, BoolVal, Implies, Not, Or
 
 from layermodel.rules import BOOL, State, Symbol, Term, exists, forall
 from layermodel.store import CONTAINER, LAYER
 from layermodel.union import DIRECTORY, INODE, PATH, above, hides, inode, seen
 from layermodel.union_rules import UNION
-
-
-@dataclass(frozen=True)
-class StackLemma:
-    """What follows from the axioms of the union machine for layers by themselves.
-
-    Attributes:
-        assumed: formulas that must not contradict each other.
-        claim: follows from them.
-    """
-
-    name: str
-    assumed: tuple[Term, ...]
-    claim: Term
+from layerproof.lemmas import Case, Lemma
 
 
 @dataclass(frozen=True)
@@ -107,7 +93,7 @@ def _as_defined(top: Term, shown: _Shown) -> Term:
         forall(LAYER, lambda k: Implies(_decides(top, k, p), shown.at(p) == _AT(k, p)))))
 
 
-def _induction() -> tuple[StackLemma, StackLemma]:
+def _induction() -> tuple[Lemma, Lemma]:
     top, below = LAYER.constant("stack.top"), LAYER.constant("stack.next")
     has, at = (Symbol(f"stack.{n}", (PATH,), s, "").decl for n, s in (("shown", BOOL), ("shows", INODE)))
     beneath = _Shown(lambda p: has(p), lambda p: at(p))
@@ -117,9 +103,9 @@ def _induction() -> tuple[StackLemma, StackLemma]:
     lowest = forall(LAYER, lambda a: Not(_BELOW(a, top)))
     following = forall(LAYER, lambda a: _BELOW(a, top) == Or(a == below, _BELOW(a, below)))
     return (
-        StackLemma("the lowest layer of a stack shows what it has", (lowest,),
+        _lemma("the lowest layer of a stack shows what it has", (lowest,),
                    _as_defined(top, _over(_entries(top), _NOTHING))),
-        StackLemma("of a stack of any height the first layer from the top that has a name decides",
+        _lemma("of a stack of any height the first layer from the top that has a name decides",
                    (*order, following, _as_defined(below, beneath)),
                    _as_defined(top, _over(_entries(top), beneath))))
 
@@ -146,27 +132,21 @@ def _squashed(one: _Entries, other: _Entries) -> _Entries:
             Or(other.opaque(p), hidden(p)))))
 
 
-def _associative() -> StackLemma:
+def _associative() -> Lemma:
     one, other = _layer("upper"), _layer("middle")
     has, at = (Symbol(f"image.{n}", (PATH,), s, "").decl for n, s in (("has", BOOL), ("at", INODE)))
     image, p = _Shown(has, at), PATH.constant("stack.path")
     apart, squashed = _over(one, _over(other, image)), _over(_squashed(one, other), image)
-    return StackLemma("two layers may be squashed into one, whatever is beneath", (), And(
+    return _lemma("two layers may be squashed into one, whatever is beneath", (), And(
         squashed.has(p) == apart.has(p), Implies(apart.has(p), squashed.at(p) == apart.at(p))))
 
 
-def stack_lemmas() -> tuple[StackLemma, ...]:
-    """Return the lemmas; with the axioms of the union machine each claim follows from what is assumed."""
+def _lemma(name: str, assumed: tuple[Term, ...], claim: Term) -> Lemma:
+    """A lemma that needs the axioms of the union machine on paths beside what it assumes."""
+    paths = [a.formula for a in UNION.axioms if not a.lemma and a.for_proofs and "moved" not in a.name]
+    return Lemma(name, (Case((*assumed, *UNION.enumerations, *paths), claim),))
+
+
+def stack_lemmas() -> tuple[Lemma, ...]:
+    """Return the lemmas."""
     return (*_induction(), _associative())
-
-
-def axioms() -> list[Term]:
-    """The axioms of the union machine that these lemmas need: those on paths."""
-    return [a.formula for a in UNION.axioms if not a.lemma and a.for_proofs and "moved" not in a.name] + [
-        *UNION.enumerations]
-
-
-def contradictions(lemma: StackLemma) -> tuple[list[Term], list[Term]]:
-    """Return what must contradict itself, and what must not, for a lemma to be proved."""
-    assumed = [*axioms(), *lemma.assumed]
-    return [*assumed, z3.Not(lemma.claim)], assumed

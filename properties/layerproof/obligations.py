@@ -215,7 +215,7 @@ class Obligations:
     def _parts(self, rule: Rule, law: Law, whole: Obligation) -> tuple[Obligation, ...]:
         """A state law of any state after of which step laws say enough, and of all that these do not speak of."""
         terms = tuple(term for _, _, term in whole.variables)
-        step = _Abstract.of(whole.steps[0])
+        step = AnyAfter.of(whole.steps[0])
         used = self._steps(rule, law, step)
         if not used or law.focus is None:
             return ()
@@ -283,11 +283,12 @@ class Obligations:
         return tuple(steps)
 
 
-class _Abstract(Step):
+class AnyAfter(Step):
     """A step after which the state may be any."""
 
     @classmethod
     def of(cls, step: Step) -> Step:
+        """The same step of a rule of which nothing is known."""
         abstract = cls(step.rule, step.before, step.arguments, step.effect)
         abstract.__dict__["after"] = step.before.renamed("'")
         return abstract

@@ -22,9 +22,9 @@ from layerproof.errors import WrongRequest
 from layerproof.finite import SIZES, Instance, SmallStores
 from layerproof.hints import hints
 from layerproof.laws import Catalogue, Kind, Law
-from layerproof.merging import contradictions, stack_lemmas
+from layerproof.lemmas import Lemma
 from layerproof.obligations import Obligation, Obligations
-from layerproof.sums import eliminate, lemmas
+from layerproof.sums import eliminate
 from layerproof.vacuity import vacuous
 
 
@@ -225,13 +225,14 @@ Selection = tuple[frozenset[str] | None, frozenset[str] | None]
 
 def prove(
     machine: Machine, catalogue: Catalogue, *, rules: Iterable[str] | None = None,
-    laws: Iterable[str] | None = None, jobs: int = 1,
+    laws: Iterable[str] | None = None, lemmas: Iterable[Lemma] = (), jobs: int = 1,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Proof:
     """Prove the obligations of a machine.
 
     Args:
         rules, laws: names; all if None. With rules given, the initial state is left out.
+        lemmas: what is proved beside the laws.
         jobs: the number of processes.
         progress: is told how many obligations are done since it was last told.
     """
@@ -244,7 +245,7 @@ def prove(
         raise WrongRequest("there is nothing to prove: none of these laws is about any of these rules")
     listed = [law for law in catalogue.laws if chosen[1] is None or law.id in chosen[1]]
     missing, witnessed = _witnesses(machine, catalogue, listed, chosen[0], jobs)
-    return Proof(tuple(verdicts), dict(prove_lemmas(machine)), tuple(missing), len(witnessed))
+    return Proof(tuple(verdicts), {lemma.name: lemma.proved for lemma in lemmas}, tuple(missing), len(witnessed))
 
 
 def _witnesses(
@@ -322,34 +323,3 @@ def _parallel(
             numbered += part
             progress(len(part))
     return [verdict for _, verdict in sorted(numbered, key=lambda pair: pair[0])]
-
-
-def prove_lemmas(machine: Machine) -> Iterator[tuple[str, bool]]:
-    """Prove the lemmas; yield each with whether it was proved.
-
-    Those about sums are proved by induction, those of a machine from its axioms and the lemmas before; those about
-    stacks of layers are the union machine's.
-    """
-    for lemma in lemmas():
-        yield lemma.name, all(_contradict(formulas) for formulas in (lemma.base, lemma.step))
-    for stack_lemma in stack_lemmas() if machine.name == "union" else ():
-        claim, assumed = contradictions(stack_lemma)
-        yield stack_lemma.name, _contradict(claim) and not _contradict(assumed)
-    axioms = [axiom.formula for axiom in machine.axioms if not axiom.lemma]
-    for axiom in machine.axioms:
-        if axiom.lemma:
-            yield axiom.name, _contradict([*axioms, z3.Not(axiom.formula)])
-            axioms.append(axiom.formula)
-
-
-def _contradict(formulas: Sequence[Term]) -> bool:
-    """Whether the formulas contradict each other."""
-    for seed in range(8):
-        solver = z3.SimpleSolver()
-        solver.set("rlimit", 1_000_000)
-        solver.set("mbqi", seed > 0)
-        solver.set("random_seed", seed)
-        solver.add(*formulas)
-        if solver.check() == z3.unsat:
-            return True
-    return False

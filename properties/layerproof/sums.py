@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import z3
 
 from layermodel.rules import Term
+from layerproof.lemmas import Case, Lemma
 
 _X = z3.DeclareSort("Element")
 _SETS = z3.ArraySort(_X, z3.BoolSort())
@@ -22,17 +23,7 @@ _TERMS = z3.ArraySort(_X, z3.IntSort())
 _SUM = z3.Function("S", _SETS, _TERMS, z3.IntSort())
 
 
-@dataclass(frozen=True)
-class Lemma:
-    """A lemma: what it says, and its proof by induction as two formulas to be refuted."""
-
-    name: str
-    statement: str
-    base: tuple[Term, ...]
-    step: tuple[Term, ...]
-
-
-def _induction(name: str, statement: str, assumed: Term, claim: Term, domain: Term) -> Lemma:
+def _induction(name: str, assumed: Term, claim: Term, domain: Term) -> Lemma:
     """Induction on a set: the claim for the empty one, and for one more element if for the set."""
     x = z3.Const("x", _X)
     f, g, h = (z3.Const(n, _TERMS) for n in "fgh")
@@ -40,29 +31,27 @@ def _induction(name: str, statement: str, assumed: Term, claim: Term, domain: Te
     terms = (f, g, h)
     start = [_SUM(empty, t) == 0 for t in terms]
     grown = [_SUM(more, t) == _SUM(domain, t) + t[x] for t in terms]
-    return Lemma(
-        name, statement,
-        (*start, assumed, z3.Not(z3.substitute(claim, (domain, empty)))),
-        (z3.Not(domain[x]), *grown, assumed, claim, z3.Not(z3.substitute(claim, (domain, more)))),
-    )
+    return Lemma(name, (
+        Case((*start, assumed), z3.substitute(claim, (domain, empty))),
+        Case((z3.Not(domain[x]), *grown, assumed, claim), z3.substitute(claim, (domain, more)))))
 
 
-def lemmas() -> tuple[Lemma, ...]:
-    """Return the lemmas with their proofs; each formula list must be unsatisfiable."""
+def sum_lemmas() -> tuple[Lemma, ...]:
+    """Return the lemmas, each with its proof by induction."""
     f, g, h = (z3.Const(n, _TERMS) for n in "fgh")
     x, a = z3.Consts("y a", _X)
     domain = z3.Const("D", _SETS)
     total = lambda term: _SUM(domain, term)  # noqa: E731
     return (
-        _induction("additive", "if f = g + h everywhere, then sum f = sum g + sum h",
+        _induction("if f = g + h everywhere, then sum f = sum g + sum h",
                    z3.ForAll([x], f[x] == g[x] + h[x]), total(f) == total(g) + total(h), domain),
-        _induction("extensional", "if f = g everywhere, then sum f = sum g",
+        _induction("if f = g everywhere, then sum f = sum g",
                    z3.ForAll([x], f[x] == g[x]), total(f) == total(g), domain),
-        _induction("zero", "if f = 0 everywhere, then sum f = 0",
+        _induction("if f = 0 everywhere, then sum f = 0",
                    z3.ForAll([x], f[x] == 0), total(f) == 0, domain),
-        _induction("nonnegative", "if f >= 0 everywhere, then sum f >= 0",
+        _induction("if f >= 0 everywhere, then sum f >= 0",
                    z3.ForAll([x], f[x] >= 0), total(f) >= 0, domain),
-        _induction("one point", "if f = g except at a, then sum f - sum g = f(a) - g(a) (a in the set)",
+        _induction("if f = g except at a, then sum f - sum g = f(a) - g(a) (a in the set)",
                    z3.ForAll([x], z3.Implies(x != a, f[x] == g[x])),
                    total(f) - total(g) == z3.If(domain[a], f[a] - g[a], 0), domain),
     )

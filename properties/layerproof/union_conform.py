@@ -120,7 +120,7 @@ class UnionJudge:
         explained = [self._deviation(rule, one) for one in departures]
         found = [d for d in explained if d is not None]
         rest = (one for one, d in zip(departures, explained, strict=True) if d is None)
-        if not found or not all(any(d.brings(rule, one) for d in found) for one in rest):
+        if not found or not all(any(d.brings(one) for d in found) for one in rest):
             return None
         return min(found, key=lambda d: d.lasting)  # one that harms what follows may bring others with it
 

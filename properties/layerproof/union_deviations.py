@@ -34,10 +34,10 @@ class UnionDeviation:
     shows: Callable[[str, Departure], bool]
     lasting: bool = False
     option: str = ""
-    brings: Callable[[str, Departure], bool] = lambda rule, d: False
+    brings: Callable[[Departure], bool] = lambda d: False
 
 
-def _takes_what_is_hidden(rule: str, d: Departure) -> bool:
+def _takes_what_is_hidden(d: Departure) -> bool:
     """A name that is not listed is taken all the same, and what was to be made there is not."""
     return (d.what == "answer" and d.observed == "EEXIST") or (d.what == "kind" and d.observed == "nothing")
 

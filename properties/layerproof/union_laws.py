@@ -85,7 +85,7 @@ def _touched(t: Step, p: Term) -> Term:
     return Or([p == q for q in _paths(t)])
 
 
-def _agree(keys: tuple[Sort, ...], one: Callable[..., Term], other: Callable[..., Term]) -> Term:
+def agree(keys: tuple[Sort, ...], one: Callable[..., Term], other: Callable[..., Term]) -> Term:
     """Two attributes have the same value, or the same under every key."""
     return forall(keys, lambda *k: one(*k) == other(*k)) if keys else one() == other()
 
@@ -93,7 +93,7 @@ def _agree(keys: tuple[Sort, ...], one: Callable[..., Term], other: Callable[...
 def _values(t: Step, c: Term, i: Term, j: Term, but: tuple[str, ...] = ()) -> Conclusions:
     """Inode j has after the step, for this container, the attributes that i had before."""
     return {
-        f"its {name} is the same": _agree(
+        f"its {name} is the same": agree(
             keys, partial(attribute(t.after, name), c, j), partial(attribute(t.before, name), c, i))
         for name, (keys, _) in ATTRIBUTES.items() if name not in but}
 
@@ -233,7 +233,7 @@ _STATE_LAWS = (
               (("inode", INODE),), lambda s, i: s.in_image(i),
               lambda s, i: {
                   "its kind is the same": s.kind(i) == s.built_kind(i),
-                  **{f"its {n} is the same": _agree(
+                  **{f"its {n} is the same": agree(
                       keys, partial(getattr(s, f"lower_{n}"), i), partial(getattr(s, f"built_{n}"), i))
                      for n, (keys, _) in ATTRIBUTES.items()}},
               (_OVERLAY + ", lower layers", "measured: union")),
@@ -252,6 +252,22 @@ _STEP_LAWS = (
              lambda t, c, p: And(c != _c(t), Not(seen(t.before, c, p))),
              lambda t, c, p: {"it is not seen": Not(seen(t.after, c, p))},
              ("docker docs, storage drivers, copy-on-write",)),
+    step_law("LOWER-5", READ_ONLY, "What is done in one container leaves the upper of every other as it is.", _CP,
+             lambda t, c, p: c != _c(t),
+             lambda t, c, p: {
+                 "its entry is the same": And(t.after.has_upper(c, p) == t.before.has_upper(c, p), Implies(
+                     t.before.has_upper(c, p), t.after.upper(c, p) == t.before.upper(c, p))),
+                 "it is of the same kind": Implies(t.before.has_upper(c, p), t.after.kind(
+                     t.before.upper(c, p)) == t.before.kind(t.before.upper(c, p))),
+                 "its marks are the same": And([getattr(t.after, mark)(c, p) == getattr(t.before, mark)(c, p)
+                                                for mark in ("whiteout", "opaque", "redirected")]),
+                 "its redirect is the same": Implies(
+                     t.before.redirected(c, p), t.after.redirect(c, p) == t.before.redirect(c, p)),
+                 **{f"its {name} is the same": Implies(t.before.has_upper(c, p), agree(
+                     keys, partial(getattr(t.after, name), c, t.before.upper(c, p)),
+                     partial(getattr(t.before, name), c, t.before.upper(c, p))))
+                    for name, (keys, _) in ATTRIBUTES.items()}},
+             (_OVERLAY + ", upper and lower", "docker docs, storage drivers, copy-on-write")),
     step_law("COW-1", COPY_UP, "A name that an operation does not name is there after it as before, and names "
              "the same.", _CP,
              lambda t, c, p: And(c == _c(t), Not(_touched(t, p))),

@@ -90,6 +90,9 @@ _COPY_UP = (
         _elsewhere("has_upper", lambda s, a, d, q: And(q == a[1], s.has_upper(d, s.parent(q))),
                    lambda s, a, d, q: BoolVal(True)),
         _elsewhere("upper", lambda s, a, d, q: And(q == a[1], Not(s.has_upper(d, q))), lambda s, a, d, q: a[3]))),
+    Mutant("opaque-shared", ("mkdir",), "What one container makes is opaque in another's upper.", "LOWER-5",
+           _elsewhere("opaque", lambda s, a, d, q: And(d != a[0], q == a[1], s.has_upper(d, q)),
+                      lambda s, a, d, q: BoolVal(True))),
 )
 
 _ATTRIBUTES = (

@@ -7,7 +7,7 @@ import pytest
 from layermodel.store_rules import STORE
 from layerproof.errors import WrongRequest
 from layerproof.obligations import Obligations
-from layerproof.prove import Proof, Prover, Tier, Verdict, prove, prove_lemmas
+from layerproof.prove import Proof, Prover, Tier, Verdict, prove
 from layerproof.store_laws import STORE_LAWS
 
 
@@ -77,11 +77,6 @@ def test_contradictory_axioms_are_vacuous():
 def test_nothing_to_prove_is_a_wrong_request():
     with pytest.raises(WrongRequest, match="nothing to prove"):
         prove(STORE, STORE_LAWS, rules=["create"], laws=["OP-5"])
-
-
-def test_the_lemmas_about_sums_are_proved_by_induction():
-    assert {"additive", "extensional", "zero", "nonnegative", "one point"} == {
-        name for name, proved in prove_lemmas(STORE) if proved}
 
 
 def test_each_proof_lists_the_laws_that_it_used():

@@ -35,7 +35,8 @@ def prove_command(
             done += more
             tell(f"{done} obligations")
 
-        proof = prove(machine, subject.catalogue, rules=names, laws=identifiers, jobs=jobs, progress=told)
+        proof = prove(machine, subject.catalogue, rules=names, laws=identifiers, lemmas=subject.lemmas(),
+                      jobs=jobs, progress=told)
     emit(format_, output, lambda: report.proof_json(proof, subject),
           lambda: report.proof_text(proof, subject, drawing or "text"))
     status(not proof.holds)
