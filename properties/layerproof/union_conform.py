@@ -155,7 +155,7 @@ class UnionEngineWorld:
         departures = self._compared(reply)
         if departures:  # before any operation: the layers are not merged as the model merges them
             raise Broken(UnionFinding(judge.engine.name, judge.engine.version, "mount", None, None, (),
-                                      tuple(departures), self._trace()))
+                                      tuple(departures), self._trace(), judge.known("mount", departures)))
 
     def close(self) -> None:
         """The next example starts afresh."""
@@ -345,10 +345,12 @@ def shrunk(judge: UnionJudge, finding: UnionFinding) -> UnionFinding:
     """Return the finding with nothing that could be left out, and with the laws that are broken there."""
     judge.watched = finding.signature
     best = shortened(finding, lambda found, trace: _again(judge, found, trace), judge.machine, judge.union.merger)
-    return follow(judge, best.trace) or best
+    return _again(judge, best, best.trace, judged=True) or best
 
 
-def _again(judge: UnionJudge, finding: UnionFinding, trace: UnionTrace) -> UnionFinding | None:
+def _again(
+    judge: UnionJudge, finding: UnionFinding, trace: UnionTrace, judged: bool = False,
+) -> UnionFinding | None:
     """The same finding from another run, or None."""
     try:
         world = UnionEngineWorld(judge, trace.stack)
@@ -361,7 +363,7 @@ def _again(judge: UnionJudge, finding: UnionFinding, trace: UnionTrace) -> Union
         if arguments is None:
             return None
         judge.check_time()
-        found_here = world.compare(rule, arguments, judged=False)
+        found_here = world.compare(rule, arguments, judged)
         if found_here is not None:
             return found_here if found_here.signature == finding.signature else None
     return None

@@ -86,7 +86,7 @@ class ModelWorld:
 
 
 _WEIGHTS = {"unlink": 5, "rmdir": 5, "mkdir": 6, "create": 5, "rename": 5, "rename-directory": 6,
-            "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 2, "list": 2, "readlink": 2, "open": 2}
+            "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 2, "list": 2, "readlink": 2, "open": 4, "append": 4}
 _USUAL_WEIGHT, _OFTEN = 3, 25
 
 SMALL = Scene(Paths(("", "a", "b", "a/a", "a/b", "b/a")), contents=3, modes=2, owners=2, times=3, keys=2, values=2)
@@ -143,11 +143,11 @@ def _driven(one: Rule, scene: Scene) -> Any:
     return rule(**strategies, usual=st.integers(0, _TURNS))(method)
 
 
-_AS_DRAWN, _REFUSED, _TURNS = 4, 12, 15
+_AS_DRAWN, _REFUSED, _TURNS = 4, 10, 15
 """Of so many turns, the first take the paths as they were drawn, the last look for some with which the operation
 is refused in some way, and the others for some with which it is done."""
 
-_ATTEMPTS = 12
+_ATTEMPTS = 24
 
 
 def _near(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: int) -> Vector | None:
@@ -160,13 +160,15 @@ def _near(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: 
     paths = [name for name in ("path", "target") if name in named]
     refusals = list(one.refused)
     wanted = refusals[sum(named.values()) % len(refusals)] if turn >= _REFUSED and refusals else None
-    last = None
+    random, last = Random(hash((turn, *named.values()))), None
     for attempt in range(_ATTEMPTS if paths else 1):
         near = dict(named)
         for number, name in enumerate(paths):
-            choices = list(range(len(tree.names))) if wanted else (
-                free if makes or (number and attempt % 3) else there) or there
-            near[name] = choices[(named[name] + attempt * (2 * number + 1)) % len(choices)]
+            if wanted:  # more often than not something is there
+                choices = list(range(len(tree.names))) if attempt % 3 == 2 else there
+            else:
+                choices = (free if makes or (number and attempt % 3) else there) or there
+            near[name] = random.choice(choices) if attempt else named[name]
         if "content" in near and attempt >= _ATTEMPTS // 2:
             near["content"] = 0  # no bytes, with which every content begins
         if turn == _TURNS and len(paths) == 2:
