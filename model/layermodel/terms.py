@@ -231,7 +231,7 @@ class Shape(NamedTuple):
 
     ``kind`` is ``variable`` (data: its index), ``integer``, ``forall``, ``exists`` or ``lambda`` (data: the
     names of the sorts), ``sum``, ``symbol`` (data: its name) or ``operator`` (data: Z3's kind); ``free``
-    are the indices of its free variables.
+    are the indices of its free variables. Two shapes with one ``number`` are of the same term.
     """
 
     number: int
@@ -242,14 +242,18 @@ class Shape(NamedTuple):
 
 
 class _Shapes:
-    """Reads Z3 terms, each once."""
+    """Reads Z3 terms, each once, whatever they are read for; what was read is forgotten when it is too much."""
 
     def __init__(self) -> None:
         self._read: dict[int, Shape] = {}
         self._alive: list[Term] = []  # ids of Z3 terms are only unique among terms that are alive
+        self._numbers = itertools.count()
 
     def of(self, term: Term) -> Shape:
         """Return the shape of a term."""
+        if len(self._read) > _MOST_SHAPES:
+            self._read.clear()
+            self._alive.clear()
         self._alive.append(term)
         return self._shape(term)
 
@@ -269,17 +273,21 @@ class _Shapes:
             kind = "lambda" if term.is_lambda() else "forall" if term.is_forall() else "exists"
             free = tuple(n - count for n in body.free if n >= count)
             names = tuple(term.var_sort(n).name() for n in range(count))
-            return Shape(term.get_id(), kind, names, (body,), free)
+            return Shape(next(self._numbers), kind, names, (body,), free)
         if z3.is_int_value(term):
-            return Shape(term.get_id(), "integer", term.as_long(), (), ())
+            return Shape(next(self._numbers), "integer", term.as_long(), (), ())
         parts = tuple(self._shape(child) for child in term.children())
         free = tuple(sorted({n for part in parts for n in part.free}))
         name, operator = term.decl().name(), term.decl().kind()
         if name.startswith("sum.") and len(parts) == 1:
-            return Shape(term.get_id(), "sum", None, parts, free)
+            return Shape(next(self._numbers), "sum", None, parts, free)
         if operator == z3.Z3_OP_UNINTERPRETED:
-            return Shape(term.get_id(), "symbol", name, parts, free)
-        return Shape(term.get_id(), "operator", operator, parts, free)
+            return Shape(next(self._numbers), "symbol", name, parts, free)
+        return Shape(next(self._numbers), "operator", operator, parts, free)
+
+
+_MOST_SHAPES = 500_000
+_SHAPES = _Shapes()
 
 
 class Grounding:
@@ -303,7 +311,6 @@ class Grounding:
         self._parameters = {name: self.nodes.param(n) for n, name in enumerate(parameters)}
         self._definitions = {d.decl.name(): d for d in definitions}
         self._constants = self._known_constants()
-        self._shapes = _Shapes()
         self._memo: dict[tuple[int, tuple[Node, ...]], Node] = {}
         self._defined: dict[tuple[str, tuple[Node, ...]], Node] = {}
         self._abstracted: dict[tuple[str, int], Shape] = {}
@@ -321,7 +328,7 @@ class Grounding:
         Raises:
             ValueError: for a constant or function that the machine does not have.
         """
-        return self._term(self._shapes.of(term), bound)
+        return self._term(_SHAPES.of(term), bound)
 
     def symbol_at(self, symbol: Symbol, state: State, arguments: tuple[int, ...]) -> Node:
         """Return the node of a symbol of a state at elements."""
@@ -331,7 +338,7 @@ class Grounding:
         key = symbol.name, id(state)
         if key not in self._abstracted:
             variables = [z3.Const(f"at!{n}", s.z3) for n, s in enumerate(symbol.arguments)]
-            self._abstracted[key] = self._shapes.of(z3.Lambda(variables, value(*variables)).body())
+            self._abstracted[key] = _SHAPES.of(z3.Lambda(variables, value(*variables)).body())
             self._states.append(state)  # an id is only unique among objects that are alive
         return self._term(self._abstracted[key], tuple(self.nodes.const(a) for a in arguments))
 
@@ -384,7 +391,7 @@ class Grounding:
             definition = self._definitions[name]
             # The definition speaks of its variables by name; abstract them into bound ones.
             body = z3.Lambda(list(definition.variables), definition.body).body()
-            self._defined[name, operands] = self._term(self._shapes.of(body), operands)
+            self._defined[name, operands] = self._term(_SHAPES.of(body), operands)
         return self._defined[name, operands]
 
     def _operator(self, kind: int, operands: list[Node]) -> Node:  # noqa: C901 - a table of operators

@@ -250,6 +250,11 @@ class Problem:
         """Whether there is a store in which the hypotheses and further conditions hold."""
         return bool(self.solver.check(*map(self.write, conditions)) == z3.sat)
 
+    @property
+    def fails(self) -> bool:
+        """Whether there is a store in which the conclusions do not follow."""
+        return self.possible(z3.Not(z3.And(list(self.obligation.conclusions.values()))))
+
     def after(self, step: Step) -> list[Node]:
         """The state after a step, slot by slot."""
         layout = self.query.layout
@@ -303,7 +308,7 @@ class SmallStores:
         """Search for a store in which an obligation fails; None if there is none."""
         for count in counts:
             problem = self.problem(obligation, count)
-            if problem.possible(z3.Not(z3.And(list(obligation.conclusions.values())))):
+            if problem.fails:
                 return problem.instance()
         return None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from layermodel.union_rules import UNION
 from layerproof.errors import WrongRequest
-from layerproof.kill_runs import kill_by_conform, kill_by_drive, kill_union_by_drive
+from layerproof.kill_runs import kill_by_conform, kill_by_drive, kill_union_by_conform, kill_union_by_drive
 from layerproof.mutants import Kill, Mutant, kill_by_exploration, kill_by_proof
 from layerproof.union_laws import UNION_LAWS
 from layerproof.workers import workers
@@ -22,7 +22,8 @@ Readings = Mapping[str, Callable[[Mutant], Kill | None]]
 READINGS: Mapping[str, Readings] = {
     "store": {"prove": kill_by_proof, "explore": kill_by_exploration, "drive": kill_by_drive,
               "conform": kill_by_conform},
-    "union": {"prove": partial(kill_by_proof, machine=UNION, catalogue=UNION_LAWS), "drive": kill_union_by_drive},
+    "union": {"prove": partial(kill_by_proof, machine=UNION, catalogue=UNION_LAWS), "drive": kill_union_by_drive,
+              "conform": kill_union_by_conform},
 }
 """The readings of each machine's mutants."""
 

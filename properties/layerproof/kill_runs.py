@@ -13,14 +13,17 @@ from layermodel.reference import Shape
 from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
 from layermodel.union import DIALECTS as UNION_DIALECTS
+from layermodel.union_reference import GroundUnion, Scene
 from layermodel.union_rules import UNION
 from layerproof.conform import EngineFinding, conform, replay
 from layerproof.drive import drive
 from layerproof.engines.base import Engine
 from layerproof.engines.directory import DirectoryEngine
+from layerproof.engines.mount import MountEngine
 from layerproof.monitor import Bench
 from layerproof.mutants import Kill, Mutant, kill_by_exploration
 from layerproof.store_laws import STORE_LAWS
+from layerproof.union_conform import UnionFinding, conform_union
 from layerproof.union_drive import SMALL, UnionBench, drive_union
 from layerproof.union_laws import UNION_LAWS
 
@@ -62,6 +65,33 @@ def kill_union_by_drive(
         for finding in driven.findings:
             return Kill("drive", finding.violation.law, len(finding.trace.events), trace=finding.trace)
     return None
+
+
+_MOUNTED: tuple[tuple[str, ...], ...] = ((), ("index=on",), ("redirect_dir=on",))
+
+
+def kill_union_by_conform(mutant: Mutant, *, operations: int = JUDGED, entropy: int = 0) -> Kill | None:
+    """Judge the kernel's overlayfs by a mutant, with one mount option after the other.
+
+    Args:
+        operations: how many are done at least, with each option, before the mutant survives.
+
+    Raises:
+        EngineUnreachable: without root, or where the kernel has no overlayfs.
+    """
+    machine = mutant.machine(UNION)
+    for options in _MOUNTED:
+        with closing(MountEngine("overlayfs", options)) as engine:
+            judged = conform_union(machine, UNION_LAWS, engine, operations=operations, entropy=entropy, most=1,
+                                   complete=False, often=mutant.rules, like=_right_mounted())
+        for finding in judged.unknown:
+            return _differs(finding, guided=False)
+    return None
+
+
+@cache
+def _right_mounted() -> GroundUnion:
+    return GroundUnion(Scene(), UNION)
 
 
 @cache
@@ -106,6 +136,6 @@ def kill_by_conform(
     return None
 
 
-def _differs(finding: EngineFinding, guided: bool) -> Kill:
+def _differs(finding: EngineFinding | UnionFinding, guided: bool) -> Kill:
     law = next(iter(finding.laws), "")
-    return Kill("conform", law, len(finding.trace.events), trace=finding.trace, finding=finding, guided=guided)
+    return Kill("conform", law, len(finding.trace.events), finding=finding, guided=guided)

@@ -7,6 +7,7 @@ takes one image too many. It never says again what a rule does. The table is
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -16,7 +17,7 @@ from layermodel.rules import Definition, Effect, Machine, Refusal, Rule, State, 
 from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
 from layerproof.explore import Explorer
-from layerproof.finite import Instance, SmallStores
+from layerproof.finite import Instance, Problem, SmallStores
 from layerproof.laws import Catalogue
 from layerproof.obligations import Obligation, Obligations
 from layerproof.prove import Verdict
@@ -25,6 +26,7 @@ from layerproof.traces import Trace
 
 if TYPE_CHECKING:
     from layerproof.conform import EngineFinding
+    from layerproof.union_conform import UnionFinding
 
 Change = Callable[[Effect, State, tuple[Term, ...]], Effect]
 """From what a rule does in a state with given arguments to what the mutant does there."""
@@ -78,6 +80,7 @@ class Mutant:
 
 def _changed(machine: Machine, rule: Rule, change: Change) -> Rule:
     """The rule with a changed effect; refusals that this leaves out are no longer among the rule's."""
+    @lru_cache(maxsize=1)  # it is asked for here and, in the same words, for the obligations
     def body(s: State, *arguments: Term) -> Effect:
         return change(rule.body(s, *arguments), s, arguments)
 
@@ -176,8 +179,8 @@ class Kill:
             from no law.
         length: how many operations show it.
         verdict: of ``prove``: the obligation that fails and the finite store in which it does.
-        trace: of the others: the run from the empty store.
-        finding: of ``conform``: where a sound engine is not as the mutant says.
+        trace: of ``explore`` and ``drive``: the run from the initial state.
+        finding: of ``conform``: where a sound engine is not as the mutant says, with the run that shows it.
         guided: of ``conform``: random operations did not show it, and the explorer's run did.
     """
 
@@ -186,7 +189,7 @@ class Kill:
     length: int
     verdict: Verdict | None = None
     trace: Trace | None = None
-    finding: EngineFinding | None = None
+    finding: EngineFinding | UnionFinding | None = None
     guided: bool = False
 
     @property
@@ -219,20 +222,28 @@ class Suspect:
     def _obligations(self) -> list[Obligation]:
         return list(self._all.all(self.rules))
 
-    def refute(self, laws: set[str] | None = None, counts: Sequence[int] = (1, 2, 3)) -> Iterator[Verdict]:
-        """Yield the obligations that fail in a store with so many objects of each sort, smallest first."""
-        chosen = self._all.all(self.rules, laws) if laws else iter(self._obligations)
-        left = list(chosen)
+    def failing(self, laws: set[str] | None = None, counts: Sequence[int] = (1, 2, 3)) -> Iterator[Problem]:
+        """Yield the obligations that fail in a store with so many objects of each sort, smallest first.
+
+        Each as the problem that was solved, which the next one makes useless.
+        """
+        left = list(self._all.all(self.rules, laws) if laws else self._obligations)
         for count in counts:
             undecided = []
             for obligation in left:
-                instance = self._stores.counterexample(obligation, (count,))
-                if instance is None:
-                    undecided.append(obligation)
+                problem = self._stores.problem(obligation, count)
+                if problem.fails:
+                    yield problem
                 else:
-                    yield Verdict(obligation.rule, obligation.law.id, obligation.refusal, "refuted",
-                                  instance=instance)
+                    undecided.append(obligation)
             left = undecided
+
+    def refute(self, laws: set[str] | None = None, counts: Sequence[int] = (1, 2, 3)) -> Iterator[Verdict]:
+        """Yield the same as verdicts, each with the store."""
+        for problem in self.failing(laws, counts):
+            obligation = problem.obligation
+            yield Verdict(obligation.rule, obligation.law.id, obligation.refusal, "refuted",
+                          instance=problem.instance())
 
 
 @lru_cache(maxsize=4)
@@ -254,14 +265,29 @@ def kill_by_proof(
     Args:
         first_only: take the first that is found; else the shortest of all the laws that are broken.
     """
-    suspect = Suspect(mutant.machine(machine), mutant.rules, catalogue, _small_stores(machine, catalogue))
-    expected = {mutant.breaks} & {law.id for law in catalogue.laws}
+    suspect, expected = _suspect(mutant, machine, catalogue), _expected(mutant, catalogue)
     found = next(suspect.refute(expected), None) if expected else None
     if found is None:
         found = next(suspect.refute(), None)
     elif not first_only:
         found = min(suspect.refute(), key=_steps)
     return None if found is None else Kill("prove", found.law, _steps(found), verdict=found)
+
+
+def killer(mutant: Mutant, *, machine: Machine = STORE, catalogue: Catalogue = STORE_LAWS) -> str | None:
+    """Return the law that :func:`kill_by_proof` finds broken first, without the store; None if there is none."""
+    suspect, expected = _suspect(mutant, machine, catalogue), _expected(mutant, catalogue)
+    problems = itertools.chain(suspect.failing(expected) if expected else (), suspect.failing())
+    return next((problem.obligation.law.id for problem in problems), None)
+
+
+def _suspect(mutant: Mutant, machine: Machine, catalogue: Catalogue) -> Suspect:
+    return Suspect(mutant.machine(machine), mutant.rules, catalogue, _small_stores(machine, catalogue))
+
+
+def _expected(mutant: Mutant, catalogue: Catalogue) -> set[str]:
+    """The law that a mutant breaks most directly, if it is among these."""
+    return {mutant.breaks} & {law.id for law in catalogue.laws}
 
 
 def _steps(verdict: Verdict) -> int:
@@ -274,8 +300,7 @@ def laws_broken(
     catalogue: Catalogue = STORE_LAWS,
 ) -> tuple[str, ...]:
     """Return all laws that a mutant is found to break, in the order of the catalogue."""
-    suspect = Suspect(mutant.machine(machine), mutant.rules, catalogue, _small_stores(machine, catalogue))
-    found = {verdict.law for verdict in suspect.refute(None, counts)}
+    found = {problem.obligation.law.id for problem in _suspect(mutant, machine, catalogue).failing(None, counts)}
     return tuple(law.id for law in catalogue.laws if law.id in found)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
@@ -91,12 +91,16 @@ class UnionJudge:
     """What is shared by all examples of one run against one engine."""
 
     def __init__(self, machine: Machine, catalogue: Catalogue, engine: UnionEngine, scene: Scene,
-                 dialect: str | None = None) -> None:
-        """Lay the model out for a scene."""
+                 dialect: str | None = None, like: GroundUnion | None = None) -> None:
+        """Lay the model out for a scene.
+
+        Args:
+            like: one for the same scene and a machine that differs in its rules only.
+        """
         self.machine, self.catalogue, self.engine = machine, catalogue, engine
         self.dialect = dialect or engine.dialect
         self.traits = DIALECTS[self.dialect]
-        self.union = GroundUnion(scene, machine)
+        self.union = GroundUnion(scene, machine, like)
         self.monitor = Monitor(self.union.ground, catalogue)
         self.statistics = Statistics()
         self.counting, self.until = True, math.inf
@@ -258,7 +262,8 @@ def _agrees(expected: View, view: View, number: dict[int, int], known: dict[int,
 def conform_union(
     machine: Machine, catalogue: Catalogue, engine: UnionEngine, *, operations: int, entropy: int = 0,
     dialect: str | None = None, scene: Scene | None = None, most: int = 20, budget: float | None = None,
-    complete: bool = True, progress: Callable[[int], None] = lambda steps: None,
+    complete: bool = True, often: Collection[str] = (), like: GroundUnion | None = None,
+    progress: Callable[[int], None] = lambda steps: None,
 ) -> UnionConformance:
     """Judge a union file system by random operations over random stacks of layers.
 
@@ -267,6 +272,8 @@ def conform_union(
         most: stop after so many different findings.
         budget: seconds after which the run stops, whatever was done by then; None for no limit.
         complete: go on until every rule and refusal was reached.
+        often: operations that are done more often than usual.
+        like: what was compiled for the same scene and a machine that differs in its rules only.
 
     Raises:
         WrongRequest: if nothing would be done.
@@ -274,7 +281,7 @@ def conform_union(
     """
     if operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
-    judge = UnionJudge(machine, catalogue, engine, scene or Scene(), dialect)
+    judge = UnionJudge(machine, catalogue, engine, scene or Scene(), dialect, like)
     judge.until = math.inf if budget is None else time.monotonic() + budget
     statistics = judge.statistics
     rules = [machine.rule_by_name[n] for n in judge.rules]
@@ -295,7 +302,7 @@ def conform_union(
     def stacks(random: Random) -> Stack:
         return random_stack(random, judge.union.scene, judge.union.merger) if engine.image else PLAIN
 
-    derived = union_state_machine(machine, judge.union, judge.rules, world, stacks)
+    derived = union_state_machine(machine, judge.union, judge.rules, world, stacks, often)
     try:
         for finding in rounds(derived, statistics, enough, entropy):
             judge.seen[finding.signature] = finding

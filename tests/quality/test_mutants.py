@@ -210,9 +210,9 @@ def broken_on_the_way(machine: Machine, kill: Kill) -> set[str]:
 
 def departures(machine: Machine, kill: Kill) -> list[EngineFinding]:
     """Where a sound engine is not as a machine says in the operations of a run."""
-    assert kill.trace is not None
+    assert isinstance(kill.finding, EngineFinding)
     with closing(DirectoryEngine()) as engine:
-        return replay(machine, STORE_LAWS, kill.trace, engine)
+        return replay(machine, STORE_LAWS, kill.finding.trace, engine)
 
 
 @pytest.mark.parametrize("name", SAMPLE)
@@ -228,9 +228,8 @@ def test_killed_by_drive(name: str) -> None:
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_sound_engine_departs_from_a_mutant(name: str) -> None:
     kill = conform_of(name)
-    assert kill.finding is not None
-    assert kill.trace is not None
-    assert ("conform", len(kill.trace.events), False) == (kill.reading, kill.length, kill.guided)
+    assert isinstance(kill.finding, EngineFinding)
+    assert ("conform", len(kill.finding.trace.events), False) == (kill.reading, kill.length, kill.guided)
     assert kill.length <= 6
     assert kill.finding.rule in BY_NAME[name].rules
     assert [kill.finding.signature] == [f.signature for f in departures(BY_NAME[name].machine(), kill)]
