@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from layerproof.conform import Conformance, conform
-from layerproof.drive import Driven
+from layerproof.drive import Driven, impossible, named
 from layerproof.engines.directory import DirectoryEngine
 from layerproof.explore import Exploration
 from layerproof.laws import Kind, Law
 from layerproof.machines import SUBJECTS, Subject
 from layerproof.mutants import killer
-from layerproof.prove import Proof, prove
+from layerproof.prove import PORTIONS, Placed, Proof, Task, Witnesses, portion, together, witnesses
 from layerproof.workers import workers
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What ``check`` explores: sizes other than the machine's usual ones, the dialects, and whether laws about two
+    runs are checked, too, which takes as long as all the others."""
+
+    sizes: Mapping[str, int]
+    dialects: tuple[str, ...]
+    algebra: bool = True
 
 
 @dataclass(frozen=True)
@@ -24,12 +35,11 @@ class Plan:
     """What ``check`` does with a machine besides proving it.
 
     Attributes:
-        explored: sizes beside the usual ones, and the dialects.
         driven: operations in each dialect.
         judged: operations on the embedded engine; 0 if there is none for the machine.
     """
 
-    explored: tuple[tuple[Mapping[str, int], tuple[str, ...]], ...]
+    explored: tuple[Explored, ...]
     driven: int
     judged: int = 0
 
@@ -37,14 +47,15 @@ class Plan:
 _STORE = ("docker", "podman")
 PLANS: Mapping[str, Plan] = {
     "store": Plan((
-        ({"Layer": 1, "Image": 1, "Container": 2, "Name": 2}, _STORE),  # two containers
-        ({}, _STORE),  # two images
-        ({"Layer": 1, "Image": 1, "Reference": 2, "Repository": 2}, _STORE),  # two references
+        Explored({"Layer": 1, "Image": 1, "Container": 2, "Name": 2}, _STORE),  # two containers
+        Explored({}, _STORE, algebra=False),  # two images
+        Explored({"Layer": 1, "Image": 1, "Reference": 2, "Repository": 2}, _STORE),  # two references
     ), driven=1000, judged=1000),
     "union": Plan((
-        ({"Path": 3, "Data": 1, "Time": 1}, ("overlayfs", "overlayfs-index-redirect")),  # a name in a directory
-        ({"Path": 2, "Container": 2, "Data": 1, "Time": 1}, ("overlayfs",)),  # two containers
-        ({"Path": 2, "Value": 2}, ("overlayfs", "fuse-overlayfs")),  # attributes
+        # A name in a directory, two containers, attributes.
+        Explored({"Path": 3, "Data": 1, "Time": 1}, ("overlayfs", "overlayfs-index-redirect")),
+        Explored({"Path": 2, "Container": 2, "Data": 1, "Time": 1}, ("overlayfs",)),
+        Explored({"Path": 2, "Value": 2}, ("overlayfs", "fuse-overlayfs")),
     ), driven=800),
 }
 
@@ -80,8 +91,23 @@ class Check:
                     *(d.findings for d in self.driven.values()), self._judged("findings")]
         if self.proof.count("refuted") or any(findings) or self.survived:
             return "violated"
-        never = [*(d.never for d in self.driven.values()), self._judged("never"), self.idle]
+        never = [self.never, self._judged("never"), self.idle]
         return "held" if self.proof.holds and not any(never) else "incomplete"
+
+    @property
+    def undriven(self) -> set[tuple[str, str | None]]:
+        """The rules and refusals that no random run has reached."""
+        return set.intersection(*(d.statistics.missing(self.subject.machine.rules) for d in self.driven.values()))
+
+    @property
+    def never(self) -> list[str]:
+        """Those that were not explored, either, though some dialect has them."""
+        left = self.undriven - {pair for e in self.explorations for pair in e.refused}
+        left -= {(rule, None) for e in self.explorations for rule in e.fired}
+        if not left:
+            return []
+        machine, dialects = self.subject.machine, self.subject.dialects.values()
+        return named(pair for pair in left if not all(pair in impossible(machine, traits) for traits in dialects))
 
     def _judged(self, what: str) -> list[Any]:
         return [] if self.directory is None else getattr(self.directory, what)
@@ -132,9 +158,11 @@ class Check:
             "lemmas": dict(self.proof.lemmas),
             "states": sum(e.states for e in self.explorations),
             "explored": [{"sizes": dict(e.sizes), "dialects": list(e.dialects), "universes": e.universes,
-                          "states": e.states, "steps": e.steps, "stuck": e.stuck} for e in self.explorations],
-            "driven": {d: {"operations": r.statistics.steps, "never": r.never}
-                       for d, r in self.driven.items()},
+                          "states": e.states, "steps": e.steps, "stuck": e.stuck, "algebra": plan.algebra}
+                         for e, plan in zip(self.explorations, PLANS[self.subject.name].explored, strict=True)],
+            "driven": {"operations": {d: r.statistics.steps for d, r in self.driven.items()},
+                       "not reached": named(self.undriven)},
+            "never": self.never,
             "directory": None if self.directory is None else {
                 "operations": self.directory.statistics.steps,
                 "findings": len(self.directory.findings), "never": self.directory.never},
@@ -176,16 +204,18 @@ Progress = Callable[[str], None]
 
 
 def _explored(name: str, number: int) -> Exploration:
-    subject, (sizes, dialects) = SUBJECTS[name], PLANS[name].explored[number]
-    return subject.explorer({**subject.sizes, **sizes}).run({d: subject.dialects[d] for d in dialects})
+    subject, plan = SUBJECTS[name], PLANS[name].explored[number]
+    explorer = subject.explorer({**subject.sizes, **plan.sizes}, algebra=plan.algebra)
+    return explorer.run({d: subject.dialects[d] for d in plan.dialects})
 
 
 def _driven(name: str) -> dict[str, Driven]:
     subject = SUBJECTS[name]
     bench = subject.bench()
-    return {dialect: subject.drive(subject.machine, subject.catalogue, traits=traits, dialect=dialect,
-                                   operations=PLANS[name].driven, like=bench)
-            for dialect, traits in subject.dialects.items()}
+    return {dialect: subject.drive(
+        subject.machine, subject.catalogue, traits=traits, dialect=dialect, entropy=number,
+        operations=PLANS[name].driven, complete=False, like=bench)
+        for number, (dialect, traits) in enumerate(subject.dialects.items())}
 
 
 def _judged(name: str) -> Conformance | None:
@@ -203,25 +233,47 @@ def _kills(name: str) -> dict[str, str | None]:
             for mutant in subject.mutants()}
 
 
+def _proved(name: str, number: int) -> list[Placed]:
+    return list(portion(_task(SUBJECTS[name]), number, PORTIONS))
+
+
+def _witnesses(name: str, number: int) -> Witnesses:
+    return witnesses(_task(SUBJECTS[name]), number, _SHARES)
+
+
+_SHARES = 4
+
+
+def _task(subject: Subject) -> Task:
+    return Task(subject.machine, subject.catalogue)
+
+
 def check(
     progress: Progress = lambda text: None, subjects: Iterable[Subject] = tuple(SUBJECTS.values()),
 ) -> Checks:
-    """Run all readings of the machines: the proofs in two processes, and beside them the rest in two others."""
+    """Run all readings of the machines, in two processes: what takes long first, the proofs piece by piece."""
     start, chosen = time.perf_counter(), list(subjects)
     with workers(2) as pool:
-        running = {
-            one.name: ([pool.submit(_explored, one.name, n) for n in range(len(PLANS[one.name].explored))],
-                       pool.submit(_driven, one.name), pool.submit(_judged, one.name),
-                       pool.submit(_kills, one.name))
-            for one in chosen}
-        proofs = []
-        for one in chosen:
-            progress(f"{one.name}: prove every law of every rule (in the background: explore, drive, mutants)")
-            proofs.append(prove(one.machine, one.catalogue, lemmas=one.lemmas(), jobs=2))
-        progress("wait for explore, drive, the embedded engine and the mutants")
+        begun = {one.name: _begin(pool, one.name) for one in chosen}
+        proofs = {one.name: (
+            [pool.submit(_proved, one.name, n) for n in range(PORTIONS)],
+            [pool.submit(_witnesses, one.name, n) for n in range(_SHARES)]) for one in chosen}
         machines = []
-        for one, proof in zip(chosen, proofs, strict=True):
-            explored, driven, judged, kills = running[one.name]
-            machines.append(Check(one, proof, [e.result() for e in explored], driven.result(), judged.result(),
-                                  kills.result()))
+        for one in chosen:
+            explored, driven, judged, kills = begun[one.name]
+            progress(f"{one.name}: explore, drive, mutants, and prove every law of every rule")
+            machines.append(Check(
+                one, together([p.result() for p in proofs[one.name][0]], [w.result() for w in proofs[one.name][1]],
+                              one.lemmas()),
+                [e.result() for e in explored], driven.result(), judged.result(), kills.result()))
     return Checks(machines, time.perf_counter() - start)
+
+
+def _begin(pool: ProcessPoolExecutor, name: str) -> tuple[
+    list[Future[Exploration]], Future[dict[str, Driven]], Future[Conformance | None],
+    Future[dict[str, str | None]],
+]:
+    """Start all but the proofs."""
+    driven = pool.submit(_driven, name)
+    return ([pool.submit(_explored, name, n) for n in range(len(PLANS[name].explored))], driven,
+            pool.submit(_judged, name), pool.submit(_kills, name))

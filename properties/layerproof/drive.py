@@ -77,10 +77,17 @@ class Statistics:
         else:
             self.refused[rule, refusal] += 1
 
+    def add(self, other: Statistics) -> None:
+        """Add what was counted elsewhere."""
+        self.done += other.done
+        self.refused += other.refused
+        self.premises += other.premises
+        self.steps += other.steps
+        self.examples += other.examples
+
     def never(self, rules: Iterable[Rule], unreachable: Iterable[tuple[str, str]] = ()) -> list[str]:
         """Return the rules that were never done and the refusals that were never had."""
-        return sorted(name if refusal is None else f"{name} refused {refusal}"
-                      for name, refusal in self.missing(rules, unreachable))
+        return named(self.missing(rules, unreachable))
 
     def missing(
         self, rules: Iterable[Rule], unreachable: Iterable[tuple[str, str]] = (),
@@ -91,6 +98,11 @@ class Statistics:
             result |= {(one.name, r) for r in one.refused if not self.refused[one.name, r]}
             result |= set() if self.done[one.name] else {(one.name, None)}
         return result - set(unreachable)
+
+
+def named(missing: Iterable[tuple[str, str | None]]) -> list[str]:
+    """What was never reached in words, in order."""
+    return sorted(name if refusal is None else f"{name} refused {refusal}" for name, refusal in missing)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from layermodel.rules import Machine, Term
 from layerproof.errors import WrongRequest
 from layerproof.finite import SIZES, Instance, SmallStores
 from layerproof.hints import hints
-from layerproof.laws import Catalogue, Kind, Law
+from layerproof.laws import Catalogue, Kind
 from layerproof.lemmas import Lemma
 from layerproof.obligations import Obligation, Obligations
 from layerproof.sums import eliminate
@@ -178,8 +178,9 @@ class Prover:
         if tier.hinted:
             labelled |= {name: z3.And(formula, labelled.get(name, True))
                          for name, formula in hints(self.machine, obligation).items()}
-        if tier.existential and not obligation.law.follows_from:
-            labelled |= self.obligations.existential
+        if not obligation.law.follows_from and obligation.steps:
+            labelled |= {name: formula for name, formula in self.obligations.existential.items()
+                         if tier.existential or name == obligation.law.id}
         goal = z3.Not(z3.And(list(obligation.conclusions.values())))
         formulas = [*labelled.values(), obligation.premise, goal]
         lemma_instances: list[Term] = []
@@ -213,14 +214,68 @@ class Prover:
         return terms
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _prover(machine: Machine, catalogue: Catalogue) -> Prover:
     """What a process proves with, portion after portion."""
     return Prover(machine, catalogue)
 
 
-Selection = tuple[frozenset[str] | None, frozenset[str] | None]
-"""The rules and laws to prove, or None for all."""
+@dataclass(frozen=True)
+class Task:
+    """What is to be proved of a machine.
+
+    Attributes:
+        rules, laws: names; all if None. With rules given, the initial state is left out.
+    """
+
+    machine: Machine
+    catalogue: Catalogue
+    rules: frozenset[str] | None = None
+    laws: frozenset[str] | None = None
+
+
+Placed = tuple[int, Verdict]
+"""A verdict, and its place among all."""
+Witnesses = tuple[list[str], set[str]]
+"""What could not be shown to happen, and what was."""
+
+
+def portion(task: Task, number: int, of: int) -> Iterator[Placed]:
+    """Prove every so-manieth portion of the obligations."""
+    prover = _prover(task.machine, task.catalogue)
+    rules, laws = (None if s is None else set(s) for s in (task.rules, task.laws))
+    for place, unit in enumerate(prover.obligations.units(rules, laws)):
+        if place % of == number:
+            for obligation in unit():
+                yield place, prover.verdict(obligation)
+
+
+def witnesses(task: Task, number: int = 0, of: int = 1) -> Witnesses:
+    """Look for what must be able to happen, so that the proofs mean something, in every so-manieth rule."""
+    chosen = [r for r in task.machine.rules if task.rules is None or r.name in task.rules]
+    listed = [law for law in task.catalogue.laws if task.laws is None or law.id in task.laws]
+    # Of some rules only, a step law's premise need not hold in any step.
+    able = [law for law in listed if law.kind is not Kind.STEP or task.rules is None]
+    stores = _prover(task.machine, task.catalogue).stores
+    return vacuous(task.machine, task.catalogue, stores, chosen[number::of], able)
+
+
+def together(portions: Iterable[Iterable[Placed]], found: Sequence[Witnesses], lemmas: Iterable[Lemma]) -> Proof:
+    """What all portions of a task come to.
+
+    Raises:
+        WrongRequest: if there was nothing to prove.
+    """
+    verdicts = sorted((placed for part in portions for placed in part), key=lambda placed: placed[0])
+    if not verdicts:
+        raise WrongRequest("there is nothing to prove: none of these laws is about any of these rules")
+    missing = [m for lacking, _ in found for m in lacking]
+    # A premise is witnessed when any share of the rules did.
+    premises = [m for m in missing if m.startswith("the premise of")]
+    everywhere = [m for m in dict.fromkeys(premises) if premises.count(m) == len(found)]
+    return Proof(tuple(verdict for _, verdict in verdicts), {lemma.name: lemma.proved for lemma in lemmas},
+                 tuple([m for m in missing if m not in premises] + everywhere),
+                 len(set().union(*(happened for _, happened in found))))
 
 
 def prove(
@@ -236,90 +291,39 @@ def prove(
         jobs: the number of processes.
         progress: is told how many obligations are done since it was last told.
     """
-    chosen: Selection = (None if rules is None else frozenset(rules), None if laws is None else frozenset(laws))
-    if jobs == 1:
-        verdicts = _collect(_share(machine, catalogue, chosen, 0, 1), progress)
-    else:
-        verdicts = list(_parallel(machine, catalogue, chosen, jobs, progress))
-    if not verdicts:
-        raise WrongRequest("there is nothing to prove: none of these laws is about any of these rules")
-    listed = [law for law in catalogue.laws if chosen[1] is None or law.id in chosen[1]]
-    missing, witnessed = _witnesses(machine, catalogue, listed, chosen[0], jobs)
-    return Proof(tuple(verdicts), {lemma.name: lemma.proved for lemma in lemmas}, tuple(missing), len(witnessed))
+    chosen = (None if names is None else frozenset(names) for names in (rules, laws))
+    task = Task(machine, catalogue, *chosen)
 
+    def told(part: Iterable[Placed]) -> list[Placed]:
+        result = []
+        for placed in part:
+            result.append(placed)
+            progress(1)
+        return result
 
-def _witnesses(
-    machine: Machine, catalogue: Catalogue, laws: Sequence[Law], rules: frozenset[str] | None, jobs: int,
-) -> tuple[list[str], set[str]]:
-    """Everything that must be able to happen, so that the proofs mean something."""
-    chosen = [r for r in machine.rules if rules is None or r.name in rules]
-    # Of some rules only, a step law's premise need not hold in any step.
-    able = [law for law in laws if law.kind is not Kind.STEP or rules is None]
     if jobs == 1:
-        return vacuous(machine, catalogue, _prover(machine, catalogue).stores, chosen, able)
+        return together([told(portion(task, 0, 1))], [witnesses(task)], lemmas)
     global _inherited
-    _inherited = (machine, catalogue)
-    missing: list[str] = []
-    witnessed: set[str] = set()
+    _inherited = task
     with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
-        names = [tuple(r.name for r in chosen[n::jobs * 2]) for n in range(jobs * 2)]
-        for lacking, found in pool.map(_witness_share, names, [tuple(law.id for law in able)] * len(names)):
-            missing += lacking
-            witnessed |= found
-    # A premise is witnessed when any share of the rules did.
-    premises = [m for m in missing if m.startswith("the premise of")]
-    everywhere = [m for m in dict.fromkeys(premises) if premises.count(m) == len(names)]
-    return [m for m in missing if m not in premises] + everywhere, witnessed
+        portions, shares = range(jobs * PORTIONS), range(jobs * 2)
+        proved = pool.map(_portion, portions, [len(portions)] * len(portions))
+        found = pool.map(_witnesses, shares, [len(shares)] * len(shares))
+        return together([told(part) for part in proved], list(found), lemmas)
 
 
-def _witness_share(rules: tuple[str, ...], laws: tuple[str, ...]) -> tuple[list[str], set[str]]:
-    assert _inherited is not None
-    machine, catalogue = _inherited
-    return vacuous(machine, catalogue, _prover(machine, catalogue).stores,
-                   [machine.rule_by_name[r] for r in rules], [catalogue.law(i) for i in laws])
+PORTIONS = 32
+"""Into how many portions, for each process, the obligations are divided: some take far longer than others."""
 
-
-def _share(
-    machine: Machine, catalogue: Catalogue, chosen: Selection, number: int, of: int,
-) -> Iterator[tuple[int, Verdict]]:
-    """The obligations of every so-manieth portion, with its place among all."""
-    prover = _prover(machine, catalogue)
-    rules, laws = (None if s is None else set(s) for s in chosen)
-    for place, unit in enumerate(prover.obligations.units(rules, laws)):
-        if place % of == number:
-            for obligation in unit():
-                yield place, prover.verdict(obligation)
-
-
-def _collect(
-    verdicts: Iterable[tuple[int, Verdict]], progress: Callable[[int], None],
-) -> list[Verdict]:
-    result = []
-    for _, verdict in verdicts:
-        result.append(verdict)
-        progress(1)
-    return result
-
-
-_inherited: tuple[Machine, Catalogue] | None = None
+_inherited: Task | None = None
 """What forked workers find: machines hold functions, which cannot be sent between processes."""
 
 
-def _worker(arguments: tuple[Selection, int, int]) -> list[tuple[int, Verdict]]:
+def _portion(number: int, of: int) -> list[Placed]:
     assert _inherited is not None
-    machine, catalogue = _inherited
-    return list(_share(machine, catalogue, *arguments))
+    return list(portion(_inherited, number, of))
 
 
-def _parallel(
-    machine: Machine, catalogue: Catalogue, chosen: Selection, jobs: int, progress: Callable[[int], None],
-) -> Sequence[Verdict]:
-    global _inherited
-    _inherited = (machine, catalogue)
-    shares = jobs * 32
-    numbered: list[tuple[int, Verdict]] = []
-    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
-        for part in pool.map(_worker, [(chosen, n, shares) for n in range(shares)]):
-            numbered += part
-            progress(len(part))
-    return [verdict for _, verdict in sorted(numbered, key=lambda pair: pair[0])]
+def _witnesses(number: int, of: int) -> Witnesses:
+    assert _inherited is not None
+    return witnesses(_inherited, number, of)

@@ -85,12 +85,13 @@ class ModelWorld:
         """Nothing is to be cleaned up."""
 
 
-_WEIGHTS = {"unlink": 5, "rmdir": 5, "mkdir": 6, "create": 5, "rename": 5, "rename-directory": 6,
+_WEIGHTS = {"unlink": 5, "rmdir": 5, "mkdir": 6, "create": 5, "rename": 5, "rename-directory": 8,
             "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 2, "list": 2, "readlink": 2, "open": 4,
             "append": 4}
 _USUAL_WEIGHT, _OFTEN = 3, 25
 
-SMALL = Scene(Paths(("", "a", "b", "a/a", "a/b", "b/a")), contents=3, modes=2, owners=2, times=3, keys=2, values=2)
+SMALL = Scene(Paths(("", "a", "b", "c", "a/a", "b/a", "c/a")), contents=3, modes=2, owners=2, times=3, keys=2,
+              values=2)
 """What random runs of the model alone use: every law is checked after every step."""
 
 Begin = Callable[[Stack], UnionWorld]
@@ -149,12 +150,13 @@ _AS_DRAWN, _REFUSED, _TURNS = 4, 10, 15
 is refused in some way, and the others for some with which it is done."""
 
 _ATTEMPTS = 24
+_OF_DIRECTORIES = ("rmdir", "rename-directory")
 
 
 def _near(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: int) -> Vector | None:
     """Arguments near those drawn with which the operation has an outcome, if there are any; else other ones."""
     view, tree = reference.view(named["container"]), reference.union.scene.paths
-    there = sorted(view)
+    there = [p for p in sorted(view) if one.name not in _OF_DIRECTORIES or view[p].kind == DIRECTORY]
     free = [p for p, parent in enumerate(tree.parents)
             if p not in view and parent in view and view[parent].kind == DIRECTORY]
     makes = any(p.role == "new" for p in one.parameters)

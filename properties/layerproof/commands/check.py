@@ -54,6 +54,11 @@ def _readings(one: Check) -> list[str]:
     data = one.to_json()
     obligations, mutants, lemmas = data["obligations"], data["mutants"], data["lemmas"]
     judged = data["directory"]
+    reached = "every rule and refusal was reached"
+    if data["driven"]["not reached"]:
+        reached += f" (explored, not driven: {', '.join(data['driven']['not reached'])})"
+    if data["never"]:
+        reached = f"NEVER REACHED: {', '.join(data['never'])}"
     return [
         f"prove    {obligations['proved']} proved, {obligations['refuted']} refuted, "
         f"{obligations['undecided']} undecided: {one.subject.any_size}, all traits free; "
@@ -62,14 +67,14 @@ def _readings(one: Check) -> list[str]:
         *(f"         VACUOUS: {text}" for text in data["vacuous"]),
         *(f"explore  {e['states']:,} states, {e['steps']:,} steps in {e['universes']} universes as "
           f"{', '.join(e['dialects'])}: " + " ".join(f"{n}={c}" for n, c in e["sizes"].items())
+          + ("" if e["algebra"] else "; without the laws about two runs")
           for e in data["explored"]),
-        *(f"drive    {r['operations']:,} operations as {d}"
-          + ("; never reached: " + ", ".join(r["never"]) if r["never"] else "; every rule and refusal reached")
-          for d, r in data["driven"].items()),
+        "drive    " + ", ".join(f"{n:,} operations as {d}" for d, n in data["driven"]["operations"].items()),
         *([] if judged is None else [
             f"conform  {judged['operations']:,} operations on the embedded engine `directory`, "
             f"{judged['findings']} findings"
             + (f"; never reached: {', '.join(judged['never'])}" if judged["never"] else "")]),
+        f"         {reached}",
         f"mutants  {mutants['killed']} killed, {len(mutants['survived'])} survived "
         + " ".join(mutants["survived"]),
     ]
