@@ -264,7 +264,7 @@ def check(
             progress(f"{one.name}: explore, drive, mutants, and prove every law of every rule")
             machines.append(Check(
                 one, together([p.result() for p in proofs[one.name][0]], [w.result() for w in proofs[one.name][1]],
-                              one.lemmas()),
+                              {lemma.name: lemma.proved for lemma in one.lemmas()}),
                 [e.result() for e in explored], driven.result(), judged.result(), kills.result()))
     return Checks(machines, time.perf_counter() - start)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import z3
 
@@ -31,6 +32,18 @@ class Case:
     def witnessed(self) -> list[Term]:
         """Formulas that must not contradict each other."""
         return [*self.assumed, *([] if self.possible is None else [self.possible])]
+
+
+class Provable(Protocol):
+    """Something that is proved or not."""
+
+    @property
+    def name(self) -> str:
+        """What it says."""
+
+    @property
+    def proved(self) -> bool:
+        """Whether it is proved; asking takes the time of the proof."""
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from layerproof.drive import Driven, drive
 from layerproof.errors import WrongRequest
 from layerproof.explore import Explorer
 from layerproof.laws import Catalogue
-from layerproof.lemmas import Lemma, axiom_lemmas
+from layerproof.lemmas import Lemma, Provable, axiom_lemmas
 from layerproof.merging import stack_lemmas
 from layerproof.monitor import Bench
+from layerproof.plain import plain_lemmas
 from layerproof.refinement import refinement_lemmas
 from layerproof.store_laws import STORE_LAWS
 from layerproof.sums import sum_lemmas
@@ -53,6 +54,7 @@ class Subject:
         large: laws whose premise holds in no state of the sizes that can be explored in seconds.
         bench: compiles the machine once for several drives.
         beside: lemmas beside those among the machine's axioms.
+        longer: those that take longer than all that ``check`` does may.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Subject:
     large: frozenset[str] = frozenset()
     bench: Callable[[], Any] = lambda: None
     beside: Callable[[], tuple[Lemma, ...]] = tuple
+    longer: Callable[[], tuple[Provable, ...]] = tuple
 
     def lemmas(self) -> tuple[Lemma, ...]:
         """What is proved beside the laws."""
@@ -205,7 +208,7 @@ SUBJECTS = {
          "Value": 1}, drive_union, _union_text, _union_data, union_universes, frozenset({"Inode"}),
         empties=False, any_size="any tree of paths, any image, any number of containers",
         bench=lambda: UnionBench(UNION, UNION_LAWS, SMALL),
-        beside=lambda: (*stack_lemmas(), *refinement_lemmas()),
+        beside=lambda: (*stack_lemmas(), *refinement_lemmas()), longer=plain_lemmas,
         # A directory in which something is, renamed to a name in another, takes four paths.
         large=frozenset({"COW-22"})),
 }

@@ -67,8 +67,8 @@ def closed(law: Law, state: State | Step) -> Term:
     return z3.ForAll(variables, body) if variables else body
 
 
-def at(law: Law, state: State, arguments: tuple[Term, ...]) -> Term:
-    """A state law of particular objects."""
+def at(law: Law, state: State | Step, arguments: tuple[Term, ...]) -> Term:
+    """A law of a state or of a step for particular objects."""
     return z3.Implies(law.premise(state, *arguments),
                       z3.And(list(law.conclusions(state, *arguments).values())))
 
@@ -175,7 +175,8 @@ class Obligations:
                 if law.refusals == ("*",) or refusal in law.refusals:
                     yield self._step(rule, law, refusal)
 
-    def _base(self, step: Step, refusal: str | None) -> dict[str, Term]:
+    def hypotheses(self, step: Step, refusal: str | None) -> dict[str, Term]:
+        """What every proof about a step with this outcome starts from."""
         hypotheses = dict(self.axioms)
         hypotheses |= {f"definition {n}": f for n, f in enumerate(step.definitions)}
         hypotheses["given"] = step.given
@@ -186,7 +187,7 @@ class Obligations:
         step = self._step_of(rule)
         variables = constants(law)
         terms = tuple(term for _, _, term in variables)
-        hypotheses = self._base(step, None)
+        hypotheses = self.hypotheses(step, None)
         extra: dict[str, Term] = {}
         if law.follows_from:
             hypotheses = {n: f for n, f in hypotheses.items() if n not in self.universal}
@@ -239,7 +240,7 @@ class Obligations:
             step = _Refused.of(step, refusal)
         variables = constants(law)
         terms = tuple(term for _, _, term in variables)
-        hypotheses = self._base(step, refusal)
+        hypotheses = self.hypotheses(step, refusal)
         if law.sums:
             hypotheses |= _sum_hypotheses(self.machine, self.catalogue, [*step.arguments, *terms])
         hypotheses |= self._after(law, terms, step)

@@ -22,7 +22,7 @@ from layerproof.errors import WrongRequest
 from layerproof.finite import SIZES, Instance, SmallStores
 from layerproof.hints import hints
 from layerproof.laws import Catalogue, Kind
-from layerproof.lemmas import Lemma
+from layerproof.lemmas import Provable
 from layerproof.obligations import Obligation, Obligations
 from layerproof.sums import eliminate
 from layerproof.vacuity import vacuous
@@ -134,6 +134,10 @@ class Prover:
                 return self._verdict(obligation, "refuted", instance=instance)
         return self._verdict(obligation, "undecided")
 
+    def proves(self, obligation: Obligation) -> bool:
+        """Whether it proves an obligation; if not, no small store is searched."""
+        return self._proof(obligation, self.tiers, {}) is not None
+
     def _proof(self, obligation: Obligation, tiers: Sequence[Tier], shown: Shown) -> set[str] | None:
         """Prove the parts that amount to an obligation, if it has any; else as a whole, or one by one."""
         cores = [self._split(part, tiers, shown, number) for number, part in enumerate(obligation.parts, 1)]
@@ -226,12 +230,18 @@ class Task:
 
     Attributes:
         rules, laws: names; all if None. With rules given, the initial state is left out.
+        lemmas: what is proved beside the laws.
     """
 
     machine: Machine
     catalogue: Catalogue
     rules: frozenset[str] | None = None
     laws: frozenset[str] | None = None
+    lemmas: tuple[Provable, ...] = ()
+
+    def lemma(self, number: int) -> bool:
+        """Prove a lemma."""
+        return self.lemmas[number].proved
 
 
 Placed = tuple[int, Verdict]
@@ -260,8 +270,13 @@ def witnesses(task: Task, number: int = 0, of: int = 1) -> Witnesses:
     return vacuous(task.machine, task.catalogue, stores, chosen[number::of], able)
 
 
-def together(portions: Iterable[Iterable[Placed]], found: Sequence[Witnesses], lemmas: Iterable[Lemma]) -> Proof:
+def together(
+    portions: Iterable[Iterable[Placed]], found: Sequence[Witnesses], lemmas: Mapping[str, bool],
+) -> Proof:
     """What all portions of a task come to.
+
+    Args:
+        lemmas: by name, whether they were proved.
 
     Raises:
         WrongRequest: if there was nothing to prove.
@@ -269,18 +284,18 @@ def together(portions: Iterable[Iterable[Placed]], found: Sequence[Witnesses], l
     verdicts = sorted((placed for part in portions for placed in part), key=lambda placed: placed[0])
     if not verdicts:
         raise WrongRequest("there is nothing to prove: none of these laws is about any of these rules")
-    missing = [m for lacking, _ in found for m in lacking]
+    missing = [m for absent, _ in found for m in absent]
     # A premise is witnessed when any share of the rules did.
     premises = [m for m in missing if m.startswith("the premise of")]
     everywhere = [m for m in dict.fromkeys(premises) if premises.count(m) == len(found)]
-    return Proof(tuple(verdict for _, verdict in verdicts), {lemma.name: lemma.proved for lemma in lemmas},
-                 tuple([m for m in missing if m not in premises] + everywhere),
+    lacking = [m for m in missing if m not in premises] + everywhere
+    return Proof(tuple(verdict for _, verdict in verdicts), lemmas, tuple(lacking),
                  len(set().union(*(happened for _, happened in found))))
 
 
 def prove(
     machine: Machine, catalogue: Catalogue, *, rules: Iterable[str] | None = None,
-    laws: Iterable[str] | None = None, lemmas: Iterable[Lemma] = (), jobs: int = 1,
+    laws: Iterable[str] | None = None, lemmas: Iterable[Provable] = (), jobs: int = 1,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Proof:
     """Prove the obligations of a machine.
@@ -291,8 +306,9 @@ def prove(
         jobs: the number of processes.
         progress: is told how many obligations are done since it was last told.
     """
-    chosen = (None if names is None else frozenset(names) for names in (rules, laws))
-    task = Task(machine, catalogue, *chosen)
+    task = Task(machine, catalogue, None if rules is None else frozenset(rules),
+                None if laws is None else frozenset(laws), tuple(lemmas))
+    names, numbers = [lemma.name for lemma in task.lemmas], range(len(task.lemmas))
 
     def told(part: Iterable[Placed]) -> list[Placed]:
         result = []
@@ -302,14 +318,16 @@ def prove(
         return result
 
     if jobs == 1:
-        return together([told(portion(task, 0, 1))], [witnesses(task)], lemmas)
+        return together([told(portion(task, 0, 1))], [witnesses(task)],
+                        dict(zip(names, map(task.lemma, numbers), strict=True)))
     global _inherited
     _inherited = task
     with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
         portions, shares = range(jobs * PORTIONS), range(jobs * 2)
+        shown = pool.map(_lemma, numbers)
         proved = pool.map(_portion, portions, [len(portions)] * len(portions))
         found = pool.map(_witnesses, shares, [len(shares)] * len(shares))
-        return together([told(part) for part in proved], list(found), lemmas)
+        return together([told(part) for part in proved], list(found), dict(zip(names, shown, strict=True)))
 
 
 PORTIONS = 32
@@ -327,3 +345,8 @@ def _portion(number: int, of: int) -> list[Placed]:
 def _witnesses(number: int, of: int) -> Witnesses:
     assert _inherited is not None
     return witnesses(_inherited, number, of)
+
+
+def _lemma(number: int) -> bool:
+    assert _inherited is not None
+    return _inherited.lemma(number)

@@ -389,25 +389,25 @@ _STEP_LAWS = (
     step_law("COW-19", COPY_UP, "What is seen after a directory was renamed was seen before, there or under the "
              "old name.", _CP, lambda t, c, p: And(c == _c(t), seen(t.after, c, p)),
              lambda t, c, p: {
-                 "what is the image's was": Implies(below(t.after, c, p), below(t.before, c, _was(t, p))),
+                 "what is the image's was": Implies(below(t.after, c, p), below(t.before, c, was(t, p))),
                  "only directories are copied up": Or(
-                     Not(t.after.has_upper(c, p)), t.before.has_upper(c, _was(t, p)),
-                     directory_at(t.before, c, _was(t, p))),
-                 "it was seen": seen(t.before, c, _was(t, p)),
-                 "it is the same": And(inode(t.after, c, p) == inode(t.before, c, _was(t, p)),
-                                       kind_at(t.after, c, p) == kind_at(t.before, c, _was(t, p))),
+                     Not(t.after.has_upper(c, p)), t.before.has_upper(c, was(t, p)),
+                     directory_at(t.before, c, was(t, p))),
+                 "it was seen": seen(t.before, c, was(t, p)),
+                 "it is the same": And(inode(t.after, c, p) == inode(t.before, c, was(t, p)),
+                                       kind_at(t.after, c, p) == kind_at(t.before, c, was(t, p))),
                  "it is not under the old name": Not(t.before.under(_p(t), p)),
-                 "it is where it was moved to": p == _becomes(t, _was(t, p))},
+                 "it is where it was moved to": p == _becomes(t, was(t, p))},
              ("rename(2)",), rules=("rename-directory",), from_steps={"rename-directory": ("COW-18",)}),
     step_law("COW-20", COPY_UP, "The way to what is seen after a directory was renamed was one of directories "
              "before.",
              (*_CP, ("way", PATH)),
              lambda t, c, p, q: And(c == _c(t), seen(t.after, c, p), above(t.before, q, p), q != t.arguments[2]),
              lambda t, c, p, q: {
-                 "it is where it was moved to": q == _becomes(t, _was(t, q)),
+                 "it is where it was moved to": q == _becomes(t, was(t, q)),
                  "it was on the way, or on that to the new name": Or(
-                     above(t.before, _was(t, q), _was(t, p)), above(t.before, q, t.arguments[2])),
-                 "it was a directory": directory_at(t.before, c, _was(t, q))},
+                     above(t.before, was(t, q), was(t, p)), above(t.before, q, t.arguments[2])),
+                 "it was a directory": directory_at(t.before, c, was(t, q))},
              ("rename(2)",), rules=("rename-directory",), from_steps={"rename-directory": ("COW-19",)}),
     step_law("COW-21", COPY_UP, "What the upper holds after a directory was renamed had another name before than "
              "the new one.",
@@ -507,7 +507,7 @@ def _becomes(t: Step, p: Term) -> Term:
 
 def _looked_along(t: Step, c: Term, p: Term) -> Conclusions:
     """Where the image is looked at for p in a renamed directory, and from where."""
-    source, target, old = _p(t), t.arguments[2], _was(t, p)
+    source, target, old = _p(t), t.arguments[2], was(t, p)
     anchor, nearer = t.before.anchor(c, old), above(t.before, source, t.before.anchor(c, old))
     place = z3.If(t.before.redirected(c, source), t.before.redirect(c, source), t.before.source(c, source))
     return {
@@ -529,10 +529,10 @@ def _looked_along(t: Step, c: Term, p: Term) -> Conclusions:
 
 def _old(t: Step, p: Term) -> Term:
     """What became p when a directory was renamed, if p is in it now."""
-    return z3.If(p == t.arguments[2], p, _was(t, p))
+    return z3.If(p == t.arguments[2], p, was(t, p))
 
 
-def _was(t: Step, p: Term) -> Term:
+def was(t: Step, p: Term) -> Term:
     """What became p when a directory was renamed, if p is it or in it now."""
     source, target = _p(t), t.arguments[2]
     return z3.If(t.before.under(target, p), t.before.moved(target, source, p), p)

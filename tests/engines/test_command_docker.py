@@ -33,8 +33,9 @@ PATIENCE = 60.0
 
 MAIN = """
 import signal
-# The tests may run in the background of a shell, which has its programs ignore SIGINT.
+# The tests may run in the background of a shell or under nohup, which have their programs ignore these.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from layerproof.cli import main
 main()
 """

@@ -224,12 +224,15 @@ def test_nothing_is_left_however_it_ends(tmp_path, number):
     process = subprocess.Popen(
         [sys.executable, "-c", program, "conform", "overlayfs", "--operations", "1000000"], text=True,
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)})
-    while not list(tmp_path.glob("layerproof-*/m0")) and not list(tmp_path.glob("layerproof-*")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    time.sleep(1.5)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    try:
+        while not list(tmp_path.glob("layerproof-*")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(1.5)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (128 + number, f"layerproof: ended by {number.name}\n") == (process.returncode, said)
     assert [] == list(tmp_path.iterdir())
 

@@ -161,18 +161,21 @@ def catches_signals(process):
     ("mutants", "--reading", "conform", "--jobs", "2"),
 ])
 def test_a_signal_ends_a_command_in_one_sentence(tmp_path, arguments, number):
-    # The tests may run in the background of a shell, which has its programs ignore SIGINT.
+    # The tests may run in the background of a shell or under nohup, which have their programs ignore these.
     program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " \
-        "from layerproof.cli import main; main()"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL); from layerproof.cli import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments], cwd=tmp_path, text=True, start_new_session=True,
         env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not catches_signals(process):
-        assert process.poll() is None
-        time.sleep(0.01)
-    time.sleep(1.0)  # let it get to the middle
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    try:
+        while not catches_signals(process):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(1.0)  # let it get to the middle
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (128 + number, "", f"layerproof: ended by {number.name}\n") == (process.returncode, out, err)
     assert [] == [name for name in os.listdir(tmp_path) if name != ".hypothesis"]
 

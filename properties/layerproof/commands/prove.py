@@ -35,8 +35,9 @@ def prove_command(
             done += more
             tell(f"{done} obligations")
 
-        proof = prove(machine, subject.catalogue, rules=names, laws=identifiers, lemmas=subject.lemmas(),
-                      jobs=jobs, progress=told)
+        whole = identifiers is None and names is None
+        proof = prove(machine, subject.catalogue, rules=names, laws=identifiers, jobs=jobs, progress=told,
+                      lemmas=(*subject.lemmas(), *(subject.longer() if whole else ())))
     emit(format_, output, lambda: report.proof_json(proof, subject),
           lambda: report.proof_text(proof, subject, drawing or "text"))
     status(not proof.holds)
