@@ -88,6 +88,12 @@ DEVIATIONS: tuple[UnionDeviation, ...] = (
         "A directory that was removed and made again stays when it is renamed.", "found by this project",
         lambda rule, d: rule == "rename-directory" and d.what == "kind" and d.expected == "nothing"),
     UnionDeviation(
+        "fuse-renamed-again", _FUSE, "1.10", (),
+        "A directory that was renamed to where the image had something is not renamed again: EXDEV.",
+        "found by this project",
+        lambda rule, d: rule == "rename-directory" and d.what == "answer" and d.observed == "EXDEV",
+        brings=lambda d: d.what == "kind" and "nothing" in (d.expected, d.observed)),
+    UnionDeviation(
         "overlayfs-metacopy-dates", "overlayfs", "Linux 6.18", ("COW-3",),
         "A file of which only the attributes were copied up is dated anew when it is opened for writing, though "
         "nothing is written.", "found by this project",
