@@ -102,7 +102,7 @@ class Reference:
             program_size: bytes that root layers hold besides what the trace says.
         """
         sizes, layout = ground.layout.sizes, ground.layout
-        read = lambda name, *a: rigid[layout.index(name, *a)]  # noqa: E731
+        read = lambda name, *a: rigid[layout.index(name, *a)]
         layers = [_nearest(sizes["Layer"], n, lambda m, n: read("below", m, n))
                   for n in range(sizes["Layer"])]
         images = [_nearest(sizes["Image"], n, lambda m, n: read("extends", n, m))

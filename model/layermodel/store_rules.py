@@ -89,7 +89,7 @@ REFUSED = {
 def _adds_image(s: State, i: Term, size: Term) -> Updates:
     """The image is present with all its layers; parentage is inferred where the dialect infers it."""
     here = s.image(i)
-    new = lambda l: And(s.below(l, s.top(i)), Not(s.layer(l)))  # noqa: E731
+    new = lambda l: And(s.below(l, s.top(i)), Not(s.layer(l)))
     return {
         "image": lambda j: Or(j == i, s.image(j)),
         "layer": lambda l: Or(s.layer(l), new(l)),
@@ -475,7 +475,7 @@ def remove(s: State, c: Term, force: Term) -> Effect:
 
 def container_prune(s: State) -> Effect:
     """Remove all containers that are not running."""
-    gone = lambda c: And(s.container(c), Not(is_running(s, c)))  # noqa: E731
+    gone = lambda c: And(s.container(c), Not(is_running(s, c)))
     return Effect(updates=_takes_containers(s, gone), reclaimed=total_rw(s, gone))
 
 

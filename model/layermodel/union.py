@@ -297,7 +297,7 @@ def _initial() -> dict[str, Update]:
     """Layers as they were built, and uppers with a root directory and nothing else."""
     read = {symbol.name: symbol.decl for symbol in SYMBOLS}
     root, base = read["root"](), read["base"]
-    never = lambda *_: z3.BoolVal(False)  # noqa: E731
+    never = lambda *_: z3.BoolVal(False)
     initial: dict[str, Update] = {
         "has_lower": read["has_built"], "lower": read["built"], "kind": read["built_kind"],
         "has_upper": lambda c, p: p == root,

@@ -127,7 +127,7 @@ def _set(updates: Updates, s: State, name: str, where: Callable[..., Term], valu
 
 def _raises(s: State, c: Term, way: Callable[[Term], Term]) -> tuple[Updates, Definition]:
     """Copy up the directories on the way; every inode keeps the attributes with which it is seen."""
-    new = lambda q: And(way(q), Not(s.has_upper(c, q)))  # noqa: E731
+    new = lambda q: And(way(q), Not(s.has_upper(c, q)))
     raised, meaning = define("raised", [INODE], lambda i: exists(
         PATH, lambda q: And(new(q), lower_inode(s, c, q) == i)))
     updates: Updates = {
@@ -152,14 +152,14 @@ def _copies_up(s: State, c: Term, p: Term, j: Term, *places: Term) -> tuple[Upda
         updates = _placed(updates, s, c, place, j)
     updates["kind"] = lambda x: If(x == j, s.kind(i), s.kind(x))
     for name in ATTRIBUTES:
-        value = lambda d, x, *k, name=name: attribute(s, name)(c, i, *k)  # noqa: E731
+        value = lambda d, x, *k, name=name: attribute(s, name)(c, i, *k)
         updates = _set(updates, s, name, lambda d, x, *k: And(d == c, x == j), value)
     return updates, (raised,)
 
 
 def _placed(updates: Updates, s: State, c: Term, p: Term, j: Term) -> Updates:
     """The upper has inode j at p."""
-    here = lambda d, q: And(d == c, q == p)  # noqa: E731
+    here = lambda d, q: And(d == c, q == p)
     updates = _set(updates, s, "has_upper", here, lambda d, q: BoolVal(True))
     updates = _set(updates, s, "upper", here, lambda d, q: j)
     updates = _set(updates, s, "whiteout", here, lambda d, q: BoolVal(False))
@@ -208,7 +208,7 @@ def _makes(s: State, c: Term, p: Term, j: Term, kind: Term, values: dict[str, Te
 
 def _takes(updates: Updates, s: State, c: Term, p: Term) -> Updates:
     """The name p is taken away: a whiteout is left exactly where the image would show again."""
-    here = lambda d, q: And(d == c, q == p)  # noqa: E731
+    here = lambda d, q: And(d == c, q == p)
     updates = _set(updates, s, "has_upper", here, lambda d, q: BoolVal(False))
     updates = _set(updates, s, "whiteout", here, lambda d, q: beneath(s, c, p))
     updates = _set(updates, s, "redirected", here, lambda d, q: BoolVal(False))
@@ -384,7 +384,7 @@ def rmdir(s: State, c: Term, p: Term) -> Effect:
 
 def _emptied(updates: Updates, s: State, c: Term, p: Term) -> Updates:
     """The upper has nothing under p, and the image is not looked at from p or from anything under it."""
-    inside = lambda d, q: And(d == c, above(s, p, q))  # noqa: E731
+    inside = lambda d, q: And(d == c, above(s, p, q))
     for name in ("has_upper", "whiteout", "opaque", "redirected"):
         updates = _set(updates, s, name, inside, lambda d, q: BoolVal(False))
     updates = _set(updates, s, "has_source", inside, lambda d, q: And(
@@ -456,7 +456,7 @@ def rename_directory(s: State, c: Term, p: Term, q: Term) -> Effect:
     updates = _releases(updates, s, c, q)
     updates = _moved_along(updates, s, c, p, q)
     updates = _placed(updates, s, c, q, inode(s, c, p))
-    here = lambda d, x: And(d == c, x == q)  # noqa: E731
+    here = lambda d, x: And(d == c, x == q)
     updates = _set(updates, s, "opaque", here, lambda d, x: Not(_shared(s, c, p)))
     updates = _set(updates, s, "redirected", here, lambda d, x: _shared(s, c, p))
     updates = _set(updates, s, "redirect", here, lambda d, x: If(
@@ -470,8 +470,8 @@ def rename_directory(s: State, c: Term, p: Term, q: Term) -> Effect:
 
 def _moved_along(updates: Updates, s: State, c: Term, p: Term, q: Term) -> Updates:
     """What the upper has under q is what it had under p, and the image is looked at where it was before."""
-    inside = lambda d, x: And(d == c, above(s, q, x))  # noqa: E731
-    source = lambda x: s.moved(q, p, x)  # noqa: E731
+    inside = lambda d, x: And(d == c, above(s, q, x))
+    source = lambda x: s.moved(q, p, x)
     for name in ("has_upper", "whiteout", "opaque", "redirected", "has_source"):
         updates = _set(updates, s, name, inside, lambda d, x, name=name: And(
             s.fits(q, p, x), getattr(s, name)(c, source(x))))

@@ -186,7 +186,7 @@ class Checks:
     def to_json(self) -> dict[str, Any]:
         """The one object that ``check --format json`` prints."""
         machines = {one.subject.name: one.to_json() for one in self.machines}
-        total: Callable[[str, str], int] = lambda part, what: sum(  # noqa: E731
+        total: Callable[[str, str], int] = lambda part, what: sum(
             one[part][what] for one in machines.values())
         return {
             "verdict": self.verdict,

@@ -244,7 +244,7 @@ class EngineWorld:
     ) -> EngineFinding:
         judge, reference = self.judge, self.reference
         laws = self._laws(rule, arguments, before, answer, differences)
-        view = lambda state: store_view(reference.ground, state, reference.rigid)  # noqa: E731
+        view = lambda state: store_view(reference.ground, state, reference.rigid)
         return EngineFinding(
             judge.engine.name, judge.engine.version, rule.name, outcome.refusal, answer.refusal, detail,
             laws, tuple(differences), view(before), view(outcome.state), view(answer.state),

@@ -271,7 +271,7 @@ class Problem:
 
         before, rigid, traits = (tuple(map(value, query.slots[v])) for v in (STATE, RIGID, TRAIT))
         arguments = tuple(map(value, query.parameters))
-        evaluated = lambda roots: function(nodes, roots, False)(  # noqa: E731
+        evaluated = lambda roots: function(nodes, roots, False)(
             before, before, rigid, traits, arguments)
         conclusions = self.obligation.conclusions
         holds = evaluated([self._grounding.ground(formula) for formula in conclusions.values()])

@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import cache
+from typing import Any
 
 from layermodel.reference import Shape
+from layermodel.rules import Machine
 from layermodel.store import DIALECTS
 from layermodel.store_rules import STORE
 from layermodel.union import DIALECTS as UNION_DIALECTS
 from layermodel.union_reference import GroundUnion, Scene
 from layermodel.union_rules import UNION
 from layerproof.conform import EngineFinding, conform, replay
-from layerproof.drive import drive
+from layerproof.drive import Driven, drive
 from layerproof.engines.base import Engine
 from layerproof.engines.directory import DirectoryEngine
 from layerproof.engines.mount import MountEngine
+from layerproof.laws import Catalogue
 from layerproof.monitor import Bench
 from layerproof.mutants import Kill, Mutant, kill_by_exploration
 from layerproof.store_laws import STORE_LAWS
@@ -41,12 +44,8 @@ def kill_by_drive(
         operations: how many are done at least, in each dialect, before the mutant survives.
     """
     machine, laws = mutant.confined()
-    for dialect, traits in dialects.items():
-        driven = drive(machine, laws, traits=traits, dialect=dialect, operations=operations, entropy=entropy,
-                       complete=False, often=_often(mutant), like=_right())
-        for finding in driven.findings:
-            return Kill("drive", finding.violation.law, len(finding.trace.events), trace=finding.trace)
-    return None
+    return _first(drive, machine, laws, dialects, operations=operations, entropy=entropy, often=_often(mutant),
+                  like=_right())
 
 
 def kill_union_by_drive(
@@ -58,10 +57,17 @@ def kill_union_by_drive(
     Args:
         operations: how many are done at least, in each dialect, before the mutant survives.
     """
+    return _first(drive_union, mutant.machine(UNION), UNION_LAWS, dialects, operations=operations, entropy=entropy,
+                  often=mutant.rules, like=_right_union())
+
+
+def _first(
+    run: Callable[..., Driven], machine: Machine, laws: Catalogue, dialects: Mapping[str, Mapping[str, bool]],
+    **options: Any,
+) -> Kill | None:
+    """What the first dialect shows in which a law is broken."""
     for dialect, traits in dialects.items():
-        driven = drive_union(mutant.machine(UNION), UNION_LAWS, traits=traits, dialect=dialect,
-                             operations=operations, entropy=entropy, complete=False, often=mutant.rules,
-                             like=_right_union())
+        driven = run(machine, laws, traits=traits, dialect=dialect, complete=False, **options)
         for finding in driven.findings:
             return Kill("drive", finding.violation.law, len(finding.trace.events), trace=finding.trace)
     return None

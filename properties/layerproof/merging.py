@@ -121,8 +121,8 @@ def _layer(name: str) -> _Entries:
 def _squashed(one: _Entries, other: _Entries) -> _Entries:
     """Two layers as one, the first above the second: what hides in the second goes on to hide."""
     shown = _over(one, _Shown(other.has, other.at))
-    shows = lambda p: And(Not(one.has(p)), Not(one.whiteout(p)), Not(_cuts(one, p)))  # noqa: E731
-    hidden = lambda p: Or(other.whiteout(p), And(  # noqa: E731
+    shows = lambda p: And(Not(one.has(p)), Not(one.whiteout(p)), Not(_cuts(one, p)))
+    hidden = lambda p: Or(other.whiteout(p), And(
         other.has(p), UNION.state.kind(other.at(p)) != DIRECTORY))
     return _Entries(
         shown.has, shown.at,

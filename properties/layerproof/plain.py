@@ -65,7 +65,7 @@ DEPARTURES = (
 
 def plain(s: State) -> State:
     """The state without an image in which every container sees what it sees here."""
-    never = lambda *_: BoolVal(False)  # noqa: E731
+    never = lambda *_: BoolVal(False)
     return s.updated({
         "has_upper": lambda c, p: seen(s, c, p), "upper": lambda c, p: inode(s, c, p),
         "whiteout": never, "opaque": never, "redirected": never, "redirect": lambda c, p: p,
@@ -107,8 +107,11 @@ class PlainLemma:
 
     @property
     def proved(self) -> bool:
-        """Whether all are proved."""
-        return all(self.prover.proves(obligation) for obligation in self.obligations())
+        """Whether all are proved, and each outcome can be had without a departure."""
+        obligations = list(self.obligations())
+        outcomes = {(o.rule, o.refusal): o for o in obligations}.values()
+        return all(map(self.prover.proves, obligations)) and all(
+            self.prover.stores.possible(one, {"": BoolVal(True)}) for one in outcomes)
 
 
 def plain_lemmas(machine: Machine = UNION) -> tuple[PlainLemma, ...]:
@@ -127,10 +130,10 @@ def _over_nothing(base: Obligations) -> Iterator[Obligation]:
         for rule in base.machine.rules:
             if departure.refusal is None or departure.refusal in rule.refused:
                 step = rule.step(state)
-                departs = departure.when(step) if departure.refusal is None else BoolVal(True)
-                yield Obligation(
-                    rule.name, _SUBJECT, departure.refusal, base.hypotheses(step, departure.refusal), nothing,
-                    {"it does not depart": Not(departs)}, (), (step,), step.after)
+                departs = departure.when(step) if departure.refusal is None else step.refused(departure.refusal)
+                hypotheses = {n: f for n, f in base.hypotheses(step, None).items() if n != "outcome"}
+                yield Obligation(rule.name, _SUBJECT, departure.refusal, hypotheses, nothing,
+                                 {"it does not depart": Not(departs)}, (), (step,), step.after)
 
 
 def _obligations(base: Obligations, rule: Rule) -> Iterator[Obligation]:

@@ -55,9 +55,10 @@ def _done() -> Lemma:
     step, before, after = _step(), _store(_BEFORE), _store(_AFTER)
     container = step.arguments[0]
     written = STORE.rule_by_name["write"].apply(before, container, _AFTER(container))
-    as_created = before.updated({
-        "upper": lambda c: z3.If(c == container, before.nothing, before.upper(c)),
-        "size_rw": lambda c: z3.If(c == container, 0, before.size_rw(c))})
+    create = STORE.rule_by_name["create"]
+    named = (container if p.sort == CONTAINER else p.term for p in create.parameters)
+    created = create.apply(before, *named).after
+    as_created = before.updated({"upper": created.upper, "size_rw": created.size_rw})
     assumed = (
         closed(UNION_LAWS.law("LOWER-5"), step), _extensional(step),
         *(axiom.formula for axiom in STORE.axioms), *written.definitions)

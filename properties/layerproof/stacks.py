@@ -98,7 +98,7 @@ def _plainer(node: Node) -> Iterator[Node]:
 
 def _without(layer: Layer, path: int, paths: Paths) -> Layer:
     """A layer without a path and all under it."""
-    keeps = lambda p: not paths.under(path, p)  # noqa: E731
+    keeps = lambda p: not paths.under(path, p)
     return replace(layer, entries={p: n for p, n in layer.entries.items() if keeps(p)},
                    whiteouts=frozenset(filter(keeps, layer.whiteouts)),
                    opaque=frozenset(filter(keeps, layer.opaque)))

@@ -41,7 +41,7 @@ def sum_lemmas() -> tuple[Lemma, ...]:
     f, g, h = (z3.Const(n, _TERMS) for n in "fgh")
     x, a = z3.Consts("y a", _X)
     domain = z3.Const("D", _SETS)
-    total = lambda term: _SUM(domain, term)  # noqa: E731
+    total = lambda term: _SUM(domain, term)
     return (
         _induction("if f = g + h everywhere, then sum f = sum g + sum h",
                    z3.ForAll([x], f[x] == g[x] + h[x]), total(f) == total(g) + total(h), domain),

@@ -540,8 +540,8 @@ def was(t: Step, p: Term) -> Term:
 
 def _as_set(t: Step, c: Term, p: Term, x: Term) -> Conclusions:
     """What the operation's arguments say."""
-    after: Callable[..., Term] = lambda name, *k: attribute(t.after, name)(c, inode(t.after, c, p), *k)  # noqa: E731
-    before = lambda name, *k: attribute(t.before, name)(c, inode(t.before, c, p), *k)  # noqa: E731
+    after: Callable[..., Term] = lambda name, *k: attribute(t.after, name)(c, inode(t.after, c, p), *k)
+    before = lambda name, *k: attribute(t.before, name)(c, inode(t.before, c, p), *k)
     if t.rule.name in ("setxattr", "removexattr"):
         value = _argument(t, "value") if t.rule.name == "setxattr" else t.before.unset
         key = _argument(t, "key")
@@ -558,7 +558,7 @@ def _as_set(t: Step, c: Term, p: Term, x: Term) -> Conclusions:
 def _as_made(t: Step, x: Term) -> Conclusions:
     """A new inode as ordered."""
     c, p, i = _c(t), _p(t), _argument(t, "inode")
-    after = lambda name, *k: attribute(t.after, name)(c, i, *k)  # noqa: E731
+    after = lambda name, *k: attribute(t.after, name)(c, i, *k)
     content = _argument(t, "content") if t.rule.name == "symlink" else t.before.empty
     return {
         "it is seen": seen(t.after, c, p),

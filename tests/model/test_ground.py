@@ -72,7 +72,7 @@ def test_compiled_formula_is_what_z3_says(seed: int, name: str, image: int) -> N
 def test_sum_is_the_sum(seed: int) -> None:
     state, rigid, traits = steps(GROUND, 8, seed)[-1][1:4]
     compiled = GROUND.formula(total(STORE.state, STORE.state.layer))
-    read = lambda name, *at: GROUND.read(state, rigid, name, *at)  # noqa: E731
+    read = lambda name, *at: GROUND.read(state, rigid, name, *at)
     expected = sum(read("measure", read("diff", m)) for m in range(2) if read("layer", m))
     assert expected == compiled(state, state, rigid, traits, ())
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from z3 import BoolVal
 
 from layermodel.union_rules import UNION
 from layerproof import plain
@@ -49,6 +52,12 @@ def test_without_its_departures_a_union_is_no_plain_file_system(monkeypatch):
     monkeypatch.setattr(plain, "DEPARTURES", ())
     assert fails(of(plain_lemmas(), "chmod"))  # a hard link is broken
     assert fails(of(plain_lemmas(), "rename-directory"))  # EXDEV
+
+
+def test_what_always_departs_proves_nothing(monkeypatch):
+    always = replace(DEPARTURES[0], when=lambda t: BoolVal(True))
+    monkeypatch.setattr(plain, "DEPARTURES", (always, DEPARTURES[1]))
+    assert not of(plain_lemmas(), "stat").proved
 
 
 def test_each_departure_has_a_name_and_a_source():

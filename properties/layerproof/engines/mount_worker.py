@@ -340,7 +340,7 @@ def main() -> None:
     """Serve requests until the input ends."""
     root, kind, program, *options = sys.argv[1:]
     os.umask(0)
-    say = lambda reply: print(json.dumps(reply), flush=True)  # noqa: E731
+    say = lambda reply: print(json.dumps(reply), flush=True)
     worker = None
     try:
         worker = Worker(root, kind, options, program)
