@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from layermodel.ground import GroundMachine
-from layermodel.memory import Directory, File, UnionFileSystem
-from layermodel.union import DIALECTS
-from layermodel.union_rules import UNION
-from layermodel.windows import Window, merged
+from layermodel.language.ground import GroundMachine
+from layermodel.union.memory import Directory, File, UnionFileSystem
+from layermodel.union.rules import UNION
+from layermodel.union.windows import Window, merged
+from layermodel.union.words import DIALECTS
 
 ROUNDS = 5
 PATHS = (8, 16, 32, 64)

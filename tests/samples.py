@@ -1,9 +1,9 @@
 """A small trace that several tests use."""
 
-from layermodel.ground import GroundMachine
-from layermodel.store_rules import STORE
-from layermodel.universe import universes
-from layerproof.traces import Event, Trace
+from layermodel.language.ground import GroundMachine
+from layermodel.store.rules import STORE
+from layermodel.store.universe import universes
+from layerproof.runs.trace import Event, Trace
 
 SIZES = {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
          "Content": 2}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 
-from layermodel.ground import GroundMachine, GroundRule, Outcome, Vector
-from layermodel.rules import Machine
-from layermodel.store import DIALECTS
-from layermodel.store_rules import STORE
-from layermodel.universe import universes
+from layermodel.language.ground import GroundMachine, GroundRule, Outcome, Vector
+from layermodel.language.rules import Machine
+from layermodel.store.rules import STORE
+from layermodel.store.universe import universes
+from layermodel.store.words import DIALECTS
 
 ONE = {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
        "Content": 2}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from layermodel.content import Files, measure
+from layermodel.formats.content import Files, measure
 
 IMAGE_SIZE = 72_900_000
 """Bytes of the image's three layers: 72.9 MB."""

@@ -9,15 +9,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from layerproof.conform import Conformance, conform
-from layerproof.drive import Driven, impossible, named
-from layerproof.engines.directory import DirectoryEngine
-from layerproof.explore import Exploration
-from layerproof.laws import Kind, Law
-from layerproof.machines import SUBJECTS, Subject
-from layerproof.mutants import killer
-from layerproof.prove import PORTIONS, Placed, Proof, Task, Witnesses, portion, together, witnesses
-from layerproof.workers import workers
+from layerproof.engines.directory.engine import DirectoryEngine
+from layerproof.laws.law import Kind, Law
+from layerproof.machines.registry import SUBJECTS, Subject
+from layerproof.mutants.kills import killer
+from layerproof.process.workers import workers
+from layerproof.readings.conform import Conformance, conform
+from layerproof.readings.drive import Driven, impossible, named
+from layerproof.readings.explore import Exploration
+from layerproof.readings.prove.prove import PORTIONS, Placed, Proof, Task, Witnesses, portion, together, witnesses
 
 
 @dataclass(frozen=True)

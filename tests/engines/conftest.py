@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from layerproof.engines.docker import DockerEngine
+from layerproof.engines.docker.engine import DockerEngine
 
 
 @pytest.fixture(scope="session")

@@ -22,9 +22,9 @@ from typing import Any
 import docker as sdk
 import pytest
 
-from layermodel.content import layer_tar
-from layerproof.engines.docker_daemon import PrivateDaemon
-from layerproof.engines.docker_files import find_program
+from layermodel.formats.content import layer_tar
+from layerproof.engines.docker.daemon import PrivateDaemon
+from layerproof.engines.docker.files import find_program
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("needs_docker")]
 

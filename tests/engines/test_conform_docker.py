@@ -2,10 +2,10 @@
 
 import pytest
 
-from layermodel.store_rules import STORE
-from layerproof.conform import conform
-from layerproof.engines.docker import DockerEngine
-from layerproof.store_laws import STORE_LAWS
+from layermodel.store.rules import STORE
+from layerproof.engines.docker.engine import DockerEngine
+from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.readings.conform import conform
 
 pytestmark = pytest.mark.docker
 

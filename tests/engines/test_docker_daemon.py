@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from layermodel.content import ArchiveEntry, ImageSpec, archive
-from layerproof.engines.docker import DockerEngine
-from layerproof.engines.docker_daemon import PrivateDaemon, last_words
+from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
+from layerproof.engines.docker.daemon import PrivateDaemon, last_words
+from layerproof.engines.docker.engine import DockerEngine
 from layerproof.errors import EngineUnreachable
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("needs_docker")]
 
 OWNER = """
 import time
-from layermodel.content import ArchiveEntry, ImageSpec, archive
-from layerproof.engines.docker import DockerEngine
+from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
+from layerproof.engines.docker.engine import DockerEngine
 with DockerEngine() as engine:
     image = ImageSpec((engine.program,), command=engine.command)
     engine.load(archive([ArchiveEntry(image)]))

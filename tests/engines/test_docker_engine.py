@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from layermodel.content import ArchiveEntry, Files, ImageSpec, archive, files_digest, layer_tar, measure
-from layerproof.engines.base import Call, Engine
-from layerproof.engines.docker import DockerEngine
-from layerproof.engines.docker_api import DockerApi
-from layerproof.engines.docker_script import script
+from layermodel.formats.content import ArchiveEntry, Files, ImageSpec, archive, files_digest, layer_tar, measure
+from layerproof.engines.docker.api import DockerApi
+from layerproof.engines.docker.engine import DockerEngine
+from layerproof.engines.docker.script import script
 from layerproof.errors import EngineUnreachable, Refused, WrongRequest
+from layerproof.machines.store.engine import Call, Engine
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("needs_docker")]
 

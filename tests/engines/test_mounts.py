@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from layermodel.trees import DIRECTORY, FIFO, FILE, Layer, Node
-from layermodel.union_reference import Scene
-from layermodel.union_rules import UNION
-from layerproof.engines.mount import MountEngine
+from layermodel.union.reference import Scene
+from layermodel.union.rules import UNION
+from layermodel.union.trees import DIRECTORY, FIFO, FILE, Layer, Node
+from layerproof.engines.mount.engine import MountEngine
 from layerproof.errors import EngineUnreachable, WrongRequest
-from layerproof.kill_runs import kill_union_by_conform
-from layerproof.traces import Event
-from layerproof.union_conform import UnionJudge, conform_union, follow
-from layerproof.union_laws import UNION_LAWS
-from layerproof.union_mutants import UNION_MUTANTS
-from layerproof.union_report import union_conformance_text
-from layerproof.union_script import script
-from layerproof.union_traces import UnionTrace
+from layerproof.machines.union.conform import UnionJudge, conform_union, follow
+from layerproof.machines.union.laws import UNION_LAWS
+from layerproof.machines.union.mutants import UNION_MUTANTS
+from layerproof.machines.union.report import union_conformance_text
+from layerproof.machines.union.script import script
+from layerproof.machines.union.traces import UnionTrace
+from layerproof.mutants.runs import kill_union_by_conform
+from layerproof.runs.trace import Event
 
 SCENE = Scene()
 AT = SCENE.paths.number
@@ -210,7 +210,7 @@ def test_what_cannot_be_mounted_is_one_sentence(arguments, error, says):
 def left(before):
     """What there is that was not there before: folders, and processes of the worker."""
     folders = set(Path("/tmp").glob("layerproof-*")) - before
-    workers = subprocess.run(["pgrep", "-f", "layerproof.engines.mount_worker"], capture_output=True, text=True,
+    workers = subprocess.run(["pgrep", "-f", "layerproof.engines.mount.worker"], capture_output=True, text=True,
                              check=False).stdout.split()
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "layerproof" in line]
     return [f for f in folders if f.exists()], [w for w in workers if Path(f"/proc/{w}").exists()], mounts

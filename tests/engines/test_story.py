@@ -11,14 +11,14 @@ import docker as sdk
 import pytest
 
 import story
-from layermodel.content import ArchiveEntry, Files, ImageSpec, archive, chain_ids, measure
-from layermodel.graph import blockers
-from layermodel.ground import GroundMachine
-from layermodel.reference import Archives, Reference, Shape
-from layermodel.store import DIALECTS
-from layermodel.store_rules import STORE
-from layermodel.view import StoreView, store_view
-from layerproof.engines.docker import DockerEngine
+from layermodel.formats.content import ArchiveEntry, Files, ImageSpec, archive, chain_ids, measure
+from layermodel.language.ground import GroundMachine
+from layermodel.store.graph import blockers
+from layermodel.store.reference import Archives, Reference, Shape
+from layermodel.store.rules import STORE
+from layermodel.store.view import StoreView, store_view
+from layermodel.store.words import DIALECTS
+from layerproof.engines.docker.engine import DockerEngine
 from layerproof.errors import Refused
 
 _NAMES = ("web", "second")

@@ -5,19 +5,19 @@ import random
 import pytest
 import z3
 
-from layermodel.ground import GroundMachine
-from layermodel.reference import Reference
-from layermodel.store import DIALECTS
-from layermodel.store_rules import STORE
-from layermodel.universe import universes
-from layerproof.explore import Explorer
-from layerproof.finite import SmallStores
-from layerproof.laws import Catalogue
-from layerproof.monitor import Monitor
-from layerproof.mutants import kill_by_exploration
-from layerproof.obligations import Obligation, Obligations
-from layerproof.store_laws import STORE_LAWS
-from layerproof.store_mutants import MUTANTS
+from layermodel.language.ground import GroundMachine
+from layermodel.store.reference import Reference
+from layermodel.store.rules import STORE
+from layermodel.store.universe import universes
+from layermodel.store.words import DIALECTS
+from layerproof.laws.law import Catalogue
+from layerproof.laws.obligations import Obligation, Obligations
+from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.machines.store.mutants import MUTANTS
+from layerproof.mutants.kills import kill_by_exploration
+from layerproof.readings.explore import Explorer
+from layerproof.readings.prove.finite import SmallStores
+from layerproof.runs.monitor import Monitor
 
 SIZES = {"Layer": 2, "Image": 2, "Reference": 2, "Repository": 2, "Container": 2, "Name": 2, "Lease": 2,
          "Content": 3}

@@ -2,8 +2,9 @@
 
 import pytest
 
-from layermodel.store_rules import STORE
-from layerproof.mutants import Mutant, forgets, kill_by_proof, without
+from layermodel.store.rules import STORE
+from layerproof.laws.mutant import Mutant, forgets, without
+from layerproof.mutants.kills import kill_by_proof
 
 
 @pytest.mark.parametrize("rule", STORE.rules, ids=lambda r: r.name)

@@ -6,11 +6,11 @@ from contextlib import closing
 
 import pytest
 
-from layermodel.store_rules import STORE
-from layerproof.conform import Conformance, conform
-from layerproof.engines.directory import DirectoryEngine
-from layerproof.engines.faults import FAULTS, faulty
-from layerproof.store_laws import STORE_LAWS
+from layermodel.store.rules import STORE
+from layerproof.engines.directory.engine import DirectoryEngine
+from layerproof.engines.directory.faults import FAULTS, faulty
+from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.readings.conform import Conformance, conform
 
 NOT_FOUND: dict[str, str] = {
     "refused-load-leaves-layers": "damaged archives are not generated",

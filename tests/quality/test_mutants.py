@@ -8,28 +8,21 @@ from functools import cache
 
 import pytest
 
-from layermodel.ground import GroundMachine, Vector
-from layermodel.reference import Reference
-from layermodel.rules import Machine
-from layermodel.store import DIALECTS
-from layermodel.store_rules import STORE
-from layerproof.conform import Conformance, EngineFinding, replay
-from layerproof.drive import Broken, ModelWorld, Statistics
-from layerproof.engines.directory import DirectoryEngine
-from layerproof.kill_runs import kill_by_conform, kill_by_drive
-from layerproof.laws import Catalogue, Kind
-from layerproof.monitor import AlgebraMonitor, Bench, Monitor, Violation
-from layerproof.mutants import (
-    SMALL,
-    Kill,
-    Mutant,
-    Suspect,
-    kill_by_exploration,
-    kill_by_proof,
-    laws_broken,
-)
-from layerproof.store_laws import STORE_LAWS
-from layerproof.store_mutants import MUTANTS
+from layermodel.language.ground import GroundMachine, Vector
+from layermodel.language.rules import Machine
+from layermodel.store.reference import Reference
+from layermodel.store.rules import STORE
+from layermodel.store.words import DIALECTS
+from layerproof.engines.directory.engine import DirectoryEngine
+from layerproof.laws.law import Catalogue, Kind
+from layerproof.laws.mutant import SMALL, Mutant
+from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.machines.store.mutants import MUTANTS
+from layerproof.mutants.kills import Kill, Suspect, kill_by_exploration, kill_by_proof, laws_broken
+from layerproof.mutants.runs import kill_by_conform, kill_by_drive
+from layerproof.readings.conform import Conformance, EngineFinding, replay
+from layerproof.readings.drive import Broken, ModelWorld, Statistics
+from layerproof.runs.monitor import AlgebraMonitor, Bench, Monitor, Violation
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 SAME = Mutant("same", tuple(r.name for r in STORE.rules), "Nothing is wrong.", "", lambda effect, *_: effect)
@@ -239,7 +232,7 @@ def test_a_sound_engine_departs_from_a_mutant(name: str) -> None:
 def test_what_random_operations_do_not_show_the_explorers_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = BY_NAME["finish-ends-all"]
     nothing = Conformance("directory", "1", "docker", Statistics())
-    monkeypatch.setattr("layerproof.kill_runs.conform", lambda *_, **__: nothing)
+    monkeypatch.setattr("layerproof.mutants.runs.conform", lambda *_, **__: nothing)
     kill = kill_by_conform(mutant)
     assert kill is not None
     assert kill.guided

@@ -2,12 +2,12 @@
 
 import pytest
 
-from layermodel.union import DIALECTS
-from layermodel.union_rules import UNION
-from layerproof.mutants import kill_by_proof
-from layerproof.union_drive import drive_union
-from layerproof.union_laws import UNION_LAWS
-from layerproof.union_mutants import UNION_MUTANTS
+from layermodel.union.rules import UNION
+from layermodel.union.words import DIALECTS
+from layerproof.machines.union.drive import drive_union
+from layerproof.machines.union.laws import UNION_LAWS
+from layerproof.machines.union.mutants import UNION_MUTANTS
+from layerproof.mutants.kills import kill_by_proof
 
 BY_NAME = {mutant.name: mutant for mutant in UNION_MUTANTS}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from layermodel.rules import Rule
+from layermodel.language.rules import Rule
 from layerproof.commands.common import common, emit, machine_option
-from layerproof.laws import Catalogue
-from layerproof.machines import Subject
+from layerproof.laws.law import Catalogue
+from layerproof.machines.registry import Subject
 
 
 @click.command("laws")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof import report
+from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, status
-from layerproof.machines import SUBJECTS
+from layerproof.machines.registry import SUBJECTS
 
 if TYPE_CHECKING:
     from layerproof.check import Check, Checks

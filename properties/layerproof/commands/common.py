@@ -15,8 +15,8 @@ import click
 from rich.console import Console
 
 from layerproof.errors import LayerproofError, WrongRequest
-from layerproof.machines import SUBJECTS
-from layerproof.signals import Ending
+from layerproof.machines.registry import SUBJECTS
+from layerproof.process.signals import Ending
 
 
 def status(failed: bool) -> NoReturn:

@@ -8,21 +8,21 @@ from typing import Any
 
 import click
 
-from layermodel.store_rules import STORE
-from layerproof import report
+from layermodel.store.rules import STORE
+from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, read, seconds, status
 from layerproof.commands.mounts import conform_mount, is_union_trace, replay_model, replay_mount
 from layerproof.commands.traces import replayed
-from layerproof.conform import OutOfTime, conform, replay
-from layerproof.draw import table, to_json
-from layerproof.engines.base import Engine, Scripter
-from layerproof.engines.directory import DirectoryEngine
-from layerproof.engines.mount import KINDS
+from layerproof.engines.directory.engine import DirectoryEngine
+from layerproof.engines.mount.engine import KINDS
 from layerproof.errors import WrongRequest
-from layerproof.signals import held_back
-from layerproof.store_laws import STORE_LAWS
-from layerproof.traces import Trace
-from layerproof.union_traces import UnionTrace
+from layerproof.machines.store.draw import table, to_json
+from layerproof.machines.store.engine import Engine, Scripter
+from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.machines.union.traces import UnionTrace
+from layerproof.process.signals import held_back
+from layerproof.readings.conform import OutOfTime, conform, replay
+from layerproof.runs.trace import Trace
 
 ENGINES = ("directory", "docker", *KINDS)
 
@@ -33,8 +33,8 @@ def opened(name: str, socket: str | None, dockerd: str, timeout: float) -> tuple
         if socket is not None:
             raise WrongRequest("the engine directory has no socket; --socket is for docker")
         return DirectoryEngine(), None
-    from layerproof.engines.docker import DockerEngine
-    from layerproof.engines.docker_script import script
+    from layerproof.engines.docker.engine import DockerEngine
+    from layerproof.engines.docker.script import script
 
     return DockerEngine(socket=socket, dockerd=dockerd, timeout=timeout), script
 

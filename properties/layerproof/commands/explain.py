@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-from layermodel.archives import loaded, read_archive
-from layermodel.graph import (
+from layermodel.formats.archives import read_archive
+from layermodel.formats.tars import looks_like_one
+from layermodel.store.graph import (
     Freed,
     Removal,
     dependency_graph,
@@ -21,15 +22,15 @@ from layermodel.graph import (
     sharing,
     unique_bytes,
 )
-from layermodel.store_rules import STORE
-from layermodel.tars import looks_like_one
-from layermodel.view import StoreView
+from layermodel.store.loading import loaded
+from layermodel.store.rules import STORE
+from layermodel.store.view import StoreView
 from layerproof.commands.common import common, emit, read
 from layerproof.commands.traces import replayed
-from layerproof.draw import dot, from_json, label, mermaid, text_graph, to_json
 from layerproof.errors import WrongRequest
-from layerproof.machines import SUBJECTS
-from layerproof.traces import Trace
+from layerproof.machines.registry import SUBJECTS
+from layerproof.machines.store.draw import dot, from_json, label, mermaid, text_graph, to_json
+from layerproof.runs.trace import Trace
 
 _PREFIX = re.compile(r"(?:sha256:)?[0-9a-f]+")
 _FULL = re.compile(r"(?:sha256:)?[0-9a-f]{64}")

@@ -7,28 +7,28 @@ import json
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from layermodel.ground import GroundMachine
-from layermodel.union import DIALECTS
-from layermodel.union_reference import GroundUnion, UnionReference
-from layermodel.union_rules import UNION
+from layermodel.language.ground import GroundMachine
+from layermodel.union.reference import GroundUnion, UnionReference
+from layermodel.union.rules import UNION
+from layermodel.union.words import DIALECTS
 from layerproof.commands.common import Progress, emit, status
-from layerproof.engines.mount import KINDS, MountEngine
+from layerproof.commands.report import trace_text, verdict_of, violation_text
+from layerproof.engines.mount.engine import KINDS, MountEngine
 from layerproof.errors import WrongRequest
-from layerproof.machines import SUBJECTS
-from layerproof.monitor import Monitor, Violation
-from layerproof.report import trace_text, verdict_of, violation_text
-from layerproof.signals import held_back
-from layerproof.traces import Trace
-from layerproof.union_conform import UnionFinding, UnionJudge, conform_union, follow, settled
-from layerproof.union_laws import UNION_LAWS
-from layerproof.union_report import (
+from layerproof.machines.registry import SUBJECTS
+from layerproof.machines.union.conform import UnionFinding, UnionJudge, conform_union, follow, settled
+from layerproof.machines.union.laws import UNION_LAWS
+from layerproof.machines.union.report import (
     union_conformance_json,
     union_conformance_text,
     union_finding_json,
     union_finding_text,
     union_trace_text,
 )
-from layerproof.union_traces import UnionTrace
+from layerproof.machines.union.traces import UnionTrace
+from layerproof.process.signals import held_back
+from layerproof.runs.monitor import Monitor, Violation
+from layerproof.runs.trace import Trace
 
 
 @contextlib.contextmanager

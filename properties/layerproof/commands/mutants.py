@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof import report
+from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, machine_option, status
 
 if TYPE_CHECKING:
-    from layerproof.kill_matrix import KillMatrix
-    from layerproof.machines import Subject
+    from layerproof.machines.registry import Subject
+    from layerproof.mutants.matrix import KillMatrix
 
 
 @click.command("mutants")
@@ -29,7 +29,7 @@ def mutants_command(
 
     Proofs take a second or two a mutant, the other readings some seconds.
     """
-    from layerproof.kill_matrix import READINGS, kill_matrix
+    from layerproof.mutants.matrix import READINGS, kill_matrix
 
     wanted = [subject.mutant(name).name for name in names]
     chosen = [mutant for mutant in subject.mutants() if not wanted or mutant.name in wanted]

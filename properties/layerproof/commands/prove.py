@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from layerproof import report
+from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, machine_option, status
-from layerproof.machines import Subject
-from layerproof.prove import prove
+from layerproof.machines.registry import Subject
+from layerproof.readings.prove.prove import prove
 
 
 @click.command("prove")

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from layerproof import report
+from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, machine_option, status
-from layerproof.explore import Exploration
-from layerproof.machines import Subject
+from layerproof.machines.registry import Subject
+from layerproof.readings.explore import Exploration
 
 
 @click.command("explore")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from layermodel.ground import GroundMachine
-from layermodel.reference import Reference
-from layermodel.store import DIALECTS
-from layermodel.store_rules import STORE
-from layermodel.view import StoreView, store_view
-from layerproof.conform import check_given
+from layermodel.language.ground import GroundMachine
+from layermodel.store.reference import Reference
+from layermodel.store.rules import STORE
+from layermodel.store.view import StoreView, store_view
+from layermodel.store.words import DIALECTS
 from layerproof.errors import WrongRequest
-from layerproof.monitor import Monitor
-from layerproof.store_laws import STORE_LAWS
-from layerproof.traces import Trace
+from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.readings.conform import check_given
+from layerproof.runs.monitor import Monitor
+from layerproof.runs.trace import Trace
 
 
 def replayed(trace: Trace) -> tuple[list[StoreView], list[Any]]:

@@ -1,0 +1,1 @@
+"""Bytes that engines exchange: contents, digests, tar and image archives; nothing here knows a machine."""

@@ -1,0 +1,1 @@
+"""The rule language, and what terms compile to; nothing here knows a machine."""

@@ -1,0 +1,251 @@
+"""A machine over finite sorts as Python code: its rules run, and formulas are evaluated.
+
+The code is straight-line Python made from the nodes of :mod:`layermodel.language.terms`; it has no semantics of
+its own. A state is a flat tuple (:class:`~layermodel.language.terms.Layout`); what a symbol says of an object that
+is not there is of no account and is kept at zero, so that equal stores are equal tuples.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from layermodel.language.rules import Definition, Machine, Rule, State, Symbol, Term
+from layermodel.language.terms import NEXT, RIGID, STATE, TRAIT, Grounding, Layout, Node, Nodes
+
+Vector = tuple[Any, ...]
+_ARGUMENTS = f"{STATE}, {NEXT}, {RIGID}, {TRAIT}, P"
+_DEEPEST = 20  # of nested parentheses; beyond, a subexpression gets a name of its own
+
+
+class _Code:
+    """Writes nodes as Python expressions; what is used twice or nests too deep gets a name."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self.lines: list[str] = []
+        self._written: dict[Node, tuple[str, int]] = {}
+        self._uses: dict[Node, int] = {}
+
+    def expect(self, roots: Sequence[Node]) -> None:
+        """Count how often each node below the roots is used."""
+        stack = list(roots)
+        while stack:
+            node = stack.pop()
+            self._uses[node] = self._uses.get(node, 0) + 1
+            if self._uses[node] == 1:
+                stack += operands(self._nodes.items[node])
+
+    def expression(self, node: Node) -> str:
+        """Return the expression of a node, after the lines that it relies on."""
+        stack = [node]
+        while stack:
+            current = stack[-1]
+            missing = [n for n in operands(self._nodes.items[current]) if n not in self._written]
+            if current in self._written:
+                stack.pop()
+            elif missing:
+                stack += missing
+            else:
+                self._write(current)
+                stack.pop()
+        return self._written[node][0]
+
+    def _write(self, node: Node) -> None:
+        item = self._nodes.items[node]
+        parts = [self._written[n] for n in operands(item)]
+        text = _text(item, [p[0] for p in parts])
+        depth = 1 + max((p[1] for p in parts), default=0)
+        plain = item[0] in ("const", "param") or (item[0] == "read" and not item[3])
+        if not plain and (self._uses.get(node, 0) > 1 or depth > _DEEPEST):
+            name = f"t{len(self.lines)}"
+            self.lines.append(f"{name} = {text}")
+            text, depth = name, 0
+        self._written[node] = text, depth
+
+
+def operands(item: tuple[Any, ...]) -> list[Node]:
+    """The nodes that a node refers to."""
+    match item[0]:
+        case "const" | "param":
+            return []
+        case "read":
+            return [node for node, _ in item[3]]
+        case "and" | "or" | "add":
+            return list(item[1])
+    return list(item[1:])
+
+
+def _text(item: tuple[Any, ...], parts: list[str]) -> str:
+    match item[0]:
+        case "const":
+            return repr(item[1])
+        case "param":
+            return f"P[{item[1]}]"
+        case "read":
+            terms = [p if stride == 1 else f"{p}*{stride}"
+                     for p, (_, stride) in zip(parts, item[3], strict=True)]
+            return f"{item[1]}[{'+'.join([*([str(item[2])] if item[2] or not terms else []), *terms])}]"
+        case "not":
+            return f"(not {parts[0]})"
+        case "ite":
+            return f"({parts[1]} if {parts[0]} else {parts[2]})"
+    joint = {"and": " and ", "or": " or ", "eq": " == ", "le": " <= ", "lt": " < ", "add": " + ",
+             "mul": " * "}[item[0]]
+    return "(" + joint.join(parts) + ")"
+
+
+def function(nodes: Nodes, roots: Sequence[Node], single: bool) -> Callable[..., Any]:
+    """Compile nodes into a function of the vectors that returns their values (or the only one)."""
+    code = _Code(nodes)
+    code.expect(roots)
+    results = [code.expression(root) for root in roots]
+    value = results[0] if single else "(" + "".join(f"{r}, " for r in results) + ")"
+    source = "\n    ".join([f"def compiled({_ARGUMENTS}):", *code.lines, f"return {value}"])
+    scope: dict[str, Any] = {}
+    exec(compile(source, "<rule>", "exec"), scope)
+    result: Callable[..., Any] = scope["compiled"]
+    return result
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step came to: the refusal's name or None, the state after, and the bytes reclaimed."""
+
+    refusal: str | None
+    state: Vector
+    reclaimed: int | None = None
+
+
+class GroundRule:
+    """One rule over a layout. ``P`` is the tuple of its arguments, in the rule's order."""
+
+    def __init__(self, rule: Rule, layout: Layout) -> None:
+        """Compile the rule; its parts are compiled when they are first needed."""
+        self.rule = rule
+        self.layout = layout
+        step = rule.step(layout.machine.state)
+        self._effect = step.effect
+        self._grounding = Grounding(
+            layout, [p.term.decl().name() for p in rule.parameters], step.effect.definitions)
+        self._refusals: list[tuple[str, Callable[..., Any], Callable[..., Any] | None]] = []
+        ground, nodes = self._grounding.ground, self._grounding.nodes
+        self.given = function(nodes, [nodes.conj(ground(g) for g in step.effect.given)], True)
+        for refusal in step.effect.refusals:
+            half = self._after(step.after_refusal(refusal.name)) if refusal.leaves else None
+            self._refusals.append((refusal.name, function(nodes, [ground(refusal.when)], True), half))
+        self._update = self._after(step.after)
+        reclaimed = step.effect.reclaimed
+        self._reclaimed = None if reclaimed is None else function(nodes, [ground(reclaimed)], True)
+
+    def _after(self, after: State) -> Callable[..., Any]:
+        nodes = self._grounding.nodes
+        return function(nodes, successor(self._grounding, self.layout, after), False)
+
+    def run(self, state: Vector, rigid: Vector, traits: Vector, arguments: Vector) -> Outcome:
+        """Take the step. The arguments must be such as the rule presupposes (:attr:`given`)."""
+        for name, holds, leaves in self._refusals:
+            if holds(state, state, rigid, traits, arguments):
+                left = state if leaves is None else leaves(state, state, rigid, traits, arguments)
+                return Outcome(name, left)
+        reclaimed = self._reclaimed
+        return Outcome(
+            None, self._update(state, state, rigid, traits, arguments),
+            None if reclaimed is None else reclaimed(state, state, rigid, traits, arguments))
+
+
+def successor(grounding: Grounding, layout: Layout, after: State) -> list[Node]:
+    """The node of every slot of the state after, zero where it means nothing."""
+    result = []
+    for symbol in layout.machine.mutable:
+        for arguments in layout.tuples(symbol):
+            result.append(_value(grounding, symbol, after, arguments))
+    return result
+
+
+def _value(grounding: Grounding, symbol: Symbol, after: State, arguments: tuple[int, ...]) -> Node:
+    nodes = grounding.nodes
+    value = grounding.symbol_at(symbol, after, arguments)
+    if symbol.of is None:
+        return value
+    guard = grounding.layout.machine.symbol(symbol.of)
+    live = grounding.symbol_at(guard, after, arguments[:len(guard.arguments)])
+    return nodes.ite(live, value, nodes.const(0))
+
+
+class GroundMachine:
+    """A machine over finite sorts: its rules, its initial state, and formulas as Python functions."""
+
+    def __init__(
+        self, machine: Machine, sizes: Mapping[str, int], like: GroundMachine | None = None,
+    ) -> None:
+        """Lay the machine out; rules are compiled when first asked for.
+
+        Args:
+            like: one with the same symbols and sizes; rules that are its own, too, are compiled once for both.
+        """
+        self.machine = machine
+        self.layout = Layout.of(machine, sizes)
+        self._like = like
+        self._rules: dict[str, GroundRule] = {}
+
+    def rule(self, name: str) -> GroundRule:
+        """Return a compiled rule."""
+        if name not in self._rules:
+            rule = self.machine.rule_by_name[name]
+            self._rules[name] = (self._like.rule(name) if self._like is not None and self._like.has(rule)
+                                 else GroundRule(rule, self.layout))
+        return self._rules[name]
+
+    def has(self, rule: Rule) -> bool:
+        """Whether this very rule is one of the machine's, and not just another of its name."""
+        return self.machine.rule_by_name.get(rule.name) is rule
+
+    def initial(self, rigid: Vector, traits: Vector) -> Vector:
+        """The initial state."""
+        return self._initial((), (), rigid, traits, ())
+
+    @cached_property
+    def _initial(self) -> Callable[..., Vector]:
+        grounding = Grounding(self.layout)
+        zero = {s.name: s for s in self.machine.mutable if s.name not in self.machine.initial}
+        if missing := [n for n, s in zero.items() if s.of is None]:
+            raise ValueError(f"the initial condition says nothing of {', '.join(missing)}")
+        roots = []
+        for symbol in self.machine.mutable:
+            for arguments in self.layout.tuples(symbol):
+                roots.append(grounding.nodes.const(0) if symbol.name in zero else (
+                    grounding.symbol_at(symbol, self.machine.start, arguments)))
+        return function(grounding.nodes, roots, False)
+
+    def traits(self, values: Mapping[str, bool]) -> Vector:
+        """The vector of a valuation of the traits."""
+        return tuple(values[t.name] for t in self.machine.traits)
+
+    def axioms(self) -> Callable[[Vector], bool]:
+        """A function that says whether rigid values satisfy the axioms."""
+        grounding = Grounding(self.layout)
+        node = grounding.nodes.conj(grounding.ground(a.formula) for a in self.machine.axioms)
+        compiled = function(grounding.nodes, [node], True)
+        return lambda rigid: bool(compiled((), (), rigid, (), ()))
+
+    def formula(
+        self, term: Term, parameters: Sequence[str] = (), definitions: Sequence[Definition] = (),
+    ) -> Callable[..., Any]:
+        """Compile a formula about a state (and the one after: symbols with a prime)."""
+        grounding = Grounding(self.layout, parameters, definitions)
+        return function(grounding.nodes, [grounding.ground(term)], True)
+
+    def arguments(self, rule: Rule) -> list[Vector]:
+        """Every choice of arguments for a rule."""
+        return list(itertools.product(*(
+            (False, True) if p.sort.name == "Bool" else self.layout.elements(p.sort)
+            for p in rule.parameters)))
+
+    def read(self, state: Vector, rigid: Vector, name: str, *arguments: int) -> Any:
+        """The value of a symbol in a state."""
+        vector = rigid if self.layout.slots[name][0] == RIGID else state
+        return vector[self.layout.index(name, *arguments)]

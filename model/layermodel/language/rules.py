@@ -1,0 +1,434 @@
+"""The rule language: sorts, symbols, traits, axioms and rules, all as Z3 terms.
+
+A :class:`Machine` says what a state is and which rules change it. A rule is a function from a
+:class:`State` and parameters to an :class:`Effect`: its preconditions on the parameters, its refusals in
+the order in which an engine looks at them, and its updates. The first refusal whose condition holds is
+the outcome and nothing changes (checks first, then the core); otherwise the updates happen at once, each
+speaking of the state before. What no update names stays as it was.
+
+Nothing here evaluates anything: :mod:`layermodel.language.ground` runs a machine on finite stores, and
+``layerproof.readings.prove.prove`` reasons about stores of any size, both from the terms that this module builds.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import z3
+
+Term = Any
+"""A Z3 expression; z3py carries no types that a checker could use."""
+
+
+@dataclass(frozen=True)
+class Sort:
+    """A sort of objects; ``values`` names the members of an enumerated one (a status), else it is open."""
+
+    name: str
+    doc: str = ""
+    values: tuple[str, ...] = ()
+
+    @cached_property
+    def z3(self) -> Term:
+        """The Z3 sort. Enumerated sorts are uninterpreted too, with one constant for each value."""
+        return {"Bool": z3.BoolSort, "Int": z3.IntSort}.get(self.name, lambda: z3.DeclareSort(self.name))()
+
+    def value(self, name: str) -> Term:
+        """Return the constant of a value of an enumerated sort."""
+        return z3.Const(f"{self.name}.{self.values[self.values.index(name)]}", self.z3)
+
+    def constant(self, name: str) -> Term:
+        """Return a constant of this sort."""
+        return z3.Const(name, self.z3)
+
+
+BOOL = Sort("Bool")
+INT = Sort("Int")
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A relation (result ``BOOL``) or function of the state, or a rigid one that never changes.
+
+    Attributes:
+        of: the name of a relation; the symbol means something only while its first arguments are in it
+            (the status *of a container that exists*). Elsewhere its value is of no account.
+    """
+
+    name: str
+    arguments: tuple[Sort, ...]
+    result: Sort
+    doc: str
+    rigid: bool = False
+    of: str | None = None
+
+    @cached_property
+    def decl(self) -> Term:
+        """The Z3 declaration that stands for the symbol in the state before a step."""
+        return z3.Function(self.name, *(s.z3 for s in self.arguments), self.result.z3)
+
+
+@dataclass(frozen=True)
+class Trait:
+    """A named Boolean in which engines differ. Proofs leave it free; a dialect fixes it."""
+
+    name: str
+    doc: str
+    source: str
+
+    @cached_property
+    def term(self) -> Term:
+        """The Z3 constant."""
+        return z3.Bool(f"trait.{self.name}")
+
+
+@dataclass(frozen=True)
+class Axiom:
+    """Something always true of the rigid symbols.
+
+    ``for_proofs`` is False for an axiom that no proof needs and that would only slow Z3 down; what is
+    proved without it holds with it. A ``lemma`` follows from the axioms that are none; it is proved, and only
+    proofs use it.
+    """
+
+    name: str
+    formula: Term
+    source: str
+    for_proofs: bool = True
+    lemma: bool = False
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A relation that one step defines for its own use: ``forall variables: head(...) == body``."""
+
+    decl: Term
+    variables: tuple[Term, ...]
+    body: Term
+
+    @property
+    def formula(self) -> Term:
+        """The defining axiom."""
+        return z3.ForAll(list(self.variables), self.decl(*self.variables) == self.body)
+
+
+Update = Callable[..., Term]
+"""From a symbol's arguments to its value after the step, in terms of the state before."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A named error and the condition on which an engine answers it.
+
+    ``leaves`` are updates that happen although the step is refused: empty in every rule; a mutant may
+    fill it, to show that a refusal that half-happens is caught.
+    """
+
+    name: str
+    when: Term
+    leaves: Mapping[str, Update] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a rule does in one state with given parameters.
+
+    Attributes:
+        given: what the choice of parameters presupposes, e.g. that an image about to be made is new. It
+            restricts which steps there are; it is not something that an engine could refuse.
+        refusals: in the order in which they are looked at.
+        updates: by symbol.
+        definitions: relations that the updates use.
+        reclaimed: the bytes that the operation reports as reclaimed, for those that report any.
+    """
+
+    updates: Mapping[str, Update]
+    refusals: tuple[Refusal, ...] = ()
+    given: tuple[Term, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    reclaimed: Term | None = None
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a rule.
+
+    Attributes:
+        role: ``named``, what the caller of the operation says; ``new``, what the operation makes; or
+            ``found``, what the other parameters and the state determine (the image that a tag names).
+    """
+
+    name: str
+    sort: Sort
+    role: str = "named"
+
+    @cached_property
+    def term(self) -> Term:
+        """The Z3 constant that stands for the parameter."""
+        return self.sort.constant(f"?{self.name}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One operation.
+
+    Attributes:
+        then: what it does when it is not refused, in sentences for the rule book.
+        refused: for each refusal its condition as a phrase, in the same order as in the effect.
+        source: where it comes from.
+        sweeps: it may take away objects that none of its parameters names (prune).
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    body: Callable[..., Effect]
+    then: str
+    refused: Mapping[str, str]
+    source: str
+    sweeps: bool = False
+
+    def apply(self, state: State, *arguments: Term) -> Step:
+        """Return the step of this rule from a state with the given arguments."""
+        return Step(self, state, arguments, self.body(state, *arguments))
+
+    def step(self, state: State) -> Step:
+        """Return the step with the rule's own parameters left open."""
+        return self.apply(state, *(p.term for p in self.parameters))
+
+
+class State:
+    """A state as terms: ``s.image(i)``, ``s.usage``, a trait ``s.parents_inferred``.
+
+    The state before a step reads its symbols as such; the state after one replaces each updated symbol
+    by the update, so that a law about the state after is a formula about the state before.
+    """
+
+    def __init__(self, machine: Machine, updates: Mapping[str, Update] | None = None) -> None:
+        """Make the state of a machine in which the given symbols have the given values."""
+        self._machine = machine
+        self._updates = dict(updates or {})
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a symbol of this state (a term if it takes no arguments) or a trait."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in self._updates:
+            update = self._updates[name]
+            return update if self._machine.symbol(name).arguments else update()
+        if name in self._machine.symbol_by_name:
+            decl = self._machine.symbol_by_name[name].decl
+            return decl if decl.arity() else decl()
+        for trait in self._machine.traits:
+            if trait.name == name:
+                return trait.term
+        raise AttributeError(f"the machine {self._machine.name} has no symbol or trait {name!r}")
+
+    def updated(self, updates: Mapping[str, Update]) -> State:
+        """Return the state that differs from this one by the updates (which speak of this one)."""
+        return State(self._machine, {**self._updates, **updates})
+
+    def renamed(self, suffix: str) -> State:
+        """Return a state of fresh symbols, named after this machine's with a suffix."""
+        fresh: dict[str, Update] = {}
+        for symbol in self._machine.mutable:
+            decl = z3.Function(
+                symbol.name + suffix, *(s.z3 for s in symbol.arguments), symbol.result.z3
+            )
+            fresh[symbol.name] = decl
+        return State(self._machine, fresh)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One application of a rule: the states around it and on which conditions which outcome is had."""
+
+    rule: Rule
+    before: State
+    arguments: tuple[Term, ...]
+    effect: Effect
+
+    @cached_property
+    def done(self) -> Term:
+        """The operation is not refused."""
+        return z3.Not(z3.Or([r.when for r in self.effect.refusals]))
+
+    @cached_property
+    def given(self) -> Term:
+        """The parameters are such as the rule presupposes."""
+        return z3.And(list(self.effect.given))
+
+    @cached_property
+    def definitions(self) -> list[Term]:
+        """The axioms of the step's own relations."""
+        return [d.formula for d in self.effect.definitions]
+
+    @cached_property
+    def after(self) -> State:
+        """The state after the operation was done."""
+        return self.before.updated(self.effect.updates)
+
+    def refused(self, name: str) -> Term:
+        """The operation is refused with this name: its condition holds and no earlier one does."""
+        earlier: list[Term] = []
+        for refusal in self.effect.refusals:
+            if refusal.name == name:
+                return z3.And(*(z3.Not(e) for e in earlier), refusal.when)
+            earlier.append(refusal.when)
+        return z3.BoolVal(False)
+
+    def after_refusal(self, name: str) -> State:
+        """The state after the operation was refused with this name."""
+        leaves = next(r.leaves for r in self.effect.refusals if r.name == name)
+        return self.before.updated(leaves)
+
+    def named(self, thing: Term, sort: Sort) -> Term:
+        """The operation has the object as an argument."""
+        pairs = zip(self.rule.parameters, self.arguments, strict=True)
+        return z3.Or([thing == argument for parameter, argument in pairs if parameter.sort == sort])
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Terms that a proof may need and that nothing in it mentions: Z3 instantiates only what it finds.
+
+    They say nothing; a proof is none the less sound with them.
+
+    Attributes:
+        terms: of a state and of objects of these sorts, which are all those that a proof speaks of.
+    """
+
+    sorts: tuple[Sort, ...]
+    terms: Callable[..., Sequence[Term]]
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """Sorts, symbols, traits, axioms, an initial condition and rules.
+
+    Attributes:
+        initial: the value of every mutable symbol at the start, as an update of nothing.
+        hints: for proofs that do not succeed without them.
+    """
+
+    name: str
+    sorts: tuple[Sort, ...]
+    symbols: tuple[Symbol, ...]
+    traits: tuple[Trait, ...]
+    axioms: tuple[Axiom, ...]
+    initial: Mapping[str, Update]
+    rules: tuple[Rule, ...]
+    hints: tuple[Hint, ...] = ()
+
+    @cached_property
+    def symbol_by_name(self) -> dict[str, Symbol]:
+        """All symbols by name."""
+        return {s.name: s for s in self.symbols}
+
+    @cached_property
+    def rule_by_name(self) -> dict[str, Rule]:
+        """All rules by name."""
+        return {r.name: r for r in self.rules}
+
+    @property
+    def mutable(self) -> list[Symbol]:
+        """The symbols that make up a state."""
+        return [s for s in self.symbols if not s.rigid]
+
+    @property
+    def rigid(self) -> list[Symbol]:
+        """The symbols that never change."""
+        return [s for s in self.symbols if s.rigid]
+
+    def symbol(self, name: str) -> Symbol:
+        """Return a symbol by name.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        return self.symbol_by_name[name]
+
+    @cached_property
+    def state(self) -> State:
+        """The state before a step."""
+        return State(self)
+
+    @cached_property
+    def start(self) -> State:
+        """The initial state."""
+        return State(self, self.initial)
+
+    @cached_property
+    def enumerations(self) -> list[Term]:
+        """What Z3 has to know of the enumerated sorts: their values differ, and there is no other.
+
+        The latter also of each symbol with such a value: that is where Z3's triggers find it.
+        """
+        result: list[Term] = []
+        for sort in (s for s in self.sorts if s.values):
+            values = [sort.value(v) for v in sort.values]
+            x = sort.constant("x")
+            result += [z3.Distinct(*values), z3.ForAll([x], z3.Or([x == v for v in values]))]
+            for symbol in (s for s in self.symbols if s.result == sort and s.arguments):
+                places = [s.constant(f"v{n}") for n, s in enumerate(symbol.arguments)]
+                result.append(z3.ForAll(places, z3.Or([symbol.decl(*places) == v for v in values])))
+        return result
+
+    def same(self, one: State, other: State, symbols: Sequence[Symbol] | None = None) -> dict[str, Term]:
+        """For each symbol the formula that two states agree on it wherever it means something."""
+        result = {}
+        for symbol in symbols if symbols is not None else self.mutable:
+            variables = [s.constant(f"v{n}") for n, s in enumerate(symbol.arguments)]
+            here, there = getattr(one, symbol.name), getattr(other, symbol.name)
+            if not variables:
+                result[symbol.name] = here == there
+                continue
+            equal = here(*variables) == there(*variables)
+            if symbol.of is not None:
+                live = getattr(one, symbol.of)(*variables[:len(self.symbol(symbol.of).arguments)])
+                equal = z3.Implies(live, equal)
+            result[symbol.name] = z3.ForAll(variables, equal)
+        return result
+
+    def with_rule(self, rule: Rule) -> Machine:
+        """Return the machine in which a rule is replaced by another of the same name."""
+        return replace(self, rules=tuple(rule if r.name == rule.name else r for r in self.rules))
+
+
+def define(name: str, sorts: Sequence[Sort], body: Callable[..., Term]) -> tuple[Term, Definition]:
+    """Define a relation for the use of one step; return its declaration and its definition."""
+    variables = tuple(z3.FreshConst(s.z3, s.name[0].lower()) for s in sorts)
+    decl = z3.Function(f"{name}!{next(_serial)}", *(s.z3 for s in sorts), z3.BoolSort())
+    return decl, Definition(decl, variables, body(*variables))
+
+
+_serial = itertools.count()
+
+
+def forall(sorts: Sequence[Sort] | Sort, body: Callable[..., Term]) -> Term:
+    """For all objects of these sorts the body holds."""
+    return _quantified(z3.ForAll, sorts, body)
+
+
+def exists(sorts: Sequence[Sort] | Sort, body: Callable[..., Term]) -> Term:
+    """There are objects of these sorts for which the body holds."""
+    return _quantified(z3.Exists, sorts, body)
+
+
+def _quantified(quantifier: Any, sorts: Sequence[Sort] | Sort, body: Callable[..., Term]) -> Term:
+    listed = [sorts] if isinstance(sorts, Sort) else list(sorts)
+    variables = [z3.FreshConst(s.z3, s.name[0].lower()) for s in listed]
+    return quantifier(variables, body(*variables))
+
+
+def sum_of(sort: Sort, body: Callable[[Term], Term]) -> Term:
+    """Return the sum of an integer term over all objects of a sort (all but finitely many being zero).
+
+    To Z3 it is an uninterpreted function of the term; ``layerproof.readings.prove.sums`` has the lemmas.
+    """
+    x = z3.FreshConst(sort.z3, sort.name[0].lower())
+    total = z3.Function(f"sum.{sort.name}", z3.ArraySort(sort.z3, z3.IntSort()), z3.IntSort())
+    return total(z3.Lambda([x], body(x)))

@@ -1,0 +1,1 @@
+"""The store machine: layers, images, references, containers and leases."""

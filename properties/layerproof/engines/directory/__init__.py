@@ -1,0 +1,1 @@
+"""The embedded engine: a small container store in a folder."""

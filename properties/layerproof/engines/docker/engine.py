@@ -1,0 +1,535 @@
+"""Docker Engine as an :class:`~layerproof.machines.store.engine.Engine`: a private one, or one shared with others.
+
+Source: Docker Engine API 1.41. Private mode reads the stored layers from the data root too; in shared mode
+the adapter touches nothing that the run did not make, and its references and names carry a prefix.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterator
+from types import TracebackType
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
+from urllib.parse import quote
+
+from layermodel.formats.content import Files, chain_ids
+from layerproof.engines.docker import files as docker_files
+from layerproof.engines.docker.api import DockerApi
+from layerproof.engines.docker.daemon import PrivateDaemon
+from layerproof.engines.docker.store import DiskStore
+from layerproof.errors import EngineUnreachable, Refused, WrongRequest
+from layerproof.machines.store.engine import ContainerSeen, ImageSeen, Observation
+from layerproof.process.signals import held_back
+
+_ALWAYS = frozenset(
+    (
+        *("load", "import_", "tag", "remove_by_tag", "remove_by_id", "commit", "build_step"),
+        *("create", "start", "stop", "kill", "pause", "unpause", "restart", "rename", "remove", "write"),
+    )
+)
+_PRIVATE = frozenset({"prune", "prune_all", "container_prune"})
+_SETTLED = ("created", "running", "paused", "exited")
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+def _whole(
+    operation: Callable[Concatenate[DockerEngine, _Arguments], _Answer],
+) -> Callable[Concatenate[DockerEngine, _Arguments], _Answer]:
+    """Let a signal wait until a shared engine has answered: only the answer tells what there is to remove."""
+
+    @functools.wraps(operation)
+    def whole(self: DockerEngine, /, *arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Answer:
+        with held_back() if self.daemon is None else contextlib.nullcontext():
+            return operation(self, *arguments, **named)
+
+    return whole
+
+
+class DockerEngine:
+    """A Docker Engine under judgement; see :class:`~layerproof.machines.store.engine.Engine` for the operations.
+
+    Attributes:
+        name: ``docker``.
+        version: the server's version string.
+        dialect: ``docker``.
+        capabilities: the operations it can express; in shared mode without those that reach beyond the run.
+        program: what a root layer needs for a container to be startable: busybox, or a tiny program.
+        command: what a container then runs.
+        prefix: what this run's references and container names begin with; empty in private mode.
+        socket: the address of the API.
+        daemon: the private daemon, or None in shared mode.
+        leaked: what the last reset could not remove: layers, images or containers, as the engine names them.
+    """
+
+    name = "docker"
+    dialect = "docker"
+
+    def __init__(
+        self,
+        *,
+        socket: str | None = None,
+        dockerd: str = "dockerd",
+        timeout: float = 60.0,
+        prefix: str | None = None,
+        busybox: str | None = docker_files.AUTO,
+    ) -> None:
+        """Start a private engine, or connect to a running one.
+
+        Args:
+            socket: the address of a running engine, or None for a private one.
+            dockerd: the program of the private engine.
+            timeout: seconds that the engine may be silent in any one request.
+            prefix: for shared mode; chosen at random if it is None.
+            busybox: a static busybox for containers to run, ``auto``, or None for a tiny program made here.
+
+        Raises:
+            EngineUnreachable: if it can't be started or does not answer.
+            WrongRequest: if the socket is no address.
+        """
+        self.leaked: tuple[str, ...] = ()
+        self._timeout = timeout
+        self._images: set[str] = set()
+        self._containers: set[str] = set()
+        self._uppers: dict[str, str] = {}
+        self._closed = False
+        self.program: Files
+        self.program, self.command = docker_files.find_program(busybox)
+        self.prefix = "" if socket is None else f"{prefix or 'lp-' + secrets.token_hex(4)}-"
+        # A prefix that was chosen for us may be another's, too.
+        self._unique = socket is not None and prefix is None
+        self.daemon = PrivateDaemon(dockerd=dockerd, limit=timeout) if socket is None else None
+        self.socket = socket if self.daemon is None else self.daemon.socket
+        self.capabilities = _ALWAYS if self.daemon is None else _ALWAYS | _PRIVATE
+        try:
+            self._api = DockerApi(str(self.socket), timeout)
+            self._disk = self._disk_store()
+        except BaseException:
+            if self.daemon is not None:
+                self.daemon.stop()
+            raise
+        self.version = self._api.engine_version
+
+    def _disk_store(self) -> DiskStore | None:
+        """Return the view of the private engine's layers, if it keeps them in a way that we can read."""
+        if self.daemon is None or self._api.get("/info")["Driver"] != "overlay2":
+            return None
+        return DiskStore(self.daemon.data_root)
+
+    # Images
+
+    @_whole
+    def load(self, archive: bytes) -> None:
+        """Load a ``docker save`` archive; references in it move to its images.
+
+        Raises:
+            WrongRequest: in shared mode, if the engine had one of the images before this run.
+        """
+        if self.daemon is not None:
+            self._api.stream("/images/load", archive, quiet=True)
+            return
+        before = self._image_ids()
+        made = set(docker_files.image_ids_in(archive))
+        if foreign := (made & before) - self._images:
+            raise WrongRequest(f"the Docker Engine had image {min(foreign)} before; it is left alone")
+        try:
+            renamed = docker_files.with_references(archive, self._outer)
+            told = self._api.stream("/images/load", renamed, quiet=True)
+            made |= set(self._loaded(told))
+        finally:
+            # A load that fails may have stored some of its images.
+            self._images |= made & (self._image_ids() - before)
+
+    def _loaded(self, told: list[dict[str, Any]]) -> Iterator[str]:
+        """Yield the image IDs that the engine said it loaded; with containerd's store no config's digest."""
+        for line in "".join(message.get("stream", "") for message in told).splitlines():
+            words, _, name = line.partition(": ")
+            if words in ("Loaded image", "Loaded image ID"):
+                yield self._api.get(f"/images/{_quoted(name.strip())}/json")["Id"]
+
+    @_whole
+    def import_(self, tree: bytes, reference: str | None) -> str:
+        """Make an image of one layer from a root file system's archive; return its image ID.
+
+        Its command is the engine's ``command``; import cannot set a stop signal.
+        """
+        repository, _, tag = (self._outer(reference) if reference else "").rpartition(":")
+        command = ",".join(f'"{word}"' for word in self.command)
+        told = self._api.stream(
+            "/images/create", tree, fromSrc="-", repo=repository, tag=tag, changes=f"CMD [{command}]"
+        )
+        return self._own_image(str(told[-1]["status"]))
+
+    @_whole
+    def tag(self, image: str, reference: str) -> None:
+        """Make a reference name an image."""
+        self._need_image(image)
+        self._api.post(f"/images/{_quoted(image)}/tag", repo=self._outer(reference))
+
+    def remove_by_tag(self, reference: str, force: bool) -> None:
+        """``rmi TAG``."""
+        try:
+            self._remove_image(self._outer(reference), force)
+        except Refused as refused:
+            if refused.refusal == "no-such-image":
+                raise Refused("no-such-reference", refused.detail) from None
+            raise
+
+    def remove_by_id(self, image: str, force: bool) -> None:
+        """``rmi ID``."""
+        self._need_image(image)
+        self._remove_image(image, force)
+
+    @_whole
+    def _remove_image(self, name: str, force: bool) -> None:
+        self._api.request("DELETE", f"/images/{_quoted(name)}", params={"force": force})
+
+    def prune(self) -> int:
+        """Remove dangling images; return the bytes reported as reclaimed."""
+        return self._prune_images('{"dangling": ["true"]}')
+
+    def prune_all(self) -> int:
+        """Remove all unused images; return the bytes reported as reclaimed."""
+        return self._prune_images('{"dangling": ["false"]}')
+
+    def _prune_images(self, filters: str) -> int:
+        self._private_only("prune")
+        return int(self._api.post("/images/prune", filters=filters)["SpaceReclaimed"])
+
+    @_whole
+    def commit(self, container: str) -> str:
+        """Make an image without a reference from a container, without pausing it; return its image ID."""
+        self._need_container(container)
+        return self._own_image(self._api.post("/commit", {}, container=container, pause=False)["Id"])
+
+    @_whole
+    def build_step(self, image: str, files: Files) -> str:
+        """Make an image from another by adding a layer of these files; return its image ID.
+
+        Uses the classic builder, which needs no network and records the parent.
+        """
+        self._need_image(image)
+        # The builder would look for a missing base image in a registry.
+        self._api.get(f"/images/{_quoted(image)}/json")
+        context = docker_files.build_context(image, files)
+        options = {"nocache": True, "rm": True, "forcerm": True, "networkmode": "none", "version": 1}
+        told = self._api.stream("/build", context, **options)
+        return self._own_image(next(row["aux"]["ID"] for row in reversed(told) if "ID" in row.get("aux", {})))
+
+    # Containers
+
+    @_whole
+    def create(self, image: str, name: str) -> str:
+        """Create a container of an image, with its command and without a network; return its ID."""
+        self._need_image(image)
+        body = {"Image": image, "StopSignal": "SIGKILL", "HostConfig": {"NetworkMode": "none"}}
+        container = str(self._api.post("/containers/create", body, name=self.prefix + name)["Id"])
+        self._containers.add(container)
+        return container
+
+    def start(self, container: str) -> None:
+        """Start a container."""
+        self._act(container, "start")
+
+    def stop(self, container: str) -> None:
+        """Stop a container at once."""
+        self._act(container, "stop", t=0)
+        self._settle(container, ("created", "exited"))
+
+    def kill(self, container: str) -> None:
+        """Kill a container's main process, and wait until it is gone."""
+        self._act(container, "kill", signal="SIGKILL")
+        self._settle(container, ("exited",))
+
+    def pause(self, container: str) -> None:
+        """Pause a container."""
+        self._act(container, "pause")
+
+    def unpause(self, container: str) -> None:
+        """Unpause a container."""
+        try:
+            self._act(container, "unpause")
+        except Refused as refused:
+            # Docker words it as "is not paused", whatever else the container is.
+            name = "not-paused" if "not paused" in refused.detail else refused.refusal
+            raise Refused(name, refused.detail) from None
+
+    def restart(self, container: str) -> None:
+        """Restart a container."""
+        self._act(container, "restart", t=0)
+        self._settle(container)
+
+    def rename(self, container: str, name: str) -> None:
+        """Give a container another name."""
+        self._act(container, "rename", name=self.prefix + name)
+
+    @_whole
+    def remove(self, container: str, force: bool) -> None:
+        """Remove a container."""
+        self._need_container(container)
+        self._api.request("DELETE", f"/containers/{container}", params={"force": force})
+        self._uppers.pop(container, None)
+
+    def container_prune(self) -> int:
+        """Remove containers that are not running; return the bytes reported as reclaimed."""
+        self._private_only("container_prune")
+        return int(self._api.post("/containers/prune")["SpaceReclaimed"])
+
+    @_whole
+    def write(self, container: str, files: Files) -> None:
+        """Write files into a container as ``docker cp`` does, in any state, paused included.
+
+        Files written before under other paths stay: Docker can't delete in a container that does not run.
+        """
+        self._need_container(container)
+        path = f"/containers/{container}/archive"
+        self._api.request("PUT", path, params={"path": "/"}, data=docker_files.written_tar(files))
+
+    @_whole
+    def _act(self, container: str, action: str, /, **params: object) -> None:
+        self._need_container(container)
+        self._api.post(f"/containers/{container}/{action}", **params)
+
+    def _settle(self, container: str, wanted: Collection[str] = _SETTLED) -> str:
+        """Wait until a container's status is one of those wanted, and return it."""
+        deadline = time.monotonic() + self._timeout
+        while time.monotonic() < deadline:
+            status = str(self._api.get(f"/containers/{container}/json")["State"]["Status"])
+            if status in wanted:
+                return status
+            time.sleep(0.005)
+        raise EngineUnreachable(
+            f"the Docker Engine at {self.socket} left container {container[:12]} in status {status} "
+            f"for {self._timeout:g} seconds"
+        )
+
+    # What Docker has no operation for
+
+    def untag(self, reference: str) -> None:
+        """Not applicable: Docker takes a reference away by :meth:`remove_by_tag` only."""
+        self._cannot("untag", reference)
+
+    def remove_by_digest(self, reference: str, force: bool) -> None:
+        """Not applicable: without a registry no image has a digest reference."""
+        self._cannot("remove_by_digest", reference, force)
+
+    def pull_begin(self) -> str:
+        """Not applicable: a pull is one request."""
+        self._cannot("pull_begin")
+
+    def pull_layer(self, lease: str, tree: bytes, parent: str | None) -> None:
+        """Not applicable: a pull is one request."""
+        self._cannot("pull_layer", lease, tree, parent)
+
+    def pull_finish(self, lease: str, config: bytes, reference: str, digest_reference: str) -> str:
+        """Not applicable: a pull is one request."""
+        self._cannot("pull_finish", lease, config, reference, digest_reference)
+
+    def build_begin(self, image: str) -> str:
+        """Not applicable: a build is one request."""
+        self._cannot("build_begin", image)
+
+    def build_add(self, lease: str, image: str, files: Files) -> str:
+        """Not applicable: a build is one request."""
+        self._cannot("build_add", lease, image, files)
+
+    def build_finish(self, lease: str, image: str, reference: str) -> None:
+        """Not applicable: a build is one request."""
+        self._cannot("build_finish", lease, image, reference)
+
+    def abort(self, lease: str) -> None:
+        """Not applicable: Docker gives no lease to its callers."""
+        self._cannot("abort", lease)
+
+    def _cannot(self, operation: str, *arguments: object) -> NoReturn:
+        given = ", ".join(f"{argument!r:.40}" for argument in arguments)
+        raise WrongRequest(f"the Docker Engine's API has no operation {operation}({given})")
+
+    def _private_only(self, operation: str) -> None:
+        if self.daemon is None:
+            raise WrongRequest(f"{operation} would reach beyond this run on a shared Docker Engine")
+
+    # Whose is what
+
+    def _outer(self, reference: str) -> str:
+        """Return the engine's name of a reference of the caller."""
+        return self.prefix + reference
+
+    def _inner(self, references: list[str] | None) -> frozenset[str]:
+        """Return the caller's names of the engine's references, without those of others."""
+        own = (name for name in references or () if name.startswith(self.prefix) and "<none>" not in name)
+        return frozenset(name.removeprefix(self.prefix) for name in own)
+
+    def _own_image(self, image: str) -> str:
+        self._images.add(image)
+        return image
+
+    def _need_image(self, image: str) -> None:
+        if self.daemon is None and image not in self._images:
+            raise Refused("no-such-image", f"{image} is not an image of this run")
+
+    def _need_container(self, container: str) -> None:
+        if self.daemon is None and container not in self._containers:
+            raise Refused("no-such-container", f"{container} is not a container of this run")
+
+    def _image_ids(self) -> set[str]:
+        return {row["Id"] for row in self._api.get("/images/json", all=True)}
+
+    def _image_rows(self) -> list[dict[str, Any]]:
+        rows = self._api.get("/images/json", all=True)
+        return [row for row in rows if self._is_own(row["Id"] in self._images, row["RepoTags"])]
+
+    def _container_rows(self, size: bool = False) -> list[dict[str, Any]]:
+        rows = self._api.get("/containers/json", all=True, size=size)
+        return [row for row in rows if self._is_own(row["Id"] in self._containers, row["Names"])]
+
+    def _is_own(self, known: bool, names: list[str] | None) -> bool:
+        """Tell whether a thing is this run's; the answer that told its ID may never have come."""
+        if known or self.daemon is not None:
+            return True
+        return self._unique and any(name.lstrip("/").startswith(self.prefix) for name in names or ())
+
+    # What is there
+
+    def observe(self) -> Observation:
+        """Return the whole observable state; in shared mode, that of this run.
+
+        Raises:
+            EngineUnreachable: also if the engine will not tell.
+        """
+        try:
+            return self._observed()
+        except Refused as refused:
+            words = f"the Docker Engine at {self.socket} would not tell its state: {refused.detail}"
+            raise EngineUnreachable(words) from refused
+
+    def _observed(self) -> Observation:
+        usage = self._api.get("/system/df") if self.daemon is not None else {}
+        shared = {row["Id"]: row["SharedSize"] for row in usage.get("Images") or () if row["SharedSize"] >= 0}
+        images = {row["Id"]: self._image_seen(row, shared.get(row["Id"])) for row in self._image_rows()}
+        rows = self._settled_rows()
+        return Observation(
+            images=images,
+            containers={row["Id"]: self._container_seen(row) for row in rows},
+            layers=self._disk.layers() if self._disk is not None else None,
+            usage=usage.get("LayersSize"),
+        )
+
+    def _settled_rows(self) -> list[dict[str, Any]]:
+        """Return the containers, none of them between two states."""
+        while True:
+            rows = self._container_rows(size=True)
+            moving = [row["Id"] for row in rows if row["State"] not in _SETTLED]
+            if not moving:
+                return rows
+            for container in moving:
+                # One that is being removed may be gone by now.
+                with contextlib.suppress(Refused):
+                    self._settle(container)
+
+    def _image_seen(self, row: dict[str, Any], shared: int | None) -> ImageSeen:
+        diff_ids = self._api.get(f"/images/{_quoted(row['Id'])}/json")["RootFS"].get("Layers") or []
+        return ImageSeen(
+            references=self._inner(row["RepoTags"]) | self._inner(row["RepoDigests"]),
+            parent=row["ParentId"] or None,
+            layers=tuple(chain_ids(diff_ids)),
+            size=row["Size"],
+            shared=shared,
+        )
+
+    def _container_seen(self, row: dict[str, Any]) -> ContainerSeen:
+        return ContainerSeen(
+            name=row["Names"][0].removeprefix("/").removeprefix(self.prefix),
+            image=row["ImageID"],
+            status=row["State"],
+            size_rw=row.get("SizeRw", 0),
+            size_root_fs=row.get("SizeRootFs", 0),
+            upper=self._upper(row["Id"]),
+        )
+
+    def _upper(self, container: str) -> str | None:
+        """Return the digest of the files in a container's upper layer, where the disk can be read."""
+        if self._disk is None:
+            return None
+        if container not in self._uppers:
+            driver = self._api.get(f"/containers/{container}/json")["GraphDriver"]
+            self._uppers[container] = driver["Data"]["UpperDir"]
+        try:
+            return self._disk.folder_digest(self._uppers[container])
+        except FileNotFoundError:
+            return "missing"
+
+    # The end
+
+    @_whole
+    def reset(self) -> None:
+        """Remove everything that this run made, in private mode everything there is; set ``leaked``."""
+        for row in self._container_rows():
+            with contextlib.suppress(Refused):
+                self._api.request("DELETE", f"/containers/{row['Id']}", params={"force": True})
+        while rows := self._image_rows():
+            if not sum(self._try_remove(row) for row in rows):
+                break
+        left = [row["Id"] for row in (*self._container_rows(), *self._image_rows())]
+        if self._disk is not None:
+            left += self._disk.chains()
+        self.leaked = tuple(left)
+        self._uppers.clear()
+        self._images.intersection_update(left)
+        self._containers.intersection_update(left)
+
+    def _try_remove(self, row: dict[str, Any]) -> bool:
+        """Remove an image, unless others of the engine use it; tell whether anything was removed."""
+        if self.daemon is not None:
+            return self._removed(row["Id"], force=True)
+        tags = [tag for tag in row["RepoTags"] or () if "<none>" not in tag]
+        own = [tag for tag in tags if tag.startswith(self.prefix)]
+        if own:
+            return sum(self._removed(tag, force=False) for tag in own) > 0
+        return not tags and self._removed(row["Id"], force=False)
+
+    def _removed(self, name: str, force: bool) -> bool:
+        try:
+            self._remove_image(name, force)
+        except Refused:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Remove everything that this run made and stop what it started; may be called twice.
+
+        Raises:
+            EngineUnreachable: in shared mode, if the engine is gone or silent, so that nothing was removed.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self.daemon is not None:
+                self.leaked = ()
+                self.daemon.stop()
+            else:
+                self.reset()
+        except EngineUnreachable as error:
+            left = f"what this run made there may be left, the names of it begin with {self.prefix}"
+            raise EngineUnreachable(f"{error}; {left}") from error
+        finally:
+            self._api.close()
+
+    def __enter__(self) -> DockerEngine:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="/:@")

@@ -1,0 +1,87 @@
+"""What is proved beside the laws: lemmas that proofs use, and what laws together amount to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import z3
+
+from layermodel.language.rules import Machine, Term
+
+
+@dataclass(frozen=True)
+class Case:
+    """A claim that follows from what is assumed.
+
+    Attributes:
+        possible: may be so beside what is assumed; a claim about nothing that can happen would say nothing.
+    """
+
+    assumed: tuple[Term, ...]
+    claim: Term
+    possible: Term | None = None
+
+    @property
+    def refuted(self) -> list[Term]:
+        """Formulas that contradict each other if the claim follows."""
+        return [*self.assumed, z3.Not(self.claim)]
+
+    @property
+    def witnessed(self) -> list[Term]:
+        """Formulas that must not contradict each other."""
+        return [*self.assumed, *([] if self.possible is None else [self.possible])]
+
+
+class Provable(Protocol):
+    """Something that is proved or not."""
+
+    @property
+    def name(self) -> str:
+        """What it says."""
+
+    @property
+    def proved(self) -> bool:
+        """Whether it is proved; asking takes the time of the proof."""
+
+
+@dataclass(frozen=True)
+class Lemma:
+    """A lemma: what it says, and the cases by which it is proved (for an induction two of them)."""
+
+    name: str
+    cases: tuple[Case, ...]
+
+    @property
+    def proved(self) -> bool:
+        """Whether every claim follows, and none of them from assumptions that contradict each other."""
+        return all(contradict(case.refuted) and not contradict(case.witnessed) for case in self.cases)
+
+
+def axiom_lemmas(machine: Machine) -> tuple[Lemma, ...]:
+    """The lemmas among the axioms of a machine: each follows from the axioms proper and the lemmas before it."""
+    known: list[Term] = [axiom.formula for axiom in machine.axioms if not axiom.lemma]
+    result = []
+    for axiom in machine.axioms:
+        if axiom.lemma:
+            result.append(Lemma(axiom.name, (Case(tuple(known), axiom.formula),)))
+            known.append(axiom.formula)
+    return tuple(result)
+
+
+_LIMIT, _SEEDS = 1_000_000, 8
+"""Of what one attempt may take, in Z3 resource units; the first goes without model-based instantiation."""
+
+
+def contradict(formulas: Sequence[Term]) -> bool:
+    """Whether Z3 shows that formulas contradict each other."""
+    for seed in range(_SEEDS):
+        solver = z3.SimpleSolver()
+        solver.set("rlimit", _LIMIT)
+        solver.set("mbqi", seed > 0)
+        solver.set("random_seed", seed)
+        solver.add(*formulas)
+        if (found := solver.check()) != z3.unknown:
+            return bool(found == z3.unsat)
+    return False

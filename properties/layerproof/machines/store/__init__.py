@@ -1,0 +1,1 @@
+"""The store machine's laws, mutants, pictures, random runs, and what an engine of it must offer."""

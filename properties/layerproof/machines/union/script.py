@@ -1,0 +1,167 @@
+"""A shell script that shows what a union file system does, for a bug report.
+
+It needs root, a shell, coreutils, perl and attr, works on a tmpfs in a mount namespace of its own, and leaves
+nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+
+from layermodel.union.reference import GroundUnion, UnionReference
+from layermodel.union.rules import UNION
+from layermodel.union.trees import CONTENTS, FILE, SYMLINK, Layer, Node
+from layermodel.union.words import DIALECTS, KIND
+from layerproof.machines.union.conform import UnionFinding, settled
+from layerproof.machines.union.traces import KEYS, MODES, OWNERS, TIMES, VALUES, Request, UnionTrace, request
+
+_WRITING = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+_MAKING = os.O_WRONLY | os.O_NOFOLLOW | os.O_CREAT | os.O_EXCL
+
+_HEAD = """\
+unshare --mount --propagation private sh <<'END'
+put() { perl -e 'sysopen(F, $ARGV[0], $ARGV[1]) || die "$!\\n"; syswrite(F, pack("H*", $ARGV[2] // ""))' "$@"; }
+ren() { perl -e 'rename($ARGV[0], $ARGV[1]) || die "$!\\n"' "$@"; }
+show() { for m in m?; do echo "== $m"; (cd $m; find . -printf '%p  %y inode %i mode %m owner %U:%G mtime %T@\\n'
+  find . -type f -exec grep -H '' {} +; getfattr -hRd -m 'user|trusted.[xy]' . 2>&1); done; }
+umask 0; d=$(mktemp -d); mount -t tmpfs tmpfs "$d"; cd "$d"
+"""
+
+
+def script(finding: UnionFinding, options: Sequence[str] = ()) -> str:
+    """Return a script that does the operations of a finding, with what was expected and seen as comments.
+
+    Args:
+        options: the mount options.
+    """
+    dated = any(d.what == "mtime" for d in finding.departures)
+    lines = [*_layers(finding, dated), *_mounts(finding, options), "show"]
+    lines += _operations(finding, options)
+    lines += [f"# the last one: expected {finding.expected or 'done'}, observed {finding.observed or 'done'}"]
+    lines += ["show", *(f"# {d}" for d in finding.departures[:_SHOWN]),
+              'cd /; umount -l "$d"; rmdir "$d"', "END"]
+    return _HEAD + "\n".join(lines)
+
+
+_SHOWN = 8
+"""Departures that a script lists at most."""
+
+
+def _layers(finding: UnionFinding, dated: bool) -> Iterator[str]:
+    trace = finding.trace
+    containers = " ".join(f"{part}{c}" for c in range(trace.scene.containers) for part in "uwm")
+    if finding.engine == "tmpfs":
+        yield "mkdir " + " ".join(f"m{c}" for c in range(trace.scene.containers))
+        return
+    yield f"mkdir {containers}"
+    for number, layer in enumerate(trace.stack):
+        yield from _layer(f"l{number}", layer, trace, dated)
+    top, root = f"l{len(trace.stack) - 1}", trace.stack[-1].node(0)
+    yield f"for u in u?; do chmod --reference={top} $u; chown --reference={top} $u; touch -r {top} $u; done"
+    for key, value in zip(KEYS, root.xattr, strict=True):
+        if (given := VALUES[value]) is not None:
+            yield f"for u in u?; do setfattr -n {key}{_valued(given.hex())} $u; done"
+
+
+def _layer(top: str, layer: Layer, trace: UnionTrace, dated: bool) -> Iterator[str]:
+    names, first = trace.scene.paths.names, dict[int, str]()
+    for path, number in layer.entries.items():
+        where = shlex.quote(f"{top}/{names[path]}".rstrip("/"))
+        if number in first:
+            yield f"ln -P {first[number]} {where}"
+            continue
+        first[number] = where
+        yield from _node(where, layer.nodes[number])
+    for path in sorted(layer.whiteouts):
+        yield f"mknod {top}/{names[path]} c 0 0"
+    for path in sorted(layer.opaque):
+        yield f"setfattr -n trusted.overlay.opaque -v y {top}/{names[path]}"
+    for number, where in reversed(first.items()) if dated else ():
+        yield f"touch -h -d @{_seconds(TIMES[layer.nodes[number].mtime])} {where}"
+
+
+def _node(where: str, node: Node) -> Iterator[str]:
+    data, mode = CONTENTS[node.content], f"{MODES[node.mode]:o}"
+    if node.kind == SYMLINK:
+        yield f"ln -s {data.decode()} {where}"
+    elif node.kind == FILE:
+        yield f"put {where} {_MAKING} {data.hex()}".rstrip() + f"; chmod {mode} {where}"
+    else:
+        yield f"{'mkdir' if KIND.values[node.kind] == 'directory' else 'mkfifo'} -m {mode} {where}"
+    if node.owner:
+        yield f"chown -h {':'.join(map(str, OWNERS[node.owner]))} {where}"
+    for key, value in zip(KEYS, node.xattr, strict=True):
+        if (given := VALUES[value]) is not None:
+            yield f"setfattr -h -n {key}{_valued(given.hex())} {where}"
+
+
+def _mounts(finding: UnionFinding, options: Sequence[str]) -> list[str]:
+    return [_mount(finding, c, options) for c in range(finding.trace.scene.containers)]
+
+
+def _mount(finding: UnionFinding, container: int, options: Sequence[str]) -> str:
+    lower = ":".join(f"l{n}" for n in reversed(range(len(finding.trace.stack))))
+    joined = ",".join([f"lowerdir={lower}", f"upperdir=u{container}", f"workdir=w{container}", *options])
+    if finding.engine == "overlayfs":
+        return f"mount -t overlay overlay -o {joined} m{container}"
+    if finding.engine == "fuse-overlayfs":
+        return f"fuse-overlayfs -o {joined} m{container}"
+    return f"mount --bind m{container} m{container}"
+
+
+def _operations(finding: UnionFinding, options: Sequence[str]) -> Iterator[str]:
+    """The operations; what a file holds before an append is settled by running the model beside them."""
+    trace = finding.trace
+    union = GroundUnion(trace.scene, UNION)
+    reference = UnionReference(union, DIALECTS[trace.dialect], trace.stack)
+    for event in trace.events:
+        rule = UNION.rule_by_name[event.rule]
+        arguments = settled(reference, rule, event)
+        assert arguments is not None
+        asked = request(rule, event, trace.scene.paths, reference.view(arguments[0]))
+        top = f"m{asked['container']}"
+        if event.rule == "remount":
+            yield f"umount {top}; {_mount(finding, asked['container'], options)}"
+        else:
+            yield _COMMANDS[asked["do"]](asked, f"{top}/{asked['path']}".rstrip("/"))
+        reference.run(event.rule, arguments)
+
+
+def _seconds(nanoseconds: int) -> str:
+    return f"{nanoseconds // 10**9}.{nanoseconds % 10**9:09d}"
+
+
+def _valued(data: str) -> str:
+    return f" -v 0x{data}" if data else ""
+
+
+def _target(asked: Request) -> str:
+    return f"m{asked['container']}/{asked['target']}".rstrip("/")
+
+
+_COMMANDS: dict[str, Callable[[Request, str], str]] = {
+    "stat": lambda r, p: f"stat -c '%F' {p}",
+    "read": lambda r, p: f"cat {p}",
+    "list": lambda r, p: f"ls -A {p}",
+    "readlink": lambda r, p: f"readlink {p}",
+    "open": lambda r, p: f"put {p} {_WRITING}",
+    "write": lambda r, p: f"put {p} {_WRITING | os.O_TRUNC} {r['data']}",
+    "append": lambda r, p: f"put {p} {_WRITING | os.O_APPEND} {r['data']}",
+    "truncate": lambda r, p: f"truncate -c -s {len(r['data']) // 2} {p}",
+    "chmod": lambda r, p: f"chmod {r['mode']:o} {p}",
+    "chown": lambda r, p: f"chown -h {':'.join(map(str, r['owner']))} {p}",
+    "utimes": lambda r, p: f"touch -h -c -d @{_seconds(r['time'])} {p}",
+    "setxattr": lambda r, p: f"setfattr -h -n {r['key']}{_valued(r['value'])} {p}",
+    "removexattr": lambda r, p: f"setfattr -h -x {r['key']} {p}",
+    "create": lambda r, p: f"put {p} {_MAKING}; chmod {r['mode']:o} {p}",
+    "mkdir": lambda r, p: f"mkdir -m {r['mode']:o} {p}",
+    "symlink": lambda r, p: f"ln -sT {bytes.fromhex(r['data']).decode()} {p}",
+    "mkfifo": lambda r, p: f"mkfifo -m {r['mode']:o} {p}",
+    "link": lambda r, p: f"ln -PT {p} {_target(r)}",
+    "unlink": lambda r, p: f"unlink {p}",
+    "rmdir": lambda r, p: f"rmdir {p}",
+    "rename": lambda r, p: f"ren {p} {_target(r)}",
+}
+"""Each operation as a command of the shell."""

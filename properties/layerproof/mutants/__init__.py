@@ -1,0 +1,1 @@
+"""Every mutant by every reading."""

@@ -1,0 +1,1 @@
+"""Processes and signals: what a run may leave behind when it ends, which is nothing."""

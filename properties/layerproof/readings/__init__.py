@@ -1,0 +1,1 @@
+"""The readings of a machine: prove, explore, drive, conform. None knows a machine or an engine."""

@@ -1,0 +1,245 @@
+"""Visit every store that can be reached with few objects, breadth first.
+
+The search knows nothing of the compiled rules but that they take a state to an outcome; what it finds
+first is a shortest counterexample.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from layermodel.language.ground import GroundMachine, Outcome, Vector
+from layermodel.language.rules import Machine, Rule
+from layermodel.store.universe import universes
+from layerproof.laws.law import Catalogue
+from layerproof.runs.monitor import AlgebraMonitor, Monitor, Violation
+from layerproof.runs.trace import Event, Trace
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A violated law and the shortest run that shows it."""
+
+    violation: Violation
+    trace: Trace
+
+
+@dataclass
+class Exploration:
+    """What a search saw.
+
+    Attributes:
+        states: distinct states, over all rigid values and dialects.
+        steps: transitions, refused ones included.
+        universes: how many rigid values were explored, and ``complete`` says whether these were all.
+        fired: how often each rule was done; ``refused``: how often each refusal was had.
+        premises: how often each law's premise held (counted up to a thousand).
+        stuck: states from which the empty store can no longer be reached.
+        findings: by law.
+    """
+
+    sizes: Mapping[str, int]
+    dialects: tuple[str, ...]
+    states: int = 0
+    steps: int = 0
+    universes: int = 0
+    complete: bool = True
+    depth: int = 0
+    fired: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    premises: Counter[str] = field(default_factory=Counter)
+    stuck: int = 0
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+
+class Stop(Exception):
+    """Raised by a progress callback to end a search early; what was seen so far is kept."""
+
+
+@dataclass
+class Explorer:
+    """A search over one machine at given sizes of its open sorts.
+
+    Attributes:
+        universes: gives the rigid values to explore.
+        fresh: sorts whose objects are all alike until they are made, so that any new one stands for all.
+        empties: look for states from which the initial one cannot be reached again.
+    """
+
+    machine: Machine
+    catalogue: Catalogue
+    sizes: Mapping[str, int]
+    algebra: bool = True
+    stop_at_first: bool = False
+    progress: Callable[[Exploration], None] = lambda exploration: None
+    universes: Callable[[GroundMachine], list[Vector]] = universes
+    fresh: frozenset[str] = frozenset()
+    empties: bool = True
+
+    def run(self, dialects: Mapping[str, Mapping[str, bool]], limit: int | None = None) -> Exploration:
+        """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect."""
+        self._ground = GroundMachine(self.machine, self.sizes)
+        self._monitor = Monitor(self._ground, self.catalogue)
+        self._algebra = AlgebraMonitor(self._ground, self.catalogue) if self.algebra else None
+        self._moves = [(self._ground.rule(r.name), self._alternatives(r)) for r in self.machine.rules]
+        result = Exploration(dict(self.sizes), tuple(dialects))
+        every = self.universes(self._ground)
+        chosen = every if limit is None or limit >= len(every) else [
+            every[n * len(every) // limit] for n in range(limit)]
+        result.complete = len(chosen) == len(every)
+        try:
+            for rigid in chosen:
+                result.universes += 1
+                for name, values in dialects.items():
+                    _Search(self, result, rigid, self._ground.traits(values), name).run()
+        except Stop:
+            result.complete = False
+        result.premises += self._monitor.premises
+        if self._algebra:
+            result.premises += self._algebra.premises
+        return result
+
+    def _alternatives(self, rule: Rule) -> list[list[Vector]]:
+        """Every choice of arguments; together those that differ only in a new object, where any stands for all."""
+        fresh = [n for n, p in enumerate(rule.parameters) if p.role != "named" and p.sort.name in self.fresh]
+        grouped: dict[Vector, list[Vector]] = {}
+        for arguments in self._ground.arguments(rule):
+            key = tuple(a for n, a in enumerate(arguments) if n not in fresh)
+            grouped.setdefault(key, []).append(arguments)
+        return list(grouped.values())
+
+
+class _Search:
+    """One search: one universe, one dialect."""
+
+    def __init__(
+        self, explorer: Explorer, result: Exploration, rigid: Vector, traits: Vector, dialect: str,
+    ) -> None:
+        self.explorer, self.result = explorer, result
+        self.rigid, self.traits, self.dialect = rigid, traits, dialect
+        start = explorer._ground.initial(rigid, traits)
+        self.start = start
+        self.came: dict[Vector, tuple[Vector, Event, int] | None] = {start: None}
+        self.back: dict[Vector, set[Vector]] = {}
+
+    def run(self) -> None:
+        """Visit all reachable states."""
+        self._judge(self.start)
+        queue = deque([self.start])
+        while queue:
+            state = queue.popleft()
+            for event, outcome in self._steps(state):
+                reached = outcome.state
+                self.back.setdefault(reached, set()).add(state)
+                if reached not in self.came:
+                    depth = self._depth(state) + 1
+                    self.came[reached] = state, event, depth
+                    self.result.depth = max(self.result.depth, depth)
+                    queue.append(reached)
+                    self._judge(reached)
+            self.explorer.progress(self.result)
+        if self.explorer.empties:
+            self.result.stuck += len(self.came) - len(_reaching(self.start, self.back))
+
+    def _depth(self, state: Vector) -> int:
+        came = self.came[state]
+        return 0 if came is None else came[2]
+
+    def _steps(self, state: Vector) -> Iterable[tuple[Event, Outcome]]:
+        result, monitor = self.result, self.explorer._monitor
+        for rule, choices in self.explorer._moves:
+            for alternatives in choices:
+                arguments = next((a for a in alternatives if rule.given(
+                    state, state, self.rigid, self.traits, a)), None)
+                if arguments is None:
+                    continue
+                outcome = rule.run(state, self.rigid, self.traits, arguments)
+                result.steps += 1
+                event = Event(rule.rule.name, arguments, outcome.refusal)
+                if outcome.refusal is None:
+                    result.fired[rule.rule.name] += 1
+                else:
+                    result.refused[rule.rule.name, outcome.refusal] += 1
+                for violation in monitor.step(
+                        rule.rule, state, outcome, self.rigid, self.traits, arguments):
+                    self._found(violation, state, (event,))
+                yield event, outcome
+
+    def _judge(self, state: Vector) -> None:
+        """Check the laws about states, and those about two runs from a state."""
+        self.result.states += 1
+        for violation in self.explorer._monitor.state(state, self.rigid, self.traits):
+            self._found(violation, state, ())
+        if self.explorer._algebra:
+            for violation, events in self.explorer._algebra.state(state, self.rigid, self.traits):
+                self._found(violation, state, events)
+
+    def _found(self, violation: Violation, state: Vector, last: tuple[Event, ...]) -> None:
+        trace = Trace(self.explorer.machine.name, self.dialect, self.explorer._ground.layout.sizes, self.rigid,
+                      (*self._path(state), *last))
+        known = self.result.findings.get(violation.law)
+        if known is None or len(trace.events) < len(known.trace.events):
+            self.result.findings[violation.law] = Finding(violation, trace)
+        if self.explorer.stop_at_first:
+            raise Stop
+
+    def _path(self, state: Vector) -> tuple[Event, ...]:
+        events: list[Event] = []
+        came = self.came[state]
+        while came is not None:
+            events.append(came[1])
+            came = self.came[came[0]]
+        return tuple(reversed(events))
+
+
+def _reaching(goal: Vector, back: Mapping[Vector, set[Vector]]) -> set[Vector]:
+    """The states from which the goal can be reached."""
+    seen, stack = {goal}, [goal]
+    while stack:
+        for state in back.get(stack.pop(), ()):
+            if state not in seen:
+                seen.add(state)
+                stack.append(state)
+    return seen
+
+
+Reached = tuple[str, str | None]
+"""A rule, and the refusal that it had or None."""
+
+
+def shortest(
+    machine: Machine, sizes: Mapping[str, int], traits: Mapping[str, bool], dialect: str,
+    rules: Iterable[str], wanted: set[Reached], progress: Callable[[], None] = lambda: None,
+) -> dict[Reached, Trace]:
+    """Return for each wanted rule and refusal a run of few operations that ends with it.
+
+    The first universe in which it can be reached is taken, and in it a shortest run; what cannot be
+    reached with these sizes is left out.
+
+    Args:
+        progress: is called for each state, and may end the search by raising.
+    """
+    ground = GroundMachine(machine, sizes)
+    moves = [(ground.rule(name), ground.arguments(machine.rule_by_name[name])) for name in rules]
+    found: dict[Reached, Trace] = {}
+    for rigid in universes(ground):
+        vector = ground.traits(traits)
+        paths: dict[Vector, tuple[Event, ...]] = {ground.initial(rigid, vector): ()}
+        queue = deque(paths)
+        while queue and wanted - found.keys():
+            progress()
+            state = queue.popleft()
+            for rule, choices in moves:
+                for arguments in choices:
+                    if rule.given(state, state, rigid, vector, arguments):
+                        outcome = rule.run(state, rigid, vector, arguments)
+                        run = (*paths[state], Event(rule.rule.name, arguments, outcome.refusal))
+                        key = (rule.rule.name, outcome.refusal)
+                        if key in wanted and key not in found:
+                            found[key] = Trace(machine.name, dialect, ground.layout.sizes, rigid, run)
+                        if outcome.state not in paths:
+                            paths[outcome.state] = run
+                            queue.append(outcome.state)
+    return found

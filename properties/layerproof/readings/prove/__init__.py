@@ -1,0 +1,1 @@
+"""The first reading: proofs for stores of any size."""

@@ -1,0 +1,335 @@
+"""Finite counterexamples to induction: an obligation over few objects, as a propositional query.
+
+Where Z3 refutes an obligation over unbounded sorts, or gives up on it, the same formulas are grounded over
+small sorts. Without quantifiers the query is decidable, and a model of it is a store that can be drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import z3
+
+from layermodel.language.ground import Vector, function, operands
+from layermodel.language.rules import Machine, Sort, Step, Symbol, Term
+from layermodel.language.terms import RIGID, STATE, TRAIT, Grounding, Layout, Node, Nodes
+from layermodel.union.trees import Paths, tree_values
+from layerproof.laws.law import Catalogue, Kind
+from layerproof.laws.obligations import Obligation, closed
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A finite store in which an obligation fails.
+
+    Attributes:
+        sizes: the number of objects of each sort.
+        states: before, after each step taken, in the order of the obligation's steps.
+        arguments: of each step.
+        false: the conclusions that do not hold.
+        variables: the law's variables and the elements at which it fails.
+    """
+
+    sizes: Mapping[str, int]
+    rigid: Vector
+    traits: Vector
+    states: tuple[Vector, ...]
+    arguments: tuple[Vector, ...]
+    false: tuple[str, ...]
+    variables: tuple[tuple[str, str, int], ...]
+
+
+class _Query:
+    """Nodes as Z3 formulas without quantifiers; slots are variables, elements are numbers.
+
+    Where a machine has integers, elements are integers, too; else they are bit vectors, which Z3 decides by
+    propositional search.
+    """
+
+    def __init__(self, layout: Layout, nodes: Nodes, known: Mapping[int, int | bool]) -> None:
+        self.layout, self.nodes = layout, nodes
+        integers = any(s.result.name == "Int" for s in layout.machine.symbols)
+        self._bits = 0 if integers else max(layout.sizes.values()).bit_length()
+        self.logic = "QF_LIA" if integers else "QF_FD"
+        self.bounds: list[Term] = []
+        self._owners: dict[str, list[Symbol]] = {STATE: [], RIGID: []}
+        self.slots = {STATE: self._slots(False, {}), RIGID: self._slots(True, known),
+                      TRAIT: [z3.Bool(f"trait-{n}") for n in range(len(layout.machine.traits))]}
+        self.parameters: list[Term] = []
+        self._written: dict[Node, Term] = {}
+        self._equal: dict[tuple[Node, int], Term] = {}
+
+    def _slots(self, rigid: bool, known: Mapping[int, int | bool]) -> list[Term]:
+        owners = self._owners[RIGID if rigid else STATE]
+        result: list[Term] = []
+        for symbol in self.layout.machine.rigid if rigid else self.layout.machine.mutable:
+            for arguments in self.layout.tuples(symbol):
+                value = known.get(len(result))
+                owners.append(symbol)
+                result.append(self.variable(f"{symbol.name}{arguments}", symbol.result) if value is None
+                              else self._value(value))
+        return result
+
+    def variable(self, name: str, sort: Sort) -> Term:
+        """A variable of a sort, within its elements."""
+        if sort.name == "Bool":
+            return z3.Bool(name)
+        variable = z3.BitVec(name, self._bits) if self._bits else z3.Int(name)
+        if sort.name != "Int":
+            most = self._value(self.layout.sizes[sort.name] - 1)
+            self.bounds += [z3.ULE(variable, most)] if self._bits else [variable >= 0, variable <= most]
+        return variable
+
+    def _value(self, value: int | bool) -> Term:
+        if isinstance(value, bool):
+            return z3.BoolVal(value)
+        return z3.BitVecVal(value, self._bits) if self._bits else z3.IntVal(value)
+
+    def forget(self, first: Node) -> None:
+        """Forget a node and all that were made after it, and the parameters."""
+        for node in range(first, len(self.nodes.items)):
+            self._written.pop(node, None)
+        for key in [key for key in self._equal if key[0] >= first]:
+            del self._equal[key]
+        self.nodes.forget(first)
+        self.parameters = []
+
+    def write(self, root: Node) -> Term:
+        """Return the Z3 term of a node."""
+        items = self.nodes.items
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            missing = [n for n in operands(items[node]) if n not in self._written]
+            if node in self._written:
+                stack.pop()
+            elif missing:
+                stack += missing
+            else:
+                self._written[node] = self._term(items[node])
+                stack.pop()
+        return self._written[root]
+
+    def _term(self, item: tuple[Any, ...]) -> Term:
+        parts = [self._written[n] for n in operands(item)]
+        match item[0]:
+            case "const":
+                return self._value(item[1])
+            case "param":
+                return self.parameters[item[1]]
+            case "read":
+                return self._read(item, parts)
+            case "and":
+                return z3.And(parts)
+            case "or":
+                return z3.Or(parts)
+            case "not":
+                return z3.Not(parts[0])
+            case "ite":
+                return z3.If(*parts)
+            case "eq":
+                return parts[0] == parts[1]
+            case "le":
+                return parts[0] <= parts[1]
+            case "lt":
+                return parts[0] < parts[1]
+            case "add":
+                return z3.Sum(parts)
+        return parts[0] * parts[1]
+
+    def _read(self, item: tuple[Any, ...], parts: list[Term]) -> Term:
+        """A read at indices that are not known: a choice over all of them."""
+        _, vector, offset, indices = item
+        if not indices:
+            return self.slots[vector][offset]
+        counts = self._counts(vector, offset, [stride for _, stride in indices])
+
+        def at(place: int, number: int) -> Term:
+            if number == len(indices):
+                return self.slots[vector][place]
+            index, stride = indices[number]
+            result = at(place + (counts[number] - 1) * stride, number + 1)
+            for element in reversed(range(counts[number] - 1)):
+                result = z3.If(self._is(index, parts[number], element), at(place + element * stride, number + 1),
+                               result)
+            return result
+
+        return at(offset, 0)
+
+    def _is(self, node: Node, term: Term, element: int) -> Term:
+        """The node has this value; each such term is made once, as making them takes most of the time."""
+        key = node, element
+        if key not in self._equal:
+            self._equal[key] = term == self._value(element)
+        return self._equal[key]
+
+    def _counts(self, vector: str, offset: int, strides: Sequence[int]) -> list[int]:
+        """How many elements each unknown index ranges over, from the symbol that is read."""
+        symbol = self._owners[vector][offset]
+        _, _, all_strides = self.layout.slots[symbol.name]
+        # Of two arguments with one stride the first is of a sort with one element.
+        sizes = {s: len(self.layout.elements(a)) for s, a in zip(all_strides, symbol.arguments, strict=True)
+                 if len(self.layout.elements(a)) > 1}
+        return [sizes.get(stride, 1) for stride in strides]
+
+
+SIZES = (1, 2, 3)
+"""How many objects of each sort are tried, in turn."""
+
+_FIXED = {"store": {"Repository": 2, "Content": 3},
+          "union": {"Layer": 1, "Container": 2, "Data": 3, "Mode": 2, "Owner": 2, "Time": 2, "Key": 2, "Value": 2}}
+"""Sorts of each machine of which there are always so many."""
+
+_TREES = {"union": (Paths(("", "a", "b", "a/a")), Paths(("", "a", "b", "a/a", "b/a")),
+                    Paths(("", "a", "b", "a/a", "b/a", "a/a/a", "b/a/a")))}
+"""The trees of paths of the machines that have such, by count: directories and where they can be moved to. What
+there is of a tree that is not needed has nothing at its paths, so that these stand for all that are in them."""
+
+
+def sizes_of(machine: Machine, count: int) -> dict[str, int]:
+    """Sizes of all open sorts for a search with a given count."""
+    fixed = _FIXED.get(machine.name, {})
+    if tree := _tree(machine, count):  # an inode for each path but one, and one to be made
+        fixed = {**fixed, "Path": len(tree.names), "Inode": len(tree.names)}
+    return {s.name: fixed.get(s.name, count) for s in machine.sorts if not s.values}
+
+
+def _tree(machine: Machine, count: int) -> Paths | None:
+    return _TREES[machine.name][count - 1] if machine.name in _TREES else None
+
+
+class _Room:
+    """The stores of one size that satisfy the axioms and all state laws, and what is known of all of them."""
+
+    def __init__(self, machine: Machine, catalogue: Catalogue, count: int) -> None:
+        self.layout = Layout.of(machine, sizes_of(machine, count))
+        tree = _tree(machine, count)
+        known = {} if tree is None else tree_values(self.layout, tree)
+        self.nodes = Nodes({(RIGID, place): value for place, value in known.items()})
+        self.query = _Query(self.layout, self.nodes, known)
+        grounding = Grounding(self.layout, nodes=self.nodes)
+        # Lemmas follow from the other axioms.
+        self.axioms = [self.query.write(grounding.ground(axiom.formula)) for axiom in machine.axioms
+                       if not axiom.lemma]
+        self.laws = [self.query.write(grounding.ground(closed(law, machine.state)))
+                     for law in catalogue.of(Kind.STATE)]
+        self._first = len(self.nodes.items)
+
+    def problem(self, obligation: Obligation) -> Problem:
+        """Return an obligation over these stores; the one before is forgotten."""
+        self.query.forget(self._first)
+        return Problem(self, obligation)
+
+
+class Problem:
+    """An obligation's hypotheses and premise over few objects."""
+
+    def __init__(self, room: _Room, obligation: Obligation) -> None:
+        """Ground what is the obligation's own."""
+        self.query, query = room.query, room.query
+        self.obligation = obligation
+        self.constants = _parameters(obligation)
+        definitions = [d for step in obligation.steps for d in step.effect.definitions]
+        self._grounding = Grounding(room.layout, list(self.constants), definitions, room.nodes)
+        shared = len(query.bounds)
+        query.parameters = [query.variable(n, sort) for n, sort in self.constants.items()]
+        self.solver = z3.SolverFor(query.logic)
+        self.solver.add(*query.bounds, *room.axioms)
+        del query.bounds[shared:]
+        if obligation.rule != "init":
+            self.solver.add(*room.laws)
+        self.solver.add(*(self.write(f) for f in (*obligation.own.values(), obligation.premise)))
+
+    def write(self, formula: Term) -> Term:
+        """The formula without quantifiers."""
+        return self.query.write(self._grounding.ground(formula))
+
+    def possible(self, *conditions: Term) -> bool:
+        """Whether there is a store in which the hypotheses and further conditions hold."""
+        return bool(self.solver.check(*map(self.write, conditions)) == z3.sat)
+
+    @property
+    def fails(self) -> bool:
+        """Whether there is a store in which the conclusions do not follow."""
+        return self.possible(z3.Not(z3.And(list(self.obligation.conclusions.values()))))
+
+    def after(self, step: Step) -> list[Node]:
+        """The state after a step, slot by slot."""
+        layout = self.query.layout
+        return [self._grounding.symbol_at(symbol, step.after, arguments)
+                for symbol in layout.machine.mutable for arguments in layout.tuples(symbol)]
+
+    def instance(self) -> Instance:
+        """The store that the solver found, with the states after the steps and the conclusions that are false."""
+        model, query, nodes = self.solver.model(), self.query, self.query.nodes
+
+        def value(term: Term) -> Any:
+            result = model.eval(term, model_completion=True)
+            return z3.is_true(result) if z3.is_bool(result) else result.as_long()
+
+        before, rigid, traits = (tuple(map(value, query.slots[v])) for v in (STATE, RIGID, TRAIT))
+        arguments = tuple(map(value, query.parameters))
+        evaluated = lambda roots: function(nodes, roots, False)(
+            before, before, rigid, traits, arguments)
+        conclusions = self.obligation.conclusions
+        holds = evaluated([self._grounding.ground(formula) for formula in conclusions.values()])
+        chosen = dict(zip(self.constants, arguments, strict=True))
+        return Instance(
+            dict(query.layout.sizes), rigid, traits,
+            (before, *(tuple(evaluated(self.after(step))) for step in self.obligation.steps)),
+            tuple(tuple(chosen[a.decl().name()] for a in step.arguments) for step in self.obligation.steps),
+            tuple(name for name, true in zip(conclusions, holds, strict=True) if not true),
+            tuple((name, sort.name, chosen[term.decl().name()])
+                  for name, sort, term in self.obligation.variables),
+        )
+
+
+class SmallStores:
+    """The small stores of a machine that satisfy its axioms and all state laws of its catalogue.
+
+    What obligations share is grounded once for each size. Rules do not matter to it: a machine with other rules
+    has the same stores.
+    """
+
+    def __init__(self, machine: Machine, catalogue: Catalogue) -> None:
+        """Ground nothing yet."""
+        self._machine, self._catalogue = machine, catalogue
+        self._rooms: dict[int, _Room] = {}
+
+    def problem(self, obligation: Obligation, count: int) -> Problem:
+        """Return an obligation over so many objects of each sort; no more than one at a time can be used."""
+        if count not in self._rooms:
+            self._rooms[count] = _Room(self._machine, self._catalogue, count)
+        return self._rooms[count].problem(obligation)
+
+    def counterexample(self, obligation: Obligation, counts: Iterable[int] = SIZES) -> Instance | None:
+        """Search for a store in which an obligation fails; None if there is none."""
+        for count in counts:
+            problem = self.problem(obligation, count)
+            if problem.fails:
+                return problem.instance()
+        return None
+
+    def possible(
+        self, obligation: Obligation, conditions: Mapping[str, Term], counts: Iterable[int] = SIZES,
+    ) -> set[str]:
+        """Return which of the conditions can hold together with the hypotheses, in some store."""
+        found: set[str] = set()
+        for count in counts:
+            if len(found) < len(conditions):
+                problem = self.problem(obligation, count)
+                found |= {n for n, c in conditions.items() if n not in found and problem.possible(c)}
+        return found
+
+
+def _parameters(obligation: Obligation) -> dict[str, Sort]:
+    """The constants of an obligation: arguments of its steps and variables of its law."""
+    result: dict[str, Sort] = {}
+    for step in obligation.steps:
+        for parameter, argument in zip(step.rule.parameters, step.arguments, strict=True):
+            result[argument.decl().name()] = parameter.sort
+    for _, sort, term in obligation.variables:
+        result[term.decl().name()] = sort
+    return result

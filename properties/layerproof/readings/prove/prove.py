@@ -1,0 +1,352 @@
+"""Prove every obligation for stores of any size, or find a finite counterexample to induction.
+
+A query is tried in tiers, from few hypotheses and pure instantiation to all hypotheses and model-based
+instantiation, the latter in several throws, as it is a matter of luck which models are looked at; before that
+the smallest stores are searched. Few hypotheses with model-based instantiation come last: a query that needs
+more of them ends only at its limit. Each tier is bounded by a Z3 resource limit, which counts work and not
+seconds, so that a verdict does not depend on the machine's load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from multiprocessing import get_context
+
+import z3
+
+from layermodel.language.rules import Machine, Term
+from layerproof.errors import WrongRequest
+from layerproof.laws.law import Catalogue, Kind
+from layerproof.laws.lemmas import Provable
+from layerproof.laws.obligations import Obligation, Obligations
+from layerproof.readings.prove.finite import SIZES, Instance, SmallStores
+from layerproof.readings.prove.hints import hints
+from layerproof.readings.prove.sums import eliminate
+from layerproof.readings.prove.vacuity import vacuous
+
+
+@dataclass(frozen=True)
+class Tier:
+    """How one attempt goes about a query; ``limit`` is in Z3 resource units."""
+
+    existential: bool
+    model_based: bool
+    limit: int
+    seed: int = 0
+    hinted: bool = False
+
+
+TIERS = (
+    Tier(existential=False, model_based=False, limit=300_000),
+    Tier(existential=True, model_based=False, limit=600_000),
+    Tier(existential=True, model_based=False, limit=2_000_000, hinted=True),
+    Tier(existential=False, model_based=False, limit=2_000_000, hinted=True),
+    *(Tier(existential=True, model_based=True, limit=3_000_000, seed=n) for n in range(4)),
+    Tier(existential=True, model_based=True, limit=3_000_000, hinted=True),
+    Tier(existential=False, model_based=True, limit=10_000_000),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one obligation.
+
+    Attributes:
+        outcome: ``proved``, ``refuted`` (then ``instance`` is a counterexample) or ``undecided``.
+        used: the laws that the proof used as hypotheses, from the unsatisfiable core.
+    """
+
+    rule: str
+    law: str
+    refusal: str | None
+    outcome: str
+    used: tuple[str, ...] = ()
+    instance: Instance | None = None
+
+    @property
+    def name(self) -> str:
+        """The obligation in words."""
+        refused = f" refused {self.refusal}" if self.refusal else ""
+        return f"{self.rule}{refused} keeps {self.law}"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """All verdicts, and what else was shown so that they mean something.
+
+    Attributes:
+        lemmas: by name, whether the induction went through.
+        vacuous: what could not be shown to happen: axioms, rules, refusals, premises.
+        witnesses: how many such things were shown to happen.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    lemmas: Mapping[str, bool]
+    vacuous: tuple[str, ...] = ()
+    witnesses: int = 0
+
+    def count(self, outcome: str) -> int:
+        """The number of obligations with an outcome."""
+        return sum(v.outcome == outcome for v in self.verdicts)
+
+    @property
+    def holds(self) -> bool:
+        """Everything was proved and nothing was vacuous."""
+        proved = self.count("proved") == len(self.verdicts) > 0
+        return proved and all(self.lemmas.values()) and not self.vacuous
+
+
+Shown = dict[tuple[int, str], set[str]]
+"""Conclusions that were proved, by the number of the part that they are of, with the laws that were used."""
+
+
+@dataclass
+class Prover:
+    """Proves the obligations of one machine and catalogue."""
+
+    machine: Machine
+    catalogue: Catalogue
+    tiers: tuple[Tier, ...] = TIERS
+    obligations: Obligations = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Build the shared hypotheses."""
+        self.obligations = Obligations(self.machine, self.catalogue)
+        self.tiers = tuple(t for t in self.tiers if self.machine.hints or not t.hinted)
+        self.unused = {a.name for a in self.machine.axioms if not a.for_proofs}
+        self.laws = {law.id for law in self.catalogue.laws}
+        self.stores = SmallStores(self.machine, self.catalogue)
+
+    def verdict(self, obligation: Obligation) -> Verdict:
+        """Prove an obligation, or refute it on a finite store, or say that it is undecided."""
+        first = sum(not t.model_based for t in self.tiers)
+        shown: Shown = {}
+        # What is wrong is mostly seen in a very small store, long before Z3 would give up.
+        for tiers, counts in ((self.tiers[:first], SIZES[:2]), (self.tiers[first:], SIZES[2:])):
+            used = self._proof(obligation, tiers, shown)
+            if used is not None:
+                return self._verdict(obligation, "proved", used=tuple(sorted(used)))
+            instance = self.stores.counterexample(obligation, counts)
+            if instance is not None:
+                return self._verdict(obligation, "refuted", instance=instance)
+        return self._verdict(obligation, "undecided")
+
+    def proves(self, obligation: Obligation) -> bool:
+        """Whether it proves an obligation; if not, no small store is searched."""
+        return self._proof(obligation, self.tiers, {}) is not None
+
+    def _proof(self, obligation: Obligation, tiers: Sequence[Tier], shown: Shown) -> set[str] | None:
+        """Prove the parts that amount to an obligation, if it has any; else as a whole, or one by one."""
+        cores = [self._split(part, tiers, shown, number) for number, part in enumerate(obligation.parts, 1)]
+        if cores and None not in cores:
+            return set().union(*(c for c in cores if c is not None))
+        whole = len(obligation.conclusions) > 1 and not shown
+        used = self.attempt(obligation, self.tiers[0]) if whole else None
+        return self._split(obligation, tiers, shown) if used is None else used
+
+    def _verdict(
+        self, obligation: Obligation, outcome: str, used: tuple[str, ...] = (),
+        instance: Instance | None = None,
+    ) -> Verdict:
+        return Verdict(obligation.rule, obligation.law.id, obligation.refusal, outcome, used, instance)
+
+    def _split(
+        self, obligation: Obligation, tiers: Sequence[Tier], shown: Shown, part: int = 0,
+    ) -> set[str] | None:
+        """Prove the conclusions one by one, each with those before it as hypotheses.
+
+        Args:
+            shown: the conclusions of each part that were proved before, to which these are added.
+        """
+        before: dict[str, Term] = {}
+        for name, formula in obligation.conclusions.items():
+            if (part, name) not in shown:
+                one = replace(obligation, conclusions={name: formula},
+                              hypotheses={**obligation.hypotheses, **before})
+                found = next(filter(lambda core: core is not None, (
+                    self.attempt(one, tier) for tier in tiers)), None)
+                if found is None:
+                    return None
+                shown[part, name] = found
+            before[f"shown: {name}"] = formula
+        return set().union(*(shown[part, name] for name in obligation.conclusions))
+
+    def attempt(self, obligation: Obligation, tier: Tier) -> set[str] | None:
+        """Try one tier; return the labels of the hypotheses in the core, or None."""
+        needless = self.unused - {*obligation.law.axioms}
+        labelled = {n: f for n, f in obligation.hypotheses.items() if n not in needless}
+        labelled |= dict(obligation.extra)
+        if tier.hinted:
+            labelled |= {name: z3.And(formula, labelled.get(name, True))
+                         for name, formula in hints(self.machine, obligation).items()}
+        if not obligation.law.follows_from and obligation.steps:
+            labelled |= {name: formula for name, formula in self.obligations.existential.items()
+                         if tier.existential or name == obligation.law.id}
+        goal = z3.Not(z3.And(list(obligation.conclusions.values())))
+        formulas = [*labelled.values(), obligation.premise, goal]
+        lemma_instances: list[Term] = []
+        if obligation.needs_sums:
+            eliminated = eliminate(formulas, self._points(obligation))
+            formulas, lemma_instances = eliminated[: len(formulas)], eliminated[len(formulas):]
+        solver = z3.SimpleSolver()
+        solver.set("rlimit", tier.limit)
+        solver.set("mbqi", tier.model_based)
+        solver.set("random_seed", tier.seed)
+        solver.add(*lemma_instances, *formulas[len(labelled):])
+        tracked = {}
+        for label, formula in zip(labelled, formulas, strict=False):
+            if label in self.laws:
+                tracked[f"use {label}"] = label
+                solver.assert_and_track(formula, f"use {label}")
+            else:
+                solver.add(formula)
+        if solver.check() != z3.unsat:
+            return None
+        return {tracked[str(mark)] for mark in solver.unsat_core()}
+
+    def _points(self, obligation: Obligation) -> list[Term]:
+        """Where summed terms may differ: the objects mentioned, and images' top layers."""
+        terms = [a for step in obligation.steps for a in step.arguments]
+        terms += [term for _, _, term in obligation.variables]
+        for term in list(terms):
+            for symbol in self.machine.rigid:
+                if [a.z3 for a in symbol.arguments] == [term.sort()]:
+                    terms.append(symbol.decl(term))
+        return terms
+
+
+@lru_cache(maxsize=2)
+def _prover(machine: Machine, catalogue: Catalogue) -> Prover:
+    """What a process proves with, portion after portion."""
+    return Prover(machine, catalogue)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be proved of a machine.
+
+    Attributes:
+        rules, laws: names; all if None. With rules given, the initial state is left out.
+        lemmas: what is proved beside the laws.
+    """
+
+    machine: Machine
+    catalogue: Catalogue
+    rules: frozenset[str] | None = None
+    laws: frozenset[str] | None = None
+    lemmas: tuple[Provable, ...] = ()
+
+    def lemma(self, number: int) -> bool:
+        """Prove a lemma."""
+        return self.lemmas[number].proved
+
+
+Placed = tuple[int, Verdict]
+"""A verdict, and its place among all."""
+Witnesses = tuple[list[str], set[str]]
+"""What could not be shown to happen, and what was."""
+
+
+def portion(task: Task, number: int, of: int) -> Iterator[Placed]:
+    """Prove every so-manieth portion of the obligations."""
+    prover = _prover(task.machine, task.catalogue)
+    rules, laws = (None if s is None else set(s) for s in (task.rules, task.laws))
+    for place, unit in enumerate(prover.obligations.units(rules, laws)):
+        if place % of == number:
+            for obligation in unit():
+                yield place, prover.verdict(obligation)
+
+
+def witnesses(task: Task, number: int = 0, of: int = 1) -> Witnesses:
+    """Look for what must be able to happen, so that the proofs mean something, in every so-manieth rule."""
+    chosen = [r for r in task.machine.rules if task.rules is None or r.name in task.rules]
+    listed = [law for law in task.catalogue.laws if task.laws is None or law.id in task.laws]
+    # Of some rules only, a step law's premise need not hold in any step.
+    able = [law for law in listed if law.kind is not Kind.STEP or task.rules is None]
+    stores = _prover(task.machine, task.catalogue).stores
+    return vacuous(task.machine, task.catalogue, stores, chosen[number::of], able)
+
+
+def together(
+    portions: Iterable[Iterable[Placed]], found: Sequence[Witnesses], lemmas: Mapping[str, bool],
+) -> Proof:
+    """What all portions of a task come to.
+
+    Args:
+        lemmas: by name, whether they were proved.
+
+    Raises:
+        WrongRequest: if there was nothing to prove.
+    """
+    verdicts = sorted((placed for part in portions for placed in part), key=lambda placed: placed[0])
+    if not verdicts:
+        raise WrongRequest("there is nothing to prove: none of these laws is about any of these rules")
+    missing = [m for absent, _ in found for m in absent]
+    # A premise is witnessed when any share of the rules did.
+    premises = [m for m in missing if m.startswith("the premise of")]
+    everywhere = [m for m in dict.fromkeys(premises) if premises.count(m) == len(found)]
+    lacking = [m for m in missing if m not in premises] + everywhere
+    return Proof(tuple(verdict for _, verdict in verdicts), lemmas, tuple(lacking),
+                 len(set().union(*(happened for _, happened in found))))
+
+
+def prove(
+    machine: Machine, catalogue: Catalogue, *, rules: Iterable[str] | None = None,
+    laws: Iterable[str] | None = None, lemmas: Iterable[Provable] = (), jobs: int = 1,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Proof:
+    """Prove the obligations of a machine.
+
+    Args:
+        rules, laws: names; all if None. With rules given, the initial state is left out.
+        lemmas: what is proved beside the laws.
+        jobs: the number of processes.
+        progress: is told how many obligations are done since it was last told.
+    """
+    task = Task(machine, catalogue, None if rules is None else frozenset(rules),
+                None if laws is None else frozenset(laws), tuple(lemmas))
+    names, numbers = [lemma.name for lemma in task.lemmas], range(len(task.lemmas))
+
+    def told(part: Iterable[Placed]) -> list[Placed]:
+        result = []
+        for placed in part:
+            result.append(placed)
+            progress(1)
+        return result
+
+    if jobs == 1:
+        return together([told(portion(task, 0, 1))], [witnesses(task)],
+                        dict(zip(names, map(task.lemma, numbers), strict=True)))
+    global _inherited
+    _inherited = task
+    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+        portions, shares = range(jobs * PORTIONS), range(jobs * 2)
+        shown = pool.map(_lemma, numbers)
+        proved = pool.map(_portion, portions, [len(portions)] * len(portions))
+        found = pool.map(_witnesses, shares, [len(shares)] * len(shares))
+        return together([told(part) for part in proved], list(found), dict(zip(names, shown, strict=True)))
+
+
+PORTIONS = 32
+"""Into how many portions, for each process, the obligations are divided: some take far longer than others."""
+
+_inherited: Task | None = None
+"""What forked workers find: machines hold functions, which cannot be sent between processes."""
+
+
+def _portion(number: int, of: int) -> list[Placed]:
+    assert _inherited is not None
+    return list(portion(_inherited, number, of))
+
+
+def _witnesses(number: int, of: int) -> Witnesses:
+    assert _inherited is not None
+    return witnesses(_inherited, number, of)
+
+
+def _lemma(number: int) -> bool:
+    assert _inherited is not None
+    return _inherited.lemma(number)

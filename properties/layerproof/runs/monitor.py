@@ -1,0 +1,304 @@
+"""Laws as Python functions over finite stores: what explore, drive and conform check as they go.
+
+The functions are compiled from the same terms that are proved. A monitor also counts how often each law's
+premise held, so that a law that was never put to the test can be told from one that held.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import z3
+
+from layermodel.language.ground import GroundMachine, Outcome, Vector, function
+from layermodel.language.rules import Machine, Rule, State, Step, Term
+from layermodel.language.terms import Grounding, Node, Nodes
+from layerproof.laws.law import Algebra, Catalogue, Kind, Law
+from layerproof.runs.trace import Event
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A law that does not hold: which, for which objects, and which of its conclusions are false."""
+
+    law: str
+    false: tuple[str, ...]
+    variables: tuple[tuple[str, str, int], ...] = ()
+
+
+class _AfterStep(Step):
+    """A step whose state after is its own vector: symbols with a prime."""
+
+    @classmethod
+    def of(cls, step: Step, after: State) -> Step:
+        made = cls(step.rule, step.before, step.arguments, step.effect)
+        made.__dict__["after"] = after
+        return made
+
+
+@dataclass
+class _Rows:
+    """A law over the elements: at every choice of its variables, its premise and each way in which it fails."""
+
+    law: Law
+    false: tuple[str, ...]
+    chosen: list[tuple[int, ...]]
+    nodes: list[list[Node]]
+
+    def touched(self, store: Nodes) -> Node:
+        """The premise holds somewhere."""
+        return store.disj(row[0] for row in self.nodes)
+
+    def failing(self, store: Nodes) -> Node:
+        """It fails somewhere."""
+        return store.disj(node for row in self.nodes for node in row[1:])
+
+
+class _Group:
+    """Laws that are checked together: of states, or of one outcome of a rule. What they share is done once."""
+
+    def __init__(self, store: Nodes, laws: list[_Rows]) -> None:
+        self._store, self.laws = store, laws
+        self._hold = function(store, [store.conj(store.neg(law.failing(store)) for law in laws)], True)
+        self._where: dict[str, Callable[..., Any]] = {}
+
+    def violations(self, vectors: tuple[Vector, ...]) -> list[Violation]:
+        """Return where the laws fail that do not hold."""
+        if self._hold(*vectors):
+            return []
+        failing = zip(self.laws, self._which(*vectors), strict=True)
+        return [self._located(law, vectors) for law, fails in failing if fails]
+
+    @cached_property
+    def _which(self) -> Callable[..., Any]:
+        """Says of each law whether it fails."""
+        return function(self._store, [law.failing(self._store) for law in self.laws], False)
+
+    def _located(self, law: _Rows, vectors: tuple[Vector, ...]) -> Violation:
+        if law.law.id not in self._where:
+            self._where[law.law.id] = function(self._store, [node for row in law.nodes for node in row[1:]], False)
+        values, width = self._where[law.law.id](*vectors), len(law.false)
+        row = next(n for n in range(len(law.chosen)) if any(values[n * width: (n + 1) * width]))
+        false = tuple(itertools.compress(law.false, values[row * width: (row + 1) * width]))
+        named = zip(law.law.variables, law.chosen[row], strict=True)
+        return Violation(law.law.id, false, tuple((n, s.name, e) for (n, s), e in named))
+
+    @cached_property
+    def touched(self) -> Callable[..., Any]:
+        """Says of each law whether its premise holds somewhere."""
+        return function(self._store, [law.touched(self._store) for law in self.laws], False)
+
+    @cached_property
+    def touched_by_law(self) -> dict[str, Callable[..., Any]]:
+        """The same of each law by itself."""
+        return {law.law.id: function(self._store, [law.touched(self._store)], True) for law in self.laws}
+
+
+@dataclass
+class Monitor:
+    """The laws of a catalogue over one layout.
+
+    Attributes:
+        like: a monitor of the same laws about states and steps over the same layout; what is the same for
+            its rules is compiled once for both.
+    """
+
+    ground: GroundMachine
+    catalogue: Catalogue
+    premises: Counter[str] = field(default_factory=Counter)
+    like: Monitor | None = None
+    _state: _Group | None = None
+    _steps: dict[tuple[str, str | None, bool], _Group] = field(default_factory=dict)
+    _symbolic: dict[str, Step] = field(default_factory=dict)
+    _checked: Counter[_Group] = field(default_factory=Counter)
+    _rare: dict[_Group, list[str]] = field(default_factory=dict)
+
+    def state(self, state: Vector, rigid: Vector, traits: Vector) -> list[Violation]:
+        """Return the state laws that a state violates."""
+        return self._check(self._about_states(), (state, state, rigid, traits, ()))
+
+    def step(
+        self, rule: Rule, before: Vector, outcome: Outcome, rigid: Vector, traits: Vector, arguments: Vector,
+    ) -> list[Violation]:
+        """Return the step laws that a step violates."""
+        laws = self._about_steps(rule, outcome.refusal, outcome.state is before)
+        return self._check(laws, (before, outcome.state, rigid, traits, arguments))
+
+    def _check(self, group: _Group, vectors: tuple[Vector, ...]) -> list[Violation]:
+        self._checked[group] += 1
+        if self._checked[group] <= _ENOUGH:
+            touched = zip((law.law.id for law in group.laws), group.touched(*vectors), strict=True)
+            for identifier in (law for law, holds in touched if holds):
+                self.premises[identifier] += self.premises[identifier] < _ENOUGH
+        else:
+            if group not in self._rare:
+                self._rare[group] = [law.law.id for law in group.laws if self.premises[law.law.id] < _ENOUGH]
+            for identifier in self._rare[group]:
+                if self.premises[identifier] < _ENOUGH and group.touched_by_law[identifier](*vectors):
+                    self.premises[identifier] += 1
+        return group.violations(vectors)
+
+    def _about_states(self) -> _Group:
+        if self._state is None:
+            self._state = self._state_laws() if self.like is None else self.like._about_states()
+        return self._state
+
+    def _about_steps(self, rule: Rule, refusal: str | None, unchanged: bool) -> _Group:
+        key = rule.name, refusal, unchanged
+        if key not in self._steps:
+            right = self.like if self.like is not None and self.like.ground.has(rule) else None
+            self._steps[key] = (self._step_laws(rule, refusal, unchanged) if right is None
+                                else right._about_steps(rule, refusal, unchanged))
+        return self._steps[key]
+
+    def _state_laws(self) -> _Group:
+        return self._group(self.catalogue.of(Kind.STATE), self.ground.machine.state, Grounding(self.ground.layout))
+
+    def _step_laws(self, rule: Rule, refusal: str | None, unchanged: bool) -> _Group:
+        step = self._taken(rule)
+        parameters = tuple(p.term.decl().name() for p in rule.parameters)
+        about = (law for law in self.catalogue.of(Kind.STEP) if law.about(rule) and (
+            (not law.refusals) if refusal is None else (law.refusals == ("*",) or refusal in law.refusals)))
+        return self._group(about, step, Grounding(
+            self.ground.layout, parameters, step.effect.definitions, unchanged=unchanged))
+
+    def _taken(self, rule: Rule) -> Step:
+        if rule.name not in self._symbolic:
+            machine = self.ground.machine
+            self._symbolic[rule.name] = _AfterStep.of(rule.step(machine.state), machine.state.renamed("'"))
+        return self._symbolic[rule.name]
+
+    def _group(self, laws: Iterable[Law], subject: State | Step, grounding: Grounding) -> _Group:
+        return _Group(grounding.nodes, [self._rows(law, subject, grounding) for law in laws])
+
+    def _rows(self, law: Law, subject: State | Step, grounding: Grounding) -> _Rows:
+        variables = [sort.constant(f"v!{name}") for name, sort in law.variables]
+        given, then = law.premise(subject, *variables), law.conclusions(subject, *variables)
+        terms = [_abstract(variables, t) for t in (given, *(z3.And(given, z3.Not(t)) for t in then.values()))]
+        chosen = list(itertools.product(*(self.ground.layout.elements(s) for _, s in law.variables)))
+        rows = [[grounding.ground(term, tuple(map(grounding.nodes.const, elements))) for term in terms]
+                for elements in chosen]
+        return _Rows(law, tuple(then), chosen, rows)
+
+
+_ENOUGH = 1000
+"""Evaluations of a true premise after which it is no longer counted."""
+
+
+def _abstract(variables: list[Term], term: Term) -> Term:
+    return z3.Lambda(variables, term).body() if variables else term
+
+
+def _left_run(law: Law, arguments: Vector) -> tuple[Event, ...]:
+    assert law.runs is not None
+    values = dict(zip((name for name, _ in law.runs.parameters), arguments, strict=True))
+    return tuple(Event(rule, tuple(values[c] for c in chosen), None) for rule, chosen in law.runs.left)
+
+
+class AlgebraMonitor:
+    """The algebraic laws over one layout: both runs are taken from a state, and the ends compared."""
+
+    def __init__(self, ground: GroundMachine, catalogue: Catalogue, at_most: int | None = None) -> None:
+        """Prepare the laws.
+
+        Args:
+            at_most: how many choices of arguments to try for each law and state; None for all.
+        """
+        self.ground = ground
+        self._at_most = at_most
+        self.premises: Counter[str] = Counter()
+        self._laws = [self._compile(law) for law in catalogue.of(Kind.ALGEBRAIC)]
+
+    def _compile(self, law: Law) -> tuple[Law, Callable[..., Any], dict[str, Callable[..., Any]], list[Vector]]:
+        assert law.runs is not None
+        machine, layout = self.ground.machine, self.ground.layout
+        names = tuple(f"?{name}" for name, _ in law.runs.parameters)
+        # Two ends are compared: the left is the primed state, the right (which is the start where the
+        # right run is empty) the plain one.
+        algebra = Algebra(machine, machine.state, machine.state.renamed("'"), machine.state)
+        premise = self.ground.formula(law.premise(algebra), names)
+        conclusions = {n: self.ground.formula(f, names) for n, f in law.conclusions(algebra).items()}
+        choices = list(itertools.product(*(
+            (False, True) if s.name == "Bool" else layout.elements(s) for _, s in law.runs.parameters)))
+        return law, premise, conclusions, choices
+
+    def state(
+        self, state: Vector, rigid: Vector, traits: Vector, turn: int = 0,
+    ) -> list[tuple[Violation, tuple[Event, ...]]]:
+        """Return the algebraic laws that fail from a state, with the left run that shows it.
+
+        Args:
+            turn: which of the choices of arguments to try, where not all are.
+        """
+        violations = []
+        for law, premise, conclusions, choices in self._laws:
+            for arguments in self._some(choices, turn):
+                ends = self._ends(law, state, rigid, traits, arguments, premise)
+                if ends is None:
+                    continue
+                self.premises[law.id] += 1
+                left, right = ends
+                false = tuple(n for n, c in conclusions.items()
+                              if not c(right, left, rigid, traits, arguments))
+                if false:
+                    violations.append((Violation(law.id, false), _left_run(law, arguments)))
+                    break
+        return violations
+
+    def _some(self, choices: list[Vector], turn: int) -> list[Vector]:
+        if self._at_most is None or len(choices) <= self._at_most:
+            return choices
+        start = turn * self._at_most % len(choices)
+        return (choices + choices)[start: start + self._at_most]
+
+    def _ends(
+        self, law: Law, state: Vector, rigid: Vector, traits: Vector, arguments: Vector,
+        premise: Callable[..., Any],
+    ) -> tuple[Vector, Vector] | None:
+        assert law.runs is not None
+        if not premise(state, state, rigid, traits, arguments):
+            return None
+        values = dict(zip((name for name, _ in law.runs.parameters), arguments, strict=True))
+        ends = []
+        for run in (law.runs.left, law.runs.right):
+            current = state
+            for name, chosen in run:
+                rule = self.ground.rule(name)
+                given = tuple(values[c] for c in chosen)
+                if not rule.given(current, current, rigid, traits, given):
+                    return None
+                outcome = rule.run(current, rigid, traits, given)
+                if outcome.refusal is not None:
+                    return None
+                current = outcome.state
+            ends.append(current)
+        return ends[0], ends[1]
+
+
+class Bench:
+    """A machine over finite sorts and the monitors of its laws: what random runs are done with.
+
+    Attributes:
+        ground: the compiled rules.
+        monitor: the laws about states and steps.
+        algebra: the laws about two runs, a few choices of arguments at a time.
+    """
+
+    def __init__(
+        self, machine: Machine, catalogue: Catalogue, sizes: Mapping[str, int], like: Bench | None = None,
+    ) -> None:
+        """Lay a machine out; rules and laws are compiled when they are first needed.
+
+        Args:
+            like: one for the same symbols, sizes, and laws about states and steps; what is the same in both
+                is compiled once.
+        """
+        self.machine, self.catalogue = machine, catalogue
+        self.ground: GroundMachine = GroundMachine(machine, sizes, None if like is None else like.ground)
+        self.monitor: Monitor = Monitor(self.ground, catalogue, like=None if like is None else like.monitor)
+        self.algebra = AlgebraMonitor(self.ground, catalogue, at_most=6)

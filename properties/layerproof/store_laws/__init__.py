@@ -1,7 +1,0 @@
-"""The laws of the store machine: the catalogue that ``layerproof laws`` prints."""
-
-from layerproof.laws import Catalogue
-from layerproof.store_laws import dependency, operations, read_only, sizes
-
-STORE_LAWS = Catalogue(dependency.LAWS + read_only.LAWS + sizes.LAWS + operations.LAWS)
-"""The laws of the store machine."""

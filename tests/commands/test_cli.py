@@ -1,0 +1,197 @@
+"""The command line: what it prints, and its exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
+from layermodel.store.rules import STORE
+from layerproof.cli import main
+from layerproof.engines.directory.faults import faulty
+from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.readings.conform import Conformance, replay
+from layerproof.readings.drive import Statistics
+from samples import a_trace
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (("prove", "--law", "X-1"), "unknown law 'X-1'"),
+    (("prove", "--rule", "fly"), "unknown rule 'fly'"),
+    (("prove", "--mutant", "none"), "unknown mutant 'none'"),
+    (("prove", "--law", "OP-5", "--rule", "create"), "nothing to prove"),
+    (("mutants", "--mutant", "write-lost", "--mutant", "none"), "unknown mutant 'none'"),
+    (("mutants", "--reading", "guess"), "unknown reading 'guess'; known: prove, explore, drive, conform"),
+    (("explore", "--size", "Moon=2"), "unknown sort 'Moon'"),
+    (("explore", "--size", "Layer=x"), "size of Layer"),
+    (("explore", "--trait", "x=true"), "unknown trait 'x'"),
+    (("explore", "--dialect", "lxc"), "unknown dialect 'lxc'"),
+    (("drive", "--operations", "0"), "no operations"),
+    (("conform", "nothing"), "unknown engine 'nothing'"),
+    (("conform", "directory", "--operations", "0"), "no operations"),
+    (("conform", "directory", "--socket", "x"), "has no socket"),
+    (("conform", "docker", "--socket", "/nowhere.sock"), "not reachable"),
+    (("conform", "directory", "--budget", "0"), "--budget takes a number of seconds above 0"),
+    (("conform", "docker", "--timeout", "nan"), "--timeout takes a number of seconds above 0"),
+    (("conform", "docker", "--timeout", "1e9"), "not 1e+09"),
+    (("laws", "--output", "/none/laws"), "/none/laws cannot be written: No such file or directory"),
+    (("replay", "/nowhere.json"), "cannot be read"),
+])
+def test_a_wrong_request_is_one_sentence_and_status_2(arguments, says):
+    result = run(*arguments)
+    assert 2 == result.exit_code
+    assert says in result.output
+    assert 1 == len(result.output.strip().splitlines())
+
+
+def test_an_empty_trace_is_a_wrong_request(tmp_path):
+    empty = tmp_path / "trace.json"
+    empty.write_text("")
+    assert 2 == run("replay", str(empty)).exit_code
+
+
+def test_laws_are_listed_with_their_sources():
+    listed = json.loads(run("laws", "--format", "json").output)
+    assert [law.id for law in STORE_LAWS.laws] == [law["id"] for law in listed]
+    assert all(law["sources"] for law in listed)
+
+
+def test_the_rule_book_reads_aloud():
+    book = run("rules", "--rule", "create").output
+    assert "no-such-image" in book
+    assert "then     the container exists" in book
+
+
+def test_a_mutant_is_refuted_with_a_drawing():
+    result = run("prove", "--mutant", "tag-moves-digest", "--law", "DEP-12", "--jobs", "1")
+    assert 1 == result.exit_code
+    assert "step: tag" in result.output
+    assert "dependencies after the step" in result.output
+
+
+def test_a_trace_replays_and_is_explained(tmp_path):
+    path = tmp_path / "trace.json"
+    path.write_text(a_trace().to_json())
+    assert 0 == run("replay", str(path)).exit_code
+    assert 0 == run("replay", str(path), "--on", "directory").exit_code
+    explained = run("explain", str(path), "image-0").output
+    assert "container-0 stands in the way" in explained
+    assert "digraph" in run("explain", str(path), "--dot").output
+    assert 2 == run("explain", str(path), "image-7").exit_code
+
+
+@pytest.mark.parametrize(("options", "verdict", "status"), [((), "held", 0), (("--strict",), "violated", 1)])
+def test_known_deviations_fail_a_strict_run_in_text_data_and_status(monkeypatch, options, verdict, status):
+    engine = faulty("forced-removal-takes-used-image")
+    engine.name = "docker"  # of which the catalogue knows this
+    try:
+        findings = replay(STORE, STORE_LAWS, a_trace(), engine)
+    finally:
+        engine.close()
+    assert ["docker-force-stopped"] == [f.known.key for f in findings]
+    judged = Conformance("docker", "1", "docker", Statistics(), findings)
+    monkeypatch.setattr("layerproof.commands.engine.conform", lambda *_, **__: judged)
+    text = run("conform", "directory", *options)
+    data = run("conform", "directory", *options, "--format", "json")
+    assert f"0 findings, 1 known deviations: {verdict}" == text.output.splitlines()[-1]
+    assert verdict == json.loads(data.output)["verdict"]
+    assert (status, status) == (text.exit_code, data.exit_code)
+
+
+def test_a_run_that_its_budget_ends_is_incomplete():
+    result = run("conform", "directory", "--operations", "1000000", "--budget", "2", "--format", "json")
+    data = json.loads(result.output)
+    assert (1, "incomplete", 1000000) == (result.exit_code, data["verdict"], data["operations"] + data["not_done"])
+    assert data["operations"] > 0
+    text = run("conform", "directory", "--operations", "7", "--budget", "0.000001")
+    assert "the time limit was reached: 7 operations were not done" in text.output
+    assert "0 findings, 0 known deviations: incomplete" == text.output.splitlines()[-1]
+
+
+def test_a_replay_that_its_budget_ends_is_incomplete(tmp_path):
+    path = tmp_path / "trace.json"
+    path.write_text(a_trace().to_json())
+    arguments = ("replay", str(path), "--on", "directory", "--budget")
+    late = run(*arguments, "0.000001")
+    assert 1 == late.exit_code
+    assert f"the time limit was reached after 0 operations of {len(a_trace().events)}: incomplete" in late.output
+    assert "incomplete" == json.loads(run(*arguments, "0.000001", "--format", "json").output)["verdict"]
+    assert "held" == json.loads(run(*arguments, "1000", "--format", "json").output)["verdict"]
+
+
+def test_an_output_file_is_written_at_the_end_only(tmp_path):
+    path = tmp_path / "laws.txt"
+    assert 2 == run("laws", "--law", "X-1", "--output", str(path)).exit_code
+    assert not path.exists()
+    path.write_text("as it was")
+    assert 2 == run("laws", "--law", "X-1", "--output", str(path)).exit_code
+    assert "as it was" == path.read_text()
+    assert (0, "") == ((written := run("laws", "--output", str(path))).exit_code, written.output)
+    assert run("laws").output == path.read_text()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+def test_a_result_that_cannot_be_written_is_printed():
+    result = run("laws", "--output", "/dev/full")
+    assert 2 == result.exit_code
+    assert run("laws").stdout == result.stdout
+    assert "layerproof: the output file /dev/full cannot be written: No space left on device\n" == result.stderr
+
+
+def catches_signals(process):
+    """Whether a program has a handler for SIGHUP, which Python itself does not install."""
+    with open(f"/proc/{process.pid}/status") as lines:
+        caught = next(line for line in lines if line.startswith("SigCgt:"))
+    return int(caught.split()[1], 16) & 1 << signal.SIGHUP - 1
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("arguments", [
+    ("prove", "--jobs", "2"), ("drive", "--operations", "1000000"), ("conform", "directory", "--operations", "1000000"),
+    ("mutants", "--reading", "conform", "--jobs", "2"),
+])
+def test_a_signal_ends_a_command_in_one_sentence(tmp_path, arguments, number):
+    # The tests may run in the background of a shell or under nohup, which have their programs ignore these.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); " \
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL); from layerproof.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], cwd=tmp_path, text=True, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        while not catches_signals(process):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(1.0)  # let it get to the middle
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (128 + number, "", f"layerproof: ended by {number.name}\n") == (process.returncode, out, err)
+    assert [] == [name for name in os.listdir(tmp_path) if name != ".hypothesis"]
+
+
+def test_an_archive_is_explained(tmp_path):
+    parent = ImageSpec(({"a": b"12345678"},), "parent")
+    child = ImageSpec((*parent.layers, {"b": b"12345"}), "child")
+    path = tmp_path / "images.tar"
+    path.write_bytes(archive([ArchiveEntry(parent, ("p:1",)), ArchiveEntry(child, ("c:1",), parent.image_id)]))
+    whole = run("explain", str(path))
+    assert (0, True) == (whole.exit_code, "c:1" in whole.output)
+    freed = json.loads(run("explain", str(path), "c:1", "--format", "json").output)
+    assert "5" in json.dumps(freed)
+    blocked = run("explain", str(path), parent.image_id)
+    assert "stands in the way" in blocked.output
+    assert 2 == run("explain", str(path), "nobody:1").exit_code
+    path.write_bytes(path.read_bytes()[:700])
+    damaged = run("explain", str(path))
+    assert (2, 1) == (damaged.exit_code, len(damaged.output.strip().splitlines()))

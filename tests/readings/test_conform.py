@@ -1,0 +1,68 @@
+"""The judge finds nothing in a sound engine, and what replays is what was found."""
+
+import pytest
+
+from layermodel.store.rules import STORE
+from layerproof.engines.directory.engine import DirectoryEngine
+from layerproof.engines.directory.faults import faulty
+from layerproof.errors import EngineUnreachable, WrongRequest
+from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.readings.conform import conform, replay
+from layerproof.runs.trace import Trace
+
+
+def test_the_directory_engine_conforms():
+    engine = DirectoryEngine()
+    try:
+        result = conform(STORE, STORE_LAWS, engine, operations=2000)
+    finally:
+        engine.close()
+    assert [] == result.findings
+    assert [] == result.never
+    assert result.statistics.steps >= 2000
+
+
+def test_a_finding_is_shrunk_and_replays_from_its_trace_file():
+    engine = faulty("moved-tag-deletes-old-image")
+    try:
+        result = conform(STORE, STORE_LAWS, engine, operations=2000, complete=False, most=1)
+        finding = result.findings[0]
+        assert len(finding.trace.events) <= 4
+        again = replay(STORE, STORE_LAWS, Trace.from_json(finding.trace.to_json()), engine)
+        assert [finding.rule] == [f.rule for f in again]
+    finally:
+        engine.close()
+
+
+def test_a_sound_engine_passes_the_trace_that_a_faulty_one_fails():
+    faults, sound = faulty("rename-keeps-old-name"), DirectoryEngine()
+    try:
+        found = conform(STORE, STORE_LAWS, faults, operations=2000, complete=False, most=1).findings[0]
+        assert [] == replay(STORE, STORE_LAWS, found.trace, sound)
+    finally:
+        faults.close()
+        sound.close()
+
+
+def test_an_engine_that_dies_in_the_middle_is_unreachable():
+    class Dying(DirectoryEngine):
+        calls = 0
+
+        def tag(self, image, reference):
+            raise EngineUnreachable("the engine is gone")
+
+    engine = Dying()
+    try:
+        with pytest.raises(EngineUnreachable, match="the engine is gone"):
+            conform(STORE, STORE_LAWS, engine, operations=2000)
+    finally:
+        engine.close()
+
+
+def test_no_operations_are_a_wrong_request():
+    engine = DirectoryEngine()
+    try:
+        with pytest.raises(WrongRequest, match="no operations"):
+            conform(STORE, STORE_LAWS, engine, operations=0)
+    finally:
+        engine.close()

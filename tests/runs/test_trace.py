@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from layermodel.store.universe import universes
+from layerproof.errors import WrongRequest
+from layerproof.runs.trace import Event, Trace
+from small import ONE, store
+
+GROUND = store(ONE)
+TRACE = Trace("store", "docker", GROUND.layout.sizes, universes(GROUND)[0],
+              (Event("load", (0, 0), None), Event("remove-by-id", (0, True), None),
+               Event("tag", (0, 0), "no-such-image")))
+
+Damage = Callable[[dict[str, Any]], object]
+MALFORMED: dict[str, tuple[Damage, str]] = {
+    "no format": (lambda d: d.pop("layerproof"), "the trace has no field 'layerproof'"),
+    "other format": (lambda d: d.update(layerproof=9), "format 9"),
+    "format not a number": (lambda d: d.update(layerproof=True), "'layerproof' of the trace"),
+    "machine": (lambda d: d.update(machine="car"), "unknown machine 'car'"),
+    "dialect": (lambda d: d.update(dialect="latin"), "unknown dialect 'latin'"),
+    "size missing": (lambda d: d["sizes"].pop("Layer"), "the sizes has no field 'Layer'"),
+    "size zero": (lambda d: d["sizes"].update(Layer=0), "size of Layer"),
+    "size huge": (lambda d: d["sizes"].update(Layer=65), "size of Layer"),
+    "size unknown": (lambda d: d["sizes"].update(Car=1), "unknown sort 'Car'"),
+    "rigid missing": (lambda d: d["rigid"].pop("top"), "the rigid part has no field 'top'"),
+    "rigid short": (lambda d: d["rigid"].update(top=[]), "'top' has 0 values, not 1"),
+    "rigid out of range": (lambda d: d["rigid"].update(top=[7]), "'top' is not the number of a Layer: 7"),
+    "rigid not boolean": (lambda d: d["rigid"].update(is_digest=[7]), "'is_digest' is not true or false: 7"),
+    "rigid not a number": (lambda d: d["rigid"].update(measure=[0, "x"]), "'measure' is not an integer: 'x'"),
+    "events missing": (lambda d: d.pop("events"), "the trace has no field 'events'"),
+    "events not a list": (lambda d: d.update(events={}), "'events' of the trace is not of type list"),
+    "no events": (lambda d: d.update(events=[]), "the trace has no events"),
+    "event not an object": (lambda d: d.update(events=[1]), "event 1 is not a JSON object"),
+    "unknown rule": (lambda d: d["events"][1].update(rule="fly"), "event 2 names an unknown rule 'fly'"),
+    "no argument": (lambda d: d["events"][0].pop("image"), "event 1 (load) has no argument 'image'"),
+    "argument out of range": (lambda d: d["events"][0].update(image=3), "'image' of event 1 is not the number"),
+    "argument not boolean": (lambda d: d["events"][1].update(force=2), "'force' of event 2 is not true or false"),
+    "extra argument": (lambda d: d["events"][0].update(force=True), "event 1 (load) has an unknown argument 'force'"),
+    "refusal": (lambda d: d["events"][2].update(refused="tired"), "event 3: the rule tag is never refused with 'tired'"),
+}
+
+
+def test_round_trip() -> None:
+    assert TRACE == Trace.from_json(TRACE.to_json())
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_malformed_trace_is_refused_with_a_sentence(kind: str) -> None:
+    damage, says = MALFORMED[kind]
+    data = json.loads(TRACE.to_json())
+    damage(data)
+    with pytest.raises(WrongRequest) as caught:
+        Trace.from_json(json.dumps(data))
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("", "not JSON"), ("{", "not JSON"), ("[]", "the trace is not a JSON object"), ("[" * 100_000, "not JSON")])
+def test_text_that_is_no_object_is_refused(text: str, says: str) -> None:
+    with pytest.raises(WrongRequest, match=says):
+        Trace.from_json(text)
