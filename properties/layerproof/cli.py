@@ -13,10 +13,11 @@ import click
 
 from layerproof.commands.catalogue import laws_command, rules_command
 from layerproof.commands.check import check_command
-from layerproof.commands.engine import conform_command, replay_command
+from layerproof.commands.engine import conform_command
 from layerproof.commands.explain import explain_command
 from layerproof.commands.mutants import mutants_command
 from layerproof.commands.prove import prove_command
+from layerproof.commands.replay import replay_command
 from layerproof.commands.run import drive_command, explore_command
 from layerproof.errors import LayerproofError
 

@@ -7,11 +7,11 @@ import click
 from layermodel.language.rules import Rule
 from layerproof.commands.common import common, emit, machine_option
 from layerproof.laws.law import Catalogue
-from layerproof.machines.registry import Subject
+from layerproof.subject import Subject
 
 
 @click.command("laws")
-@machine_option
+@machine_option()
 @click.option("--law", "laws", multiple=True, help="Only this law; may be repeated.")
 @common
 def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: str | None) -> None:
@@ -38,7 +38,7 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
 
 
 @click.command("rules")
-@machine_option
+@machine_option()
 @click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
 @common
 def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output: str | None) -> None:

@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING
 import click
 
 from layerproof.commands import report
-from layerproof.commands.common import Progress, common, emit, status
-from layerproof.machines.registry import SUBJECTS
+from layerproof.commands.common import Progress, common, emit, machine_option, status
+from layerproof.machines.registry import names
+from layerproof.machines.registry import subject as machine_named
 
 if TYPE_CHECKING:
     from layerproof.check import Check, Checks
+    from layerproof.subject import Subject
 
 
 @click.command("check")
-@click.option("--machine", type=click.Choice(list(SUBJECTS)), help="One machine only: the store, or the union.")
+@machine_option(usual=None)
 @common
-def check_command(machine: str | None, format_: str, output: str | None) -> None:
+def check_command(subject: Subject | None, format_: str, output: str | None) -> None:
     """Everything about the model: the main job."""
     from layerproof.check import check
 
     with Progress() as tell:
-        result = check(tell, [s for s in SUBJECTS.values() if machine in (None, s.name)])
+        result = check([machine_named(name) for name in names()] if subject is None else [subject], tell)
     emit(format_, output, result.to_json, lambda: _text(result))
     status(result.verdict != "held")
 
@@ -38,22 +40,22 @@ def _text(result: Checks) -> str:
 
 def _laws(one: Check) -> str:
     """What each reading showed of each law."""
-    lines = []
+    lines, judged = [], one.judged
     for law in one.subject.catalogue.laws:
         row = one.law(law)
         total = sum(row["prove"].values())
-        directory = [] if one.directory is None else [row["directory"]]
-        lines.append((law.id, f"{row['prove']['proved']}/{total}", row["explore"], row["drive"], *directory,
+        engine = [] if judged is None else [row["engine"]]
+        lines.append((law.id, f"{row['prove']['proved']}/{total}", row["explore"], row["drive"], *engine,
                       str(row["mutants"]), law.statement))
-    directory = [] if one.directory is None else ["directory"]
-    return report.rows("", ("law", "proved", "explored", "driven", *directory, "mutants", "statement"), lines)
+    headed = [] if judged is None else [judged.engine]
+    return report.rows("", ("law", "proved", "explored", "driven", *headed, "mutants", "statement"), lines)
 
 
 def _readings(one: Check) -> list[str]:
     """A line for each reading: how much was done, and what is missing."""
     data = one.to_json()
     obligations, mutants, lemmas = data["obligations"], data["mutants"], data["lemmas"]
-    judged = data["directory"]
+    judged = data["engine"]
     reached = "every rule and refusal was reached"
     if data["driven"]["not reached"]:
         reached += f" (explored, not driven: {', '.join(data['driven']['not reached'])})"
@@ -61,7 +63,7 @@ def _readings(one: Check) -> list[str]:
         reached = f"NEVER REACHED: {', '.join(data['never'])}"
     return [
         f"prove    {obligations['proved']} proved, {obligations['refuted']} refuted, "
-        f"{obligations['undecided']} undecided: {one.subject.any_size}, all traits free; "
+        f"{obligations['undecided']} undecided: {one.subject.shown.any_size}, all traits free; "
         f"{sum(lemmas.values())} lemmas; {data['witnesses']} witnesses that it is not vacuous",
         *(f"         NOT PROVED: the lemma {name!r}" for name, proved in lemmas.items() if not proved),
         *(f"         VACUOUS: {text}" for text in data["vacuous"]),
@@ -71,7 +73,7 @@ def _readings(one: Check) -> list[str]:
           for e in data["explored"]),
         "drive    " + ", ".join(f"{n:,} operations as {d}" for d, n in data["driven"]["operations"].items()),
         *([] if judged is None else [
-            f"conform  {judged['operations']:,} operations on the embedded engine `directory`, "
+            f"conform  {judged['operations']:,} operations on the embedded engine `{judged['name']}`, "
             f"{judged['findings']} findings"
             + (f"; never reached: {', '.join(judged['never'])}" if judged["never"] else "")]),
         f"         {reached}",

@@ -7,7 +7,7 @@ import functools
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,8 +15,11 @@ import click
 from rich.console import Console
 
 from layerproof.errors import LayerproofError, WrongRequest
-from layerproof.machines.registry import SUBJECTS
+from layerproof.machines.registry import USUAL, names, subject, subject_in
 from layerproof.process.signals import Ending
+from layerproof.runs.finding import Finding
+from layerproof.runs.trace import trace_text
+from layerproof.subject import Subject
 
 
 def status(failed: bool) -> NoReturn:
@@ -119,16 +122,75 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
                         help="How to print the result.")(with_output)
 
 
-def machine_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The machine that a command is about."""
-    return click.option("--machine", "subject", type=click.Choice(list(SUBJECTS)), default="store",
-                        show_default=True, callback=lambda _, __, name: SUBJECTS[name],
-                        help="The machine: the store, or the union file system.")(command)
+def machine_option(usual: str | None = USUAL) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The machine that a command is about, as the argument ``subject``.
+
+    Args:
+        usual: the name of that which is meant where none is given; with None, ``subject`` is None then.
+    """
+    def with_machine(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def whole(*arguments: Any, machine: str | None, machine_file: str | None, **options: Any) -> Any:
+            return command(*arguments, subject=_machine(machine, machine_file, usual), **options)
+
+        named = click.option(
+            "--machine", metavar="NAME", help=f"The machine: {' or '.join(names())}, or your own as module:ATTRIBUTE."
+            + (f"  [default: {usual}]" if usual else ""))(whole)
+        return click.option("--machine-file", metavar="PATH", help="A machine of your own: a Python file that calls it "
+                            "SUBJECT.")(named)
+
+    return with_machine
 
 
-def read(path: str) -> str:
+def _machine(name: str | None, file: str | None, usual: str | None) -> Subject | None:
+    if name is not None and file is not None:
+        raise WrongRequest("--machine and --machine-file name two machines; give one of them")
+    if file is not None:
+        return subject_in(file)
+    chosen = name or usual
+    return None if chosen is None else subject(chosen)
+
+
+def record_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where runs that show something are kept."""
+    return click.option("--record", metavar="FILE", help="Write the run that shows the first finding there, as a trace "
+                        "that replay reads.")(command)
+
+
+def recorded(path: str | None, machine: Subject, findings: Iterable[Finding]) -> None:
+    """Write the trace of the first finding to a file, if one was asked for; say so where there is none.
+
+    Raises:
+        WrongRequest: if it cannot be written.
+    """
+    if path is None:
+        return
+    finding = next(iter(findings), None)
+    if finding is None:
+        click.echo(f"layerproof: nothing was found, so {path} was not written", err=True)
+        return
+    try:
+        Path(path).write_text(trace_text(machine, finding.trace) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise _not_writable(path, error) from None
+
+
+def read(path: str, limit: int = 1 << 28) -> str:
     """The text of a file."""
     try:
         return Path(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise WrongRequest(f"{path} cannot be read: {error}") from None
+
+
+def parsed(text: str, what: str) -> Any:
+    """What a text says as JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WrongRequest(f"{what} is not JSON: {error}") from None
+
+
+def read_limit(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How much of a file is read."""
+    return click.option("--read-limit", "limit", default=1 << 28, show_default=True)(command)

@@ -13,6 +13,7 @@ import click
 
 from layermodel.formats.archives import read_archive
 from layermodel.formats.tars import looks_like_one
+from layermodel.language.ground import GroundMachine
 from layermodel.store.graph import (
     Freed,
     Removal,
@@ -24,13 +25,13 @@ from layermodel.store.graph import (
 )
 from layermodel.store.loading import loaded
 from layermodel.store.rules import STORE
-from layermodel.store.view import StoreView
+from layermodel.store.view import StoreView, store_view
 from layerproof.commands.common import common, emit, read
-from layerproof.commands.traces import replayed
 from layerproof.errors import WrongRequest
-from layerproof.machines.registry import SUBJECTS
+from layerproof.machines.registry import subject
 from layerproof.machines.store.draw import dot, from_json, label, mermaid, text_graph, to_json
-from layerproof.runs.trace import Trace
+from layerproof.readings.replay import replay
+from layerproof.runs.trace import machine_of, trace_of
 
 _PREFIX = re.compile(r"(?:sha256:)?[0-9a-f]+")
 _FULL = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
@@ -89,7 +90,7 @@ def _said(error: Exception) -> str:
 
 
 def _traits(dialect: str) -> Mapping[str, bool]:
-    return SUBJECTS["store"].traits((dialect,))[dialect]
+    return subject("store").traits((dialect,))[dialect]
 
 
 def _written(text: str, dialect: str | None) -> tuple[StoreView, str]:
@@ -100,10 +101,12 @@ def _written(text: str, dialect: str | None) -> tuple[StoreView, str]:
         why = "it is nested too deep" if isinstance(error, RecursionError) else error
         raise WrongRequest(f"the file is neither an archive nor JSON: {why}") from None
     if isinstance(data, dict) and "events" in data:
-        trace = Trace.from_json(text)
-        if trace.machine != STORE.name:
-            raise WrongRequest(f"the trace is of the machine {trace.machine}, in which nothing is removed")
-        return replayed(trace)[0][-1], dialect or trace.dialect
+        if machine_of(data) != STORE.name:
+            raise WrongRequest(f"the trace is of the machine {machine_of(data)}, in which nothing is removed")
+        trace = trace_of(subject("store"), data)
+        done = replay(subject("store"), trace)
+        ground = GroundMachine(STORE, trace.scene.sizes)
+        return store_view(ground, done.ends[1], done.rigid), dialect or trace.dialect
     try:
         return from_json(data), dialect or "docker"
     except ValueError as error:

@@ -10,12 +10,12 @@ from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, machine_option, status
 
 if TYPE_CHECKING:
-    from layerproof.machines.registry import Subject
     from layerproof.mutants.matrix import KillMatrix
+    from layerproof.subject import Subject
 
 
 @click.command("mutants")
-@machine_option
+@machine_option()
 @click.option("--reading", "readings", multiple=True, default=("prove",), show_default=True,
               help="Kill by this: prove, explore, drive or conform; may be repeated.")
 @click.option("--mutant", "names", multiple=True, help="Only this mutant; may be repeated.")
@@ -29,12 +29,12 @@ def mutants_command(
 
     Proofs take a second or two a mutant, the other readings some seconds.
     """
-    from layerproof.mutants.matrix import READINGS, kill_matrix
+    from layerproof.mutants.matrix import kill_matrix
 
     wanted = [subject.mutant(name).name for name in names]
     chosen = [mutant for mutant in subject.mutants() if not wanted or mutant.name in wanted]
     with Progress() as tell:
-        matrix = kill_matrix(chosen, readings, by=READINGS[subject.name], jobs=jobs, progress=tell)
+        matrix = kill_matrix(subject, chosen, readings, jobs=jobs, progress=tell)
     emit(format_, output, matrix.to_json, lambda: _matrix_text(matrix))
     status(not matrix.holds)
 

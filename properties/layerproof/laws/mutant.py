@@ -1,8 +1,8 @@
 """Deliberately wrong machines: each must be caught, or a law is missing.
 
 A mutant changes the effect of one or a few rules: it forgets a check, lets a refused operation half-happen,
-takes one image too many. It never says again what a rule does. The table is
-:mod:`layerproof.machines.store.mutants`; what is here makes the machines and looks for the law that each breaks.
+takes one image too many. It never says again what a rule does. Each machine has a table of them; what catches
+them is :mod:`layerproof.mutants`.
 """
 
 from __future__ import annotations
@@ -10,25 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from layermodel.language.rules import Definition, Effect, Machine, Refusal, Rule, State, Term, Update
-from layermodel.store.rules import STORE
 from layerproof.laws.law import Catalogue
-from layerproof.machines.store.laws import STORE_LAWS
-
-if TYPE_CHECKING:
-    pass
 
 Change = Callable[[Effect, State, tuple[Term, ...]], Effect]
 """From what a rule does in a state with given arguments to what the mutant does there."""
-
-SMALL: Mapping[str, int] = {
-    "Layer": 2, "Image": 2, "Reference": 2, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
-    "Content": 2,
-}
-"""How many objects an exploration has, unless a mutant says that it needs others."""
-
 
 @dataclass(frozen=True)
 class Mutant:
@@ -40,7 +27,7 @@ class Mutant:
         says: what is wrong now.
         breaks: the law that says so most directly.
         bug: a public thread that it is modelled on.
-        sizes: objects of each sort with which an exploration finds it.
+        sizes: objects of each sort with which an exploration finds it; the machine's usual ones for mutants if empty.
         among: the operations, besides its own, that its runs are confined to; all if empty.
     """
 
@@ -50,16 +37,16 @@ class Mutant:
     breaks: str
     change: Change
     bug: str = ""
-    sizes: Mapping[str, int] = field(default_factory=lambda: SMALL)
+    sizes: Mapping[str, int] = field(default_factory=dict)
     among: tuple[str, ...] = ()
 
-    def machine(self, machine: Machine = STORE) -> Machine:
+    def machine(self, machine: Machine) -> Machine:
         """Return the machine with this mutant's rules in place of its own."""
         for name in self.rules:
             machine = machine.with_rule(_changed(machine, machine.rule_by_name[name], self.change))
         return machine
 
-    def confined(self, machine: Machine = STORE, catalogue: Catalogue = STORE_LAWS) -> tuple[Machine, Catalogue]:
+    def confined(self, machine: Machine, catalogue: Catalogue) -> tuple[Machine, Catalogue]:
         """Return the mutated machine with the operations that its runs need, and the laws of no others."""
         mutated = self.machine(machine)
         if not self.among:

@@ -11,7 +11,7 @@ from layermodel.objects import CONTAINER
 from layermodel.union.rules import UNION
 from layerproof.laws.lemmas import Case, Lemma, contradict
 from layerproof.laws.obligations import AnyAfter
-from layerproof.machines.registry import SUBJECTS
+from layerproof.machines.registry import names, subject
 from layerproof.machines.union import merging, refinement
 from layerproof.machines.union.merging import stack_lemmas
 from layerproof.machines.union.refinement import refinement_lemmas

@@ -294,7 +294,8 @@ def _change(key: _Key, old: _Fields | None, new: _Fields | None) -> Change:
     return Change(*key, "*" if changed else "", changed)
 
 
-def table(before: StoreView, after: StoreView | None = None, *, width: int = 100) -> str:
+def table(before: StoreView, after: StoreView | None = None, *, width: int = 100,
+          titles: tuple[str, str] = ("before", "after")) -> str:
     """Draw a store, or a store before and after side by side, one row an object.
 
     In the first column ``+`` marks what appeared, ``-`` what disappeared and ``*`` what changed; within a
@@ -306,7 +307,7 @@ def table(before: StoreView, after: StoreView | None = None, *, width: int = 100
     if after is not None:
         grid.add_column("", no_wrap=True)
     grid.add_column("object", overflow="fold", min_width=9, max_width=30)
-    for title in ("store",) if after is None else ("before", "after"):
+    for title in ("store",) if after is None else titles:
         grid.add_column(title, overflow="fold", ratio=1)
     kind = ""
     for key in _keys(old, new):

@@ -17,15 +17,16 @@ from multiprocessing import get_context
 
 import z3
 
-from layermodel.language.rules import Machine, Term
+from layermodel.language.rules import Term
 from layerproof.errors import WrongRequest
-from layerproof.laws.law import Catalogue, Kind
-from layerproof.laws.lemmas import Provable
+from layerproof.laws.law import Kind
+from layerproof.laws.lemmas import Lemma, Provable, axiom_lemmas
 from layerproof.laws.obligations import Obligation, Obligations
 from layerproof.readings.prove.finite import SIZES, Instance, SmallStores
 from layerproof.readings.prove.hints import hints
 from layerproof.readings.prove.sums import eliminate
 from layerproof.readings.prove.vacuity import vacuous
+from layerproof.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -107,18 +108,18 @@ Shown = dict[tuple[int, str], set[str]]
 class Prover:
     """Proves the obligations of one machine and catalogue."""
 
-    machine: Machine
-    catalogue: Catalogue
+    subject: Subject
     tiers: tuple[Tier, ...] = TIERS
     obligations: Obligations = field(init=False)
 
     def __post_init__(self) -> None:
         """Build the shared hypotheses."""
+        self.machine, self.catalogue = self.subject.machine, self.subject.catalogue
         self.obligations = Obligations(self.machine, self.catalogue)
         self.tiers = tuple(t for t in self.tiers if self.machine.hints or not t.hinted)
         self.unused = {a.name for a in self.machine.axioms if not a.for_proofs}
         self.laws = {law.id for law in self.catalogue.laws}
-        self.stores = SmallStores(self.machine, self.catalogue)
+        self.stores = SmallStores(self.subject)
 
     def verdict(self, obligation: Obligation) -> Verdict:
         """Prove an obligation, or refute it on a finite store, or say that it is undecided."""
@@ -137,6 +138,15 @@ class Prover:
     def proves(self, obligation: Obligation) -> bool:
         """Whether it proves an obligation; if not, no small store is searched."""
         return self._proof(obligation, self.tiers, {}) is not None
+
+    def establishes(self, lemma: Provable) -> bool:
+        """Whether it proves a lemma, and that it is one about something that can be."""
+        if isinstance(lemma, Lemma):
+            return lemma.proved
+        obligations = list(lemma.obligations())
+        outcomes = {(o.rule, o.refusal): o for o in obligations}.values()
+        return bool(obligations) and all(map(self.proves, obligations)) and all(
+            self.stores.possible(one, {"": z3.BoolVal(True)}) for one in outcomes)
 
     def _proof(self, obligation: Obligation, tiers: Sequence[Tier], shown: Shown) -> set[str] | None:
         """Prove the parts that amount to an obligation, if it has any; else as a whole, or one by one."""
@@ -219,9 +229,9 @@ class Prover:
 
 
 @lru_cache(maxsize=2)
-def _prover(machine: Machine, catalogue: Catalogue) -> Prover:
+def _prover(subject: Subject) -> Prover:
     """What a process proves with, portion after portion."""
-    return Prover(machine, catalogue)
+    return Prover(subject)
 
 
 @dataclass(frozen=True)
@@ -233,15 +243,20 @@ class Task:
         lemmas: what is proved beside the laws.
     """
 
-    machine: Machine
-    catalogue: Catalogue
+    subject: Subject
     rules: frozenset[str] | None = None
     laws: frozenset[str] | None = None
     lemmas: tuple[Provable, ...] = ()
 
     def lemma(self, number: int) -> bool:
         """Prove a lemma."""
-        return self.lemmas[number].proved
+        return _prover(self.subject).establishes(self.lemmas[number])
+
+
+def prove_lemmas(subject: Subject) -> dict[str, bool]:
+    """Which of a machine's lemmas are proved, by name: those among its axioms, and those beside its laws."""
+    prover = _prover(subject)
+    return {lemma.name: prover.establishes(lemma) for lemma in (*axiom_lemmas(subject.machine), *subject.lemmas())}
 
 
 Placed = tuple[int, Verdict]
@@ -252,7 +267,7 @@ Witnesses = tuple[list[str], set[str]]
 
 def portion(task: Task, number: int, of: int) -> Iterator[Placed]:
     """Prove every so-manieth portion of the obligations."""
-    prover = _prover(task.machine, task.catalogue)
+    prover = _prover(task.subject)
     rules, laws = (None if s is None else set(s) for s in (task.rules, task.laws))
     for place, unit in enumerate(prover.obligations.units(rules, laws)):
         if place % of == number:
@@ -262,12 +277,13 @@ def portion(task: Task, number: int, of: int) -> Iterator[Placed]:
 
 def witnesses(task: Task, number: int = 0, of: int = 1) -> Witnesses:
     """Look for what must be able to happen, so that the proofs mean something, in every so-manieth rule."""
-    chosen = [r for r in task.machine.rules if task.rules is None or r.name in task.rules]
-    listed = [law for law in task.catalogue.laws if task.laws is None or law.id in task.laws]
+    machine, catalogue = task.subject.machine, task.subject.catalogue
+    chosen = [r for r in machine.rules if task.rules is None or r.name in task.rules]
+    listed = [law for law in catalogue.laws if task.laws is None or law.id in task.laws]
     # Of some rules only, a step law's premise need not hold in any step.
     able = [law for law in listed if law.kind is not Kind.STEP or task.rules is None]
-    stores = _prover(task.machine, task.catalogue).stores
-    return vacuous(task.machine, task.catalogue, stores, chosen[number::of], able)
+    stores = _prover(task.subject).stores
+    return vacuous(machine, catalogue, stores, chosen[number::of], able)
 
 
 def together(
@@ -294,7 +310,7 @@ def together(
 
 
 def prove(
-    machine: Machine, catalogue: Catalogue, *, rules: Iterable[str] | None = None,
+    subject: Subject, *, rules: Iterable[str] | None = None,
     laws: Iterable[str] | None = None, lemmas: Iterable[Provable] = (), jobs: int = 1,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Proof:
@@ -306,7 +322,7 @@ def prove(
         jobs: the number of processes.
         progress: is told how many obligations are done since it was last told.
     """
-    task = Task(machine, catalogue, None if rules is None else frozenset(rules),
+    task = Task(subject, None if rules is None else frozenset(rules),
                 None if laws is None else frozenset(laws), tuple(lemmas))
     names, numbers = [lemma.name for lemma in task.lemmas], range(len(task.lemmas))
 
