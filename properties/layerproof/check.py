@@ -17,7 +17,8 @@ from layerproof.process.workers import workers
 from layerproof.readings.conform import Conformance, conform
 from layerproof.readings.drive import Driven, impossible, named
 from layerproof.readings.explore import Exploration
-from layerproof.readings.prove.prove import PORTIONS, Placed, Proof, Task, Witnesses, portion, together, witnesses
+from layerproof.readings.prove.prove import PORTIONS, Placed, Proof, Task, portion, together, witnesses
+from layerproof.readings.prove.vacuity import Witnesses
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ _SHARES = 4
 
 
 def _task(subject: Subject) -> Task:
-    return Task(subject.machine, subject.catalogue)
+    return Task(subject.machine, subject.catalogue, beside=subject.lemmas())
 
 
 def check(
@@ -261,10 +262,12 @@ def check(
         machines = []
         for one in chosen:
             explored, driven, judged, kills = begun[one.name]
+            task = _task(one)
             progress(f"{one.name}: explore, drive, mutants, and prove every law of every rule")
             machines.append(Check(
-                one, together([p.result() for p in proofs[one.name][0]], [w.result() for w in proofs[one.name][1]],
-                              {lemma.name: lemma.proved for lemma in one.lemmas()}),
+                one, together(task, [p.result() for p in proofs[one.name][0]],
+                              [w.result() for w in proofs[one.name][1]],
+                              {lemma.name: lemma.proved for lemma in task.lemmas}),
                 [e.result() for e in explored], driven.result(), judged.result(), kills.result()))
     return Checks(machines, time.perf_counter() - start)
 

@@ -37,7 +37,7 @@ def prove_command(
 
         whole = identifiers is None and names is None
         proof = prove(machine, subject.catalogue, rules=names, laws=identifiers, jobs=jobs, progress=told,
-                      lemmas=(*subject.lemmas(), *(subject.longer() if whole else ())))
+                      beside=(*subject.lemmas(), *(subject.longer() if whole else ())))
     emit(format_, output, lambda: report.proof_json(proof, subject),
           lambda: report.proof_text(proof, subject, drawing or "text"))
     status(not proof.holds)

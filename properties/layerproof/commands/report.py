@@ -18,7 +18,7 @@ from layerproof.machines.store.engine import Scripter
 from layerproof.readings.conform import Conformance, EngineFinding
 from layerproof.readings.explore import Exploration
 from layerproof.readings.prove.finite import Instance
-from layerproof.readings.prove.prove import Proof, Verdict
+from layerproof.readings.prove.prove import Proof, Verdict, supposed
 from layerproof.runs.monitor import Violation
 from layerproof.runs.trace import Event, Trace
 
@@ -92,6 +92,8 @@ def proof_json(proof: Proof, subject: Subject) -> dict[str, Any]:
         "lemmas": dict(proof.lemmas),
         "witnesses": proof.witnesses,
         "vacuous": list(proof.vacuous),
+        "rests_on": list(proof.rests_on),
+        "supposed": supposed(proof),
         "counterexamples": [instance_json(subject, v) for v in proof.verdicts if v.instance],
     }
 
@@ -124,6 +126,7 @@ def proof_text(proof: Proof, subject: Subject, drawing: str = "text") -> str:
     parts += ["\n" + instance_text(subject, v, drawing) for v in shown[:_DRAWN]]
     parts += [f"also refuted: {v.name}" for v in shown[_DRAWN:]]
     parts += [f"vacuous: {text}" for text in proof.vacuous]
+    parts += supposed(proof)
     parts += [f"the lemma {n!r} was not proved" for n, ok in proof.lemmas.items() if not ok]
     parts.append(
         f"\n{proof.count('proved')} proved, {proof.count('refuted')} refuted, {proof.count('undecided')} "

@@ -18,7 +18,7 @@ from layermodel.union.universe import union_universes
 from layermodel.union.words import DIALECTS as UNION_DIALECTS
 from layerproof.errors import WrongRequest
 from layerproof.laws.law import Catalogue
-from layerproof.laws.lemmas import Lemma, Provable, axiom_lemmas
+from layerproof.laws.lemmas import Lemma, Provable
 from layerproof.machines.store.draw import dot, mermaid, table, text_graph, to_json
 from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.machines.union.draw import states_json, states_text
@@ -29,7 +29,6 @@ from layerproof.machines.union.plain import plain_lemmas
 from layerproof.machines.union.refinement import refinement_lemmas
 from layerproof.readings.drive import Driven, drive
 from layerproof.readings.explore import Explorer
-from layerproof.readings.prove.sums import sum_lemmas
 from layerproof.runs.monitor import Bench
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Subject:
         any_size: what a proof is about, in words.
         large: laws whose premise holds in no state of the sizes that can be explored in seconds.
         bench: compiles the machine once for several drives.
-        beside: lemmas beside those among the machine's axioms.
+        beside: lemmas beside those that proofs use.
         longer: those that take longer than all that ``check`` does may.
     """
 
@@ -75,8 +74,8 @@ class Subject:
     longer: Callable[[], tuple[Provable, ...]] = tuple
 
     def lemmas(self) -> tuple[Lemma, ...]:
-        """What is proved beside the laws."""
-        return (*axiom_lemmas(self.machine), *self.beside())
+        """What is proved beside the laws and the lemmas that their proofs use."""
+        return self.beside()
 
     def mutants(self) -> Sequence[Mutant]:
         """The deliberately wrong machines."""
@@ -201,7 +200,7 @@ SUBJECTS = {
         "store", STORE, STORE_LAWS, STORE_DIALECTS,
         {"Layer": 2, "Image": 2, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
          "Content": 2}, drive, _store_text, _store_data, universes,
-        bench=lambda: Bench(STORE, STORE_LAWS, Shape().sizes), beside=sum_lemmas),
+        bench=lambda: Bench(STORE, STORE_LAWS, Shape().sizes)),
     "union": Subject(
         "union", UNION, UNION_LAWS, UNION_DIALECTS,
         {"Path": 3, "Layer": 1, "Container": 1, "Inode": 5, "Data": 2, "Mode": 1, "Owner": 1, "Time": 2, "Key": 1,
