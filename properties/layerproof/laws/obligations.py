@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
 import z3
 
-from layermodel.language.rules import Machine, Rule, Sort, State, Step, Symbol, Term, Trait
+from layermodel.language.rules import Machine, Rule, Sort, State, Step, Symbol, Term, Trait, Update
 from layerproof.errors import WrongRequest
 from layerproof.laws.law import Algebra, Catalogue, Kind, Law
 from layerproof.laws.sound import check_state_law, check_together
@@ -62,6 +62,26 @@ def _concludes(obligation: Obligation) -> Obligation:
         refused = f" refused with {obligation.refusal!r}" if obligation.refusal else ""
         raise WrongRequest(f"{obligation.law.id} concludes nothing of {obligation.rule}{refused}")
     return obligation
+
+
+def nothing(sort: Sort) -> Term:
+    """What a symbol is of that which is not there: the same for all, and of no account."""
+    return {"Bool": z3.BoolVal(False), "Int": z3.IntVal(0)}.get(sort.name, sort.constant(f"nothing {sort.name}"))
+
+
+def settled(machine: Machine, state: State, changed: Container[str]) -> State:
+    """The state in which what symbols say of what is not there is forgotten, as it is where a machine is run.
+
+    Args:
+        changed: the symbols that a step changes; what no other says need not be looked at again.
+    """
+    def forgets(symbol: Symbol, there: Symbol) -> Update:
+        return lambda *at: z3.If(getattr(state, there.name)(*at[:len(there.arguments)]),
+                                 getattr(state, symbol.name)(*at), nothing(symbol.result))
+
+    return state.updated({
+        symbol.name: forgets(symbol, machine.symbol(symbol.of)) for symbol in machine.mutable
+        if symbol.of is not None and (symbol.name in changed or symbol.of in changed)})
 
 
 def constants(law: Law) -> tuple[tuple[str, Sort, Term], ...]:
@@ -152,8 +172,13 @@ class Obligations:
     def step(self, rule: Rule) -> Step:
         """The step of a rule: the same terms for all laws."""
         if rule.name not in self._taken:
-            self._taken[rule.name] = rule.step(self.machine.state)
+            self._taken[rule.name] = self._settled(rule.step(self.machine.state))
         return self._taken[rule.name]
+
+    def _settled(self, step: Step) -> Step:
+        """The step after which nothing is said of what is not there."""
+        step.__dict__["after"] = settled(self.machine, step.after, step.effect.updates)
+        return step
 
     def all(self, rules: set[str] | None = None, laws: set[str] | None = None) -> Iterator[Obligation]:
         """Yield every obligation, or those of some rules and laws."""
@@ -186,7 +211,7 @@ class Obligations:
         """The initial state satisfies a state law."""
         variables = constants(law)
         terms = tuple(term for _, _, term in variables)
-        start = self.machine.start
+        start = settled(self.machine, self.machine.start, self.machine.symbol_by_name)
         return Obligation(
             "init", law, None, dict(self.axioms), law.premise(start, *terms),
             law.conclusions(start, *terms), variables, needs_sums=law.sums, end=start,
@@ -309,8 +334,8 @@ class Obligations:
         for number in range(len(run)):
             rule, arguments = run[number]
             if run[: number + 1] not in taken:
-                taken[run[: number + 1]] = self.machine.rule_by_name[rule].apply(
-                    state, *(terms[a] for a in arguments))
+                taken[run[: number + 1]] = self._settled(self.machine.rule_by_name[rule].apply(
+                    state, *(terms[a] for a in arguments)))
             steps.append(taken[run[: number + 1]])
             state = steps[-1].after
         return tuple(steps)
@@ -334,7 +359,8 @@ class RefusedStep(Step):
     def of(cls, step: Step, refusal: str) -> Step:
         """The same step of a rule, refused."""
         refused = cls(step.rule, step.before, step.arguments, step.effect)
-        refused.__dict__["after"] = step.after_refusal(refusal)
+        leaves = next(r.leaves for r in step.effect.refusals if r.name == refusal)
+        refused.__dict__["after"] = settled(step.before._machine, step.after_refusal(refusal), leaves)
         return refused
 
 
