@@ -21,12 +21,12 @@ from layerproof.readings.prove.prove import (
     Placed,
     Proof,
     Task,
-    Witnesses,
     portion,
     prove_lemmas,
     together,
     witnesses,
 )
+from layerproof.readings.prove.vacuity import Witnesses
 from layerproof.runs.monitor import Bench
 from layerproof.runs.statistics import named
 from layerproof.subject import Explored, Subject
@@ -214,14 +214,18 @@ def _kills(name: str) -> dict[str, str | None]:
 
 
 def _proved(name: str, number: int) -> list[Placed]:
-    return list(portion(Task(_inherited[name]), number, PORTIONS))
+    return list(portion(_task(_inherited[name]), number, PORTIONS))
 
 
 def _witnesses(name: str, number: int) -> Witnesses:
-    return witnesses(Task(_inherited[name]), number, _SHARES)
+    return witnesses(_task(_inherited[name]), number, _SHARES)
 
 
 _SHARES = 4
+
+
+def _task(subject: Subject) -> Task:
+    return Task(subject, beside=subject.lemmas())
 
 
 def check(subjects: Iterable[Subject], progress: Progress = lambda text: None) -> Checks:
@@ -238,8 +242,8 @@ def check(subjects: Iterable[Subject], progress: Progress = lambda text: None) -
             explorations, driven, judged, kills = begun[one.name]
             progress(f"{one.name}: explore, drive, mutants, and prove every law of every rule")
             machines.append(Check(
-                one, together([p.result() for p in proofs[one.name][0]], [w.result() for w in proofs[one.name][1]],
-                              prove_lemmas(one)),
+                one, together(_task(one), [p.result() for p in proofs[one.name][0]],
+                              [w.result() for w in proofs[one.name][1]], prove_lemmas(_task(one))),
                 [e.result() for e in explorations], driven.result(), judged.result(), kills.result()))
     return Checks(machines, time.perf_counter() - start)
 

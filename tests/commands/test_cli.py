@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
 from layerproof.cli import main
 from layerproof.engines.directory.faults import faulty
-from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.engines.docker.deviations import DEVIATIONS
+from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import Conformance, replay_on
 from layerproof.runs.statistics import Statistics

@@ -14,8 +14,8 @@ from layermodel.store.rules import STORE
 from layerproof.engines.directory.engine import DirectoryEngine
 from layerproof.laws.law import Catalogue, Kind
 from layerproof.laws.mutant import Mutant
-from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.machines.store.drive import scene_of
+from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.machines.store.mutants import MUTANTS, SMALL
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.mutants.kills import Kill, Suspect, kill_by_exploration, kill_by_proof, laws_broken

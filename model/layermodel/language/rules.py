@@ -323,6 +323,12 @@ class Machine:
     rules: tuple[Rule, ...]
     hints: tuple[Hint, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse a machine that nothing can be proved of."""
+        from layermodel.language.sound import check_machine
+
+        check_machine(self)
+
     @cached_property
     def symbol_by_name(self) -> dict[str, Symbol]:
         """All symbols by name."""

@@ -41,7 +41,7 @@ def prove_command(
 
         whole = identifiers is None and names is None
         proof = prove(judged, rules=names, laws=identifiers, jobs=jobs, progress=told,
-                      lemmas=(*subject.lemmas(), *(subject.longer() if whole else ())))
+                      beside=(*subject.lemmas(), *(subject.longer() if whole else ())))
     if drawing is not None:
         graph = report.drawn(proof, judged, drawing)
         click.echo(report.summary_text(proof, judged), err=True)

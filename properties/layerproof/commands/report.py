@@ -14,7 +14,7 @@ from layerproof.readings.conform import Conformance
 from layerproof.readings.drive import Driven
 from layerproof.readings.explore import Exploration
 from layerproof.readings.prove.finite import Instance
-from layerproof.readings.prove.prove import Proof, Verdict
+from layerproof.readings.prove.prove import Proof, Verdict, supposed
 from layerproof.readings.replay import Replayed
 from layerproof.runs.finding import Finding, Violation, listed
 from layerproof.runs.trace import Event, Scene, Settled, Trace, trace_json
@@ -111,6 +111,8 @@ def proof_json(proof: Proof, subject: Subject) -> dict[str, Any]:
         "lemmas": dict(proof.lemmas),
         "witnesses": proof.witnesses,
         "vacuous": list(proof.vacuous),
+        "rests_on": list(proof.rests_on),
+        "supposed": supposed(proof),
         "counterexamples": [instance_json(subject, v) for v in proof.verdicts if v.instance],
     }
 
@@ -143,6 +145,7 @@ def proof_text(proof: Proof, subject: Subject) -> str:
     parts += ["\n" + instance_text(subject, v) for v in shown[:_DRAWN]]
     parts += [f"also refuted: {v.name}" for v in shown[_DRAWN:]]
     parts += [f"vacuous: {text}" for text in proof.vacuous]
+    parts += supposed(proof)
     parts += [f"the lemma {n!r} was not proved" for n, ok in proof.lemmas.items() if not ok]
     return "\n".join([*parts, "", summary_text(proof, subject)])
 

@@ -43,8 +43,9 @@ class Lemma:
 
     @property
     def proved(self) -> bool:
-        """Whether every claim follows, and none of them from assumptions that contradict each other."""
-        return all(contradict(case.refuted) and not contradict(case.witnessed) for case in self.cases)
+        """Whether there is a claim and every one follows, none from assumptions that contradict each other."""
+        return bool(self.cases) and all(
+            contradict(case.refuted) and not contradict(case.witnessed) for case in self.cases)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import pytest
 
 from layermodel.union.rules import UNION
 from layerproof.laws.mutant import Mutant, forgets
-from layerproof.machines.union.laws import UNION_LAWS
 from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.readings.prove.prove import prove
 

@@ -9,7 +9,6 @@ from z3 import BoolVal
 
 from layermodel.union.rules import UNION
 from layerproof.machines.union import plain
-from layerproof.machines.union.laws import UNION_LAWS
 from layerproof.machines.union.mutants import UNION_MUTANTS
 from layerproof.machines.union.plain import DEPARTURES, plain_lemmas
 from layerproof.machines.union.subject import UNION_SUBJECT

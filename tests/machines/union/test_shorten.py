@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
-from layerproof.machines.union.drive import simpler
-from layerproof.machines.union.traces import UnionTrace
 
 from layermodel.language.ground import GroundMachine
 from layermodel.union.reference import Scene, UnionReference, Views
 from layermodel.union.rules import UNION
 from layermodel.union.trees import DIRECTORY, FILE, SYMLINK, Layer, Node
 from layermodel.union.words import DIALECTS
+from layerproof.machines.union.drive import simpler
 from layerproof.machines.union.stacks import random_stack
 from layerproof.runs.trace import Event
 

@@ -13,10 +13,10 @@ from typing import Any
 import z3
 
 from layermodel.language.ground import Vector, function, operands
-from layermodel.language.rules import Sort, Step, Symbol, Term
+from layermodel.language.rules import BOOL, INT, Sort, Step, Symbol, Term
 from layermodel.language.terms import RIGID, STATE, TRAIT, Grounding, Layout, Node, Nodes
 from layerproof.laws.law import Kind
-from layerproof.laws.obligations import Obligation, closed
+from layerproof.laws.obligations import Obligation, closed, nothing
 from layerproof.subject import Subject
 
 
@@ -194,6 +194,8 @@ class _Room:
         self.laws = [self.query.write(grounding.ground(closed(law, machine.state)))
                      for law in catalogue.of(Kind.STATE)]
         self._first = len(self.nodes.items)
+        self.nothing = {nothing(s.result).decl().name(): s.result for s in machine.symbols
+                        if s.of is not None and s.result not in (BOOL, INT)}
 
     def problem(self, obligation: Obligation) -> Problem:
         """Return an obligation over these stores; the one before is forgotten."""
@@ -208,7 +210,7 @@ class Problem:
         """Ground what is the obligation's own."""
         self.query, query = room.query, room.query
         self.obligation = obligation
-        self.constants = _parameters(obligation)
+        self.constants = _parameters(obligation) | room.nothing
         definitions = [d for step in obligation.steps for d in step.effect.definitions]
         self._grounding = Grounding(room.layout, list(self.constants), definitions, room.nodes)
         shared = len(query.bounds)
