@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from mmap import mmap
 from typing import Any
 
+from layermodel.language.ground import GroundMachine
 from layerproof.engines.directory.engine import DirectoryEngine
 from layerproof.laws.law import Kind, Law
+from layerproof.laws.obligations import Obligations
 from layerproof.machines.registry import SUBJECTS, Subject
 from layerproof.mutants.kills import killer
 from layerproof.process.workers import workers
@@ -200,80 +203,184 @@ class Checks:
         }
 
 
-Progress = Callable[[str], None]
+# How far it is.
 
 
-def _explored(name: str, number: int) -> Exploration:
+@dataclass(frozen=True)
+class Stage:
+    """How far one reading of one machine is: so many of its ``total`` of ``what`` are done."""
+
+    machine: str
+    reading: str
+    done: int
+    total: int
+    what: str
+
+
+Progress = Callable[[Sequence[Stage]], None]
+"""Is told of all stages, a few times a second."""
+
+_Tell = Callable[[int], None]
+"""Is told how much of a piece of work is done."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece of work that one process does.
+
+    Attributes:
+        do: is given what to tell how far it is, the machine's name, and ``number``.
+        total: how much it is, of ``what``.
+    """
+
+    machine: str
+    reading: str
+    do: Callable[[_Tell, str, int], Any]
+    number: int
+    total: int
+    what: str
+
+
+_EVERY = 0.2
+"""Seconds between two looks at how far it is."""
+
+_counts: memoryview = memoryview(b"")
+"""How much of each piece is done: memory that forked workers share, each of whom writes those of its pieces."""
+
+
+def _pieces(subject: Subject) -> list[_Piece]:
+    """All but the proofs: what takes long."""
+    plan, name = PLANS[subject.name], subject.name
+    pieces = []
+    for number, explored in enumerate(plan.explored):
+        ground = GroundMachine(subject.machine, {**subject.sizes, **explored.sizes})
+        pieces.append(_Piece(name, "explore", _explored, number, len(subject.universes(ground)), "universes"))
+    pieces.append(_Piece(name, "drive", _driven, 0, plan.driven * len(subject.dialects), "operations"))
+    if plan.judged:
+        pieces.append(_Piece(name, "conform", _judged, 0, plan.judged, "operations"))
+    return [*pieces, _Piece(name, "mutants", _kills, 0, len(subject.mutants()), "mutants")]
+
+
+def _proofs(subject: Subject) -> list[_Piece]:
+    units = sum(1 for _ in Obligations(subject.machine, subject.catalogue).units())
+    return [
+        *(_Piece(subject.name, "prove", _proved, n, len(range(n, units, PORTIONS)), "laws of rules")
+          for n in range(PORTIONS)),
+        *(_Piece(subject.name, "witness", _witnesses, n, 1, "parts") for n in range(_SHARES)),
+        _Piece(subject.name, "lemmas", _lemmas, 0, len(subject.lemmas()), "lemmas")]
+
+
+def _stages(pieces: Sequence[_Piece]) -> list[Stage]:
+    stages: dict[tuple[str, str], Stage] = {}
+    for slot, piece in enumerate(pieces):
+        place = piece.machine, piece.reading
+        before = stages.get(place) or Stage(*place, 0, 0, piece.what)
+        stages[place] = replace(before, done=before.done + min(_counts[slot], piece.total),
+                                total=before.total + piece.total)
+    return list(stages.values())
+
+
+# The work.
+
+
+def _explored(tell: _Tell, name: str, number: int) -> Exploration:
     subject, plan = SUBJECTS[name], PLANS[name].explored[number]
-    explorer = subject.explorer({**subject.sizes, **plan.sizes}, algebra=plan.algebra)
+    explorer = subject.explorer({**subject.sizes, **plan.sizes}, algebra=plan.algebra,
+                                progress=lambda e: tell(e.universes - 1))
     return explorer.run({d: subject.dialects[d] for d in plan.dialects})
 
 
-def _driven(name: str) -> dict[str, Driven]:
-    subject = SUBJECTS[name]
+def _driven(tell: _Tell, name: str, _: int) -> dict[str, Driven]:
+    subject, operations = SUBJECTS[name], PLANS[name].driven
     bench = subject.bench()
     return {dialect: subject.drive(
         subject.machine, subject.catalogue, traits=traits, dialect=dialect, entropy=number,
-        operations=PLANS[name].driven, complete=False, like=bench)
+        operations=operations, complete=False, like=bench,
+        progress=lambda done, before=number * operations: tell(before + min(done, operations)))
         for number, (dialect, traits) in enumerate(subject.dialects.items())}
 
 
-def _judged(name: str) -> Conformance | None:
-    subject, operations = SUBJECTS[name], PLANS[name].judged
-    if not operations:
-        return None
-    with closing(DirectoryEngine()) as engine:
-        return conform(subject.machine, subject.catalogue, engine, operations=operations)
-
-
-def _kills(name: str) -> dict[str, str | None]:
-    """Each mutant with the law that kills it, or None."""
+def _judged(tell: _Tell, name: str, _: int) -> Conformance:
     subject = SUBJECTS[name]
-    return {mutant.name: killer(mutant, machine=subject.machine, catalogue=subject.catalogue)
-            for mutant in subject.mutants()}
+    with closing(DirectoryEngine()) as engine:
+        return conform(subject.machine, subject.catalogue, engine, operations=PLANS[name].judged, progress=tell)
 
 
-def _proved(name: str, number: int) -> list[Placed]:
-    return list(portion(_task(SUBJECTS[name]), number, PORTIONS))
+def _kills(tell: _Tell, name: str, _: int) -> dict[str, str | None]:
+    """Each mutant with the law that kills it, or None."""
+    subject, found = SUBJECTS[name], dict[str, str | None]()
+    for mutant in subject.mutants():
+        tell(len(found))
+        found[mutant.name] = killer(mutant, machine=subject.machine, catalogue=subject.catalogue)
+    return found
 
 
-def _witnesses(name: str, number: int) -> Witnesses:
+def _proved(tell: _Tell, name: str, number: int) -> list[Placed]:
+    found: list[Placed] = []
+    for place, verdict in portion(_task(SUBJECTS[name]), number, PORTIONS):
+        found.append((place, verdict))
+        tell(len(range(number, place, PORTIONS)))
+    return found
+
+
+def _witnesses(_: _Tell, name: str, number: int) -> Witnesses:
     return witnesses(_task(SUBJECTS[name]), number, _SHARES)
 
 
 _SHARES = 4
 
 
+def _lemmas(tell: _Tell, name: str, _: int) -> dict[str, bool]:
+    found: dict[str, bool] = {}
+    for lemma in SUBJECTS[name].lemmas():
+        tell(len(found))
+        found[lemma.name] = lemma.proved
+    return found
+
+
 def _task(subject: Subject) -> Task:
     return Task(subject.machine, subject.catalogue)
 
 
+def _do(slot: int, piece: _Piece) -> Any:
+    """Do a piece of work in a worker."""
+    def tell(done: int) -> None:
+        _counts[slot] = done
+
+    result = piece.do(tell, piece.machine, piece.number)
+    tell(piece.total)
+    return result
+
+
 def check(
-    progress: Progress = lambda text: None, subjects: Iterable[Subject] = tuple(SUBJECTS.values()),
+    progress: Progress = lambda stages: None, subjects: Iterable[Subject] = tuple(SUBJECTS.values()),
 ) -> Checks:
-    """Run all readings of the machines, in two processes: what takes long first, the proofs piece by piece."""
+    """Run all readings of the machines, in two processes: what takes long first, the proofs piece by piece.
+
+    Args:
+        progress: is told how far each reading of each machine is.
+    """
+    global _counts
     start, chosen = time.perf_counter(), list(subjects)
+    pieces = [piece for part in (_pieces, _proofs) for one in chosen for piece in part(one)]
+    _counts = memoryview(mmap(-1, 8 * len(pieces))).cast("q")
     with workers(2) as pool:
-        begun = {one.name: _begin(pool, one.name) for one in chosen}
-        proofs = {one.name: (
-            [pool.submit(_proved, one.name, n) for n in range(PORTIONS)],
-            [pool.submit(_witnesses, one.name, n) for n in range(_SHARES)]) for one in chosen}
-        machines = []
-        for one in chosen:
-            explored, driven, judged, kills = begun[one.name]
-            progress(f"{one.name}: explore, drive, mutants, and prove every law of every rule")
-            machines.append(Check(
-                one, together([p.result() for p in proofs[one.name][0]], [w.result() for w in proofs[one.name][1]],
-                              {lemma.name: lemma.proved for lemma in one.lemmas()}),
-                [e.result() for e in explored], driven.result(), judged.result(), kills.result()))
-    return Checks(machines, time.perf_counter() - start)
+        futures = [pool.submit(_do, slot, piece) for slot, piece in enumerate(pieces)]
+        left: set[Future[Any]] = set(futures)
+        while left:
+            done, left = wait(left, _EVERY, FIRST_EXCEPTION)
+            for future in done:
+                future.result()  # raises at once what went wrong
+            progress(_stages(pieces))
+    found: dict[tuple[str, str], list[Any]] = {}
+    for piece, future in zip(pieces, futures, strict=True):
+        found.setdefault((piece.machine, piece.reading), []).append(future.result())
+    return Checks([_together(one, {r: parts for (name, r), parts in found.items() if name == one.name})
+                   for one in chosen], time.perf_counter() - start)
 
 
-def _begin(pool: ProcessPoolExecutor, name: str) -> tuple[
-    list[Future[Exploration]], Future[dict[str, Driven]], Future[Conformance | None],
-    Future[dict[str, str | None]],
-]:
-    """Start all but the proofs."""
-    driven = pool.submit(_driven, name)
-    return ([pool.submit(_explored, name, n) for n in range(len(PLANS[name].explored))], driven,
-            pool.submit(_judged, name), pool.submit(_kills, name))
+def _together(subject: Subject, found: Mapping[str, list[Any]]) -> Check:
+    """The results of all pieces of a machine."""
+    driven, lemmas, kills = (found[reading][0] for reading in ("drive", "lemmas", "mutants"))
+    return Check(subject, together(found["prove"], found["witness"], lemmas), found["explore"], driven,
+                 found.get("conform", [None])[0], kills)

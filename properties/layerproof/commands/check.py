@@ -6,34 +6,44 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands import report
-from layerproof.commands.common import Progress, common, emit, status
-from layerproof.machines.registry import SUBJECTS
+from layerproof.commands.common import Progress, common, emit, machine, machines, status
+from layerproof.commands.layout import counted, prose, rows
 
 if TYPE_CHECKING:
-    from layerproof.check import Check, Checks
+    from collections.abc import Sequence
+
+    from layerproof.check import Check, Checks, Stage
 
 
 @click.command("check")
-@click.option("--machine", type=click.Choice(list(SUBJECTS)), help="One machine only: the store, or the union.")
+@click.option("--machine", "name", metavar="NAME", help="One machine only: the store, or the union.")
 @common
-def check_command(machine: str | None, format_: str, output: str | None) -> None:
+def check_command(name: str | None, format_: str, output: str | None) -> None:
     """Everything about the model: the main job."""
+    chosen = machines() if name is None else [machine(name)]
     from layerproof.check import check
 
     with Progress() as tell:
-        result = check(tell, [s for s in SUBJECTS.values() if machine in (None, s.name)])
+        result = check(lambda stages: tell(_progress(stages)), chosen)
     emit(format_, output, result.to_json, lambda: _text(result))
     status(result.verdict != "held")
 
 
+def _progress(stages: Sequence[Stage]) -> str:
+    """How far it is: a line for each machine, and in it each reading that is not done."""
+    lines = []
+    for name in dict.fromkeys(s.machine for s in stages):
+        mine = [s for s in stages if s.machine == name]
+        left = [f"{s.reading} {s.done:,} of {s.total:,} {s.what}" for s in mine if s.done < s.total]
+        lines.append(f"{name}: {', '.join(left) or 'done'}")
+    return "\n".join(lines)
+
+
 def _text(result: Checks) -> str:
-    return "\n".join([
-        *("\n".join([_laws(one), "", *_readings(one), ""]) for one in result.machines),
-        f"verdict: {result.verdict} ({result.seconds:.1f} s). "
-        "Next: `layerproof conform docker` and `layerproof conform overlayfs` judge what is on this machine; "
-        "`layerproof rules` prints the rules.",
-    ])
+    parts = ["\n".join([_laws(one), "", *_readings(one), ""]) for one in result.machines]
+    return "\n".join([*parts, prose(
+        f"verdict: {result.verdict} ({result.seconds:.1f} s). Next: `layerproof conform docker` and `layerproof "
+        "conform overlayfs` judge what is on this machine; `layerproof rules` prints the rules.")])
 
 
 def _laws(one: Check) -> str:
@@ -46,7 +56,7 @@ def _laws(one: Check) -> str:
         lines.append((law.id, f"{row['prove']['proved']}/{total}", row["explore"], row["drive"], *directory,
                       str(row["mutants"]), law.statement))
     directory = [] if one.directory is None else ["directory"]
-    return report.rows("", ("law", "proved", "explored", "driven", *directory, "mutants", "statement"), lines)
+    return rows("", ("law", "proved", "explored", "driven", *directory, "mutants", "statement"), lines)
 
 
 def _readings(one: Check) -> list[str]:
@@ -59,22 +69,26 @@ def _readings(one: Check) -> list[str]:
         reached += f" (explored, not driven: {', '.join(data['driven']['not reached'])})"
     if data["never"]:
         reached = f"NEVER REACHED: {', '.join(data['never'])}"
-    return [
-        f"prove    {obligations['proved']} proved, {obligations['refuted']} refuted, "
-        f"{obligations['undecided']} undecided: {one.subject.any_size}, all traits free; "
-        f"{sum(lemmas.values())} lemmas; {data['witnesses']} witnesses that it is not vacuous",
+    lines = [
+        f"prove    {obligations['proved']:,} proved, {obligations['refuted']:,} refuted, "
+        f"{obligations['undecided']:,} undecided: {one.subject.any_size}, all traits free; "
+        f"{counted(sum(lemmas.values()), 'lemma')}; "
+        f"{counted(data['witnesses'], 'witness')} that it is not vacuous",
         *(f"         NOT PROVED: the lemma {name!r}" for name, proved in lemmas.items() if not proved),
         *(f"         VACUOUS: {text}" for text in data["vacuous"]),
-        *(f"explore  {e['states']:,} states, {e['steps']:,} steps in {e['universes']} universes as "
-          f"{', '.join(e['dialects'])}: " + " ".join(f"{n}={c}" for n, c in e["sizes"].items())
+        *(f"explore  {counted(e['states'], 'state')}, {counted(e['steps'], 'step')} in "
+          f"{counted(e['universes'], 'universe')} as {', '.join(e['dialects'])}: "
+          + " ".join(f"{n}={c}" for n, c in e["sizes"].items())
           + ("" if e["algebra"] else "; without the laws about two runs")
           for e in data["explored"]),
-        "drive    " + ", ".join(f"{n:,} operations as {d}" for d, n in data["driven"]["operations"].items()),
+        "drive    " + ", ".join(
+            f"{counted(n, 'operation')} as {d}" for d, n in data["driven"]["operations"].items()),
         *([] if judged is None else [
-            f"conform  {judged['operations']:,} operations on the embedded engine `directory`, "
-            f"{judged['findings']} findings"
+            f"conform  {counted(judged['operations'], 'operation')} on the embedded engine `directory`, "
+            f"{counted(judged['findings'], 'finding')}"
             + (f"; never reached: {', '.join(judged['never'])}" if judged["never"] else "")]),
         f"         {reached}",
-        f"mutants  {mutants['killed']} killed, {len(mutants['survived'])} survived "
+        f"mutants  {mutants['killed']:,} killed, {len(mutants['survived']):,} survived "
         + " ".join(mutants["survived"]),
     ]
+    return [prose(line, 9) for line in lines]

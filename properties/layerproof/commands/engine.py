@@ -10,7 +10,7 @@ import click
 
 from layermodel.store.rules import STORE
 from layerproof.commands import report
-from layerproof.commands.common import Progress, common, emit, read, seconds, status
+from layerproof.commands.common import Progress, common, emit, read, read_limit_option, seconds, status
 from layerproof.commands.mounts import conform_mount, is_union_trace, replay_model, replay_mount
 from layerproof.commands.traces import replayed
 from layerproof.engines.directory.engine import DirectoryEngine
@@ -114,13 +114,14 @@ def conform_command(
 @click.argument("trace")
 @click.option("--on", "engine", help="Replay on this engine, too; see conform.")
 @engine_options
+@read_limit_option
 @common
 def replay_command(
-    trace: str, engine: str | None, socket: str | None, dockerd: str, options: str | None, timeout: float,
-    budget: float | None, format_: str, output: str | None,
+    trace: str, read_limit: int | None, engine: str | None, socket: str | None, dockerd: str,
+    options: str | None, timeout: float, budget: float | None, format_: str, output: str | None,
 ) -> None:
     """Replay a trace file in the model, or beside an engine."""
-    text = read(trace)
+    text = read(trace, read_limit)
     mount = engine is not None and is_mount(engine, socket, options)
     if is_union_trace(text):
         replay_mount(UnionTrace.from_json(text), engine, options, timeout, format_, output)

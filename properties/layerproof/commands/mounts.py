@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -11,7 +10,7 @@ from layermodel.language.ground import GroundMachine
 from layermodel.union.reference import GroundUnion, UnionReference
 from layermodel.union.rules import UNION
 from layermodel.union.words import DIALECTS
-from layerproof.commands.common import Progress, emit, status
+from layerproof.commands.common import Progress, emit, parsed, status
 from layerproof.commands.report import trace_text, verdict_of, violation_text
 from layerproof.engines.mount.engine import KINDS, MountEngine
 from layerproof.errors import WrongRequest
@@ -57,10 +56,8 @@ def conform_mount(
 
 def is_union_trace(text: str) -> bool:
     """Whether a trace file is one of a union file system, with layers."""
-    with contextlib.suppress(json.JSONDecodeError, RecursionError):
-        data = json.loads(text)
-        return isinstance(data, dict) and data.get("machine") == "union" and "layers" in data
-    return False
+    data = parsed(text, "the trace")
+    return isinstance(data, dict) and data.get("machine") == "union" and "layers" in data
 
 
 def replay_mount(

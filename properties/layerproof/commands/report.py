@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
-
-from rich.console import Console
-from rich.table import Table
 
 from layermodel.language.rules import Machine
 from layermodel.store.view import element_name
+from layerproof.commands.layout import rows as rows
 from layerproof.laws.law import Catalogue
 from layerproof.machines.registry import Subject
 from layerproof.machines.store.draw import table
@@ -21,20 +18,6 @@ from layerproof.readings.prove.finite import Instance
 from layerproof.readings.prove.prove import Proof, Verdict
 from layerproof.runs.monitor import Violation
 from layerproof.runs.trace import Event, Trace
-
-_WIDTH = 110
-
-
-def rows(title: str, headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Return a plain-text table."""
-    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in headings:
-        grid.add_column(heading, overflow="fold")
-    for line in lines:
-        grid.add_row(*line)
-    out = io.StringIO()
-    Console(file=out, width=_WIDTH, color_system=None, markup=False).print(grid)
-    return out.getvalue().rstrip()
 
 
 def event_text(machine: Machine, event: Event) -> str:

@@ -19,6 +19,7 @@ from layermodel.store.words import DIALECTS as STORE_DIALECTS
 from layermodel.union.rules import UNION
 from layermodel.union.words import DIALECTS as UNION_DIALECTS
 from layerproof.errors import WrongRequest
+from layerproof.process.files import parsed
 
 FORMAT = 1
 MACHINES: dict[str, tuple[Machine, Collection[str]]] = {
@@ -68,12 +69,7 @@ class Trace:
         Raises:
             WrongRequest: if it is not a trace, saying what is wrong and where.
         """
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise WrongRequest(f"the trace is not JSON: {error}") from None
-        except RecursionError:
-            raise WrongRequest("the trace is not JSON that can be read: it is nested too deeply") from None
+        data = parsed(text, "the trace")
         version = _field(data, "layerproof", int, "the trace")
         if version != FORMAT:
             raise WrongRequest(f"the trace is of format {version}; this version reads format {FORMAT}")

@@ -17,6 +17,7 @@ from layermodel.union.rules import UNION
 from layermodel.union.trees import CONTENTS, Layer, Node, Paths, Stack
 from layermodel.union.words import DIALECTS, KIND
 from layerproof.errors import WrongRequest
+from layerproof.process.files import parsed
 from layerproof.runs.trace import FORMAT, Event
 
 MODES = (0o755, 0o644, 0o600, 0o711)
@@ -76,10 +77,7 @@ class UnionTrace:
 
 
 def _object(text: str) -> dict[str, Any]:
-    try:
-        data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise WrongRequest(f"the trace is not JSON: {error}") from None
+    data = parsed(text, "the trace")
     if not isinstance(data, dict) or data.get("layerproof") != FORMAT or data.get("machine") != "union":
         raise WrongRequest("this is no trace of the union machine")
     return data

@@ -10,10 +10,8 @@ seconds, so that a verdict does not depend on the machine's load.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from multiprocessing import get_context
 
 import z3
 
@@ -22,6 +20,7 @@ from layerproof.errors import WrongRequest
 from layerproof.laws.law import Catalogue, Kind
 from layerproof.laws.lemmas import Provable
 from layerproof.laws.obligations import Obligation, Obligations
+from layerproof.process.workers import workers
 from layerproof.readings.prove.finite import SIZES, Instance, SmallStores
 from layerproof.readings.prove.hints import hints
 from layerproof.readings.prove.sums import eliminate
@@ -322,7 +321,7 @@ def prove(
                         dict(zip(names, map(task.lemma, numbers), strict=True)))
     global _inherited
     _inherited = task
-    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+    with workers(jobs) as pool:
         portions, shares = range(jobs * PORTIONS), range(jobs * 2)
         shown = pool.map(_lemma, numbers)
         proved = pool.map(_portion, portions, [len(portions)] * len(portions))
