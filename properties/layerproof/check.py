@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from mmap import mmap
 from typing import Any
 
+from layermodel.language.ground import GroundMachine
 from layerproof.engines.registry import embedded
 from layerproof.laws.law import Kind, Law
+from layerproof.laws.obligations import Obligations
 from layerproof.mutants.kills import killer
 from layerproof.process.workers import workers
 from layerproof.readings.conform import Conformance, conform
@@ -22,7 +26,6 @@ from layerproof.readings.prove.prove import (
     Proof,
     Task,
     portion,
-    prove_lemmas,
     together,
     witnesses,
 )
@@ -172,7 +175,85 @@ class Checks:
         }
 
 
-Progress = Callable[[str], None]
+# How far it is.
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How far one reading of one machine is: so many of its ``total`` of ``what`` are done."""
+
+    machine: str
+    reading: str
+    done: int
+    total: int
+    what: str
+
+
+Progress = Callable[[Sequence[Stage]], None]
+"""Is told of all stages, a few times a second."""
+
+_Tell = Callable[[int], None]
+"""Is told how much of a piece of work is done."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece of work that one process does.
+
+    Attributes:
+        do: is given what to tell how far it is, the machine's name, and ``number``.
+        total: how much it is, of ``what``.
+    """
+
+    machine: str
+    reading: str
+    do: Callable[[_Tell, str, int], Any]
+    number: int
+    total: int
+    what: str
+
+
+_EVERY = 0.2
+"""Seconds between two looks at how far it is."""
+
+_counts: memoryview = memoryview(b"")
+"""How much of each piece is done: memory that forked workers share, each of whom writes those of its pieces."""
+
+
+def _pieces(subject: Subject) -> list[_Piece]:
+    """All but the proofs: what takes long."""
+    plan, name = subject.plan, subject.name
+    pieces = []
+    for number, one in enumerate(explored(subject)):
+        ground = GroundMachine(subject.machine, subject.sizes(one.sizes))
+        universes = len(subject.finite.universes(ground))
+        pieces.append(_Piece(name, "explore", _explored, number, universes, "universes"))
+    pieces.append(_Piece(name, "drive", _driven, 0, plan.driven * len(subject.dialects), "operations"))
+    if plan.judged and embedded(name):
+        pieces.append(_Piece(name, "conform", _judged, 0, plan.judged, "operations"))
+    return [*pieces, _Piece(name, "mutants", _kills, 0, len(subject.mutants()), "mutants")]
+
+
+def _proofs(subject: Subject) -> list[_Piece]:
+    units = sum(1 for _ in Obligations(subject.machine, subject.catalogue).units())
+    return [
+        *(_Piece(subject.name, "prove", _proved, n, len(range(n, units, PORTIONS)), "laws of rules")
+          for n in range(PORTIONS)),
+        *(_Piece(subject.name, "witness", _witnesses, n, 1, "parts") for n in range(_SHARES)),
+        _Piece(subject.name, "lemmas", _lemmas, 0, len(_task(subject).lemmas), "lemmas")]
+
+
+def _stages(pieces: Sequence[_Piece]) -> list[Stage]:
+    stages: dict[tuple[str, str], Stage] = {}
+    for slot, piece in enumerate(pieces):
+        place = piece.machine, piece.reading
+        before = stages.get(place) or Stage(*place, 0, 0, piece.what)
+        stages[place] = replace(before, done=before.done + min(_counts[slot], piece.total),
+                                total=before.total + piece.total)
+    return list(stages.values())
+
+
+# The work.
 
 
 def explored(subject: Subject) -> tuple[Explored, ...]:
@@ -184,75 +265,110 @@ _inherited: dict[str, Subject] = {}
 """What forked workers find: machines hold functions, which cannot be sent between processes."""
 
 
-def _explored(name: str, number: int) -> Exploration:
+def _explored(tell: _Tell, name: str, number: int) -> Exploration:
     subject = _inherited[name]
     plan = explored(subject)[number]
-    explorer = Explorer(subject, subject.sizes(plan.sizes), algebra=plan.algebra)
+    explorer = Explorer(subject, subject.sizes(plan.sizes), algebra=plan.algebra,
+                        progress=lambda e: tell(e.universes - 1))
     return explorer.run({d: subject.dialects[d] for d in plan.dialects})
 
 
-def _driven(name: str) -> dict[str, Driven]:
+def _driven(tell: _Tell, name: str, _: int) -> dict[str, Driven]:
     subject = _inherited[name]
+    operations, found = subject.plan.driven, dict[str, Driven]()
     bench = Bench(subject.machine, subject.catalogue, sizes_of_runs(subject))
-    return {dialect: drive(subject, dialect=dialect, seed=number, operations=subject.plan.driven, complete=False,
-                           like=bench)
-            for number, dialect in enumerate(subject.dialects)}
+    for number, dialect in enumerate(subject.dialects):
+        found[dialect] = drive(subject, dialect=dialect, seed=number, operations=operations, complete=False, like=bench,
+                               progress=partial(_told, tell, number * operations, operations))
+    return found
 
 
-def _judged(name: str) -> Conformance | None:
-    subject, openings = _inherited[name], embedded(name)
-    if not openings or not subject.plan.judged:
-        return None
-    with closing(openings[0]()) as engine:
-        return conform(subject, engine, operations=subject.plan.judged)
+def _told(tell: _Tell, before: int, most: int, done: int) -> None:
+    tell(before + min(done, most))
 
 
-def _kills(name: str) -> dict[str, str | None]:
-    """Each mutant with the law that kills it, or None."""
+def _judged(tell: _Tell, name: str, _: int) -> Conformance:
     subject = _inherited[name]
-    return {mutant.name: killer(subject, mutant) for mutant in subject.mutants()}
+    with closing(embedded(name)[0]()) as engine:
+        return conform(subject, engine, operations=subject.plan.judged, progress=tell)
 
 
-def _proved(name: str, number: int) -> list[Placed]:
-    return list(portion(_task(_inherited[name]), number, PORTIONS))
+def _kills(tell: _Tell, name: str, _: int) -> dict[str, str | None]:
+    """Each mutant with the law that kills it, or None."""
+    subject, found = _inherited[name], dict[str, str | None]()
+    for mutant in subject.mutants():
+        tell(len(found))
+        found[mutant.name] = killer(subject, mutant)
+    return found
 
 
-def _witnesses(name: str, number: int) -> Witnesses:
+def _proved(tell: _Tell, name: str, number: int) -> list[Placed]:
+    found: list[Placed] = []
+    for place, verdict in portion(_task(_inherited[name]), number, PORTIONS):
+        found.append((place, verdict))
+        tell(len(range(number, place, PORTIONS)))
+    return found
+
+
+def _witnesses(_: _Tell, name: str, number: int) -> Witnesses:
     return witnesses(_task(_inherited[name]), number, _SHARES)
 
 
 _SHARES = 4
 
 
+def _lemmas(tell: _Tell, name: str, _: int) -> dict[str, bool]:
+    task, found = _task(_inherited[name]), dict[str, bool]()
+    for number, lemma in enumerate(task.lemmas):
+        tell(number)
+        found[lemma.name] = task.lemma(number)
+    return found
+
+
 def _task(subject: Subject) -> Task:
     return Task(subject, beside=subject.lemmas())
 
 
-def check(subjects: Iterable[Subject], progress: Progress = lambda text: None) -> Checks:
-    """Run all readings of the machines, in two processes: what takes long first, the proofs piece by piece."""
+def _do(slot: int, piece: _Piece) -> Any:
+    """Do a piece of work in a worker."""
+    def tell(done: int) -> None:
+        _counts[slot] = done
+
+    result = piece.do(tell, piece.machine, piece.number)
+    tell(piece.total)
+    return result
+
+
+def check(
+    subjects: Iterable[Subject], progress: Progress = lambda stages: None,
+) -> Checks:
+    """Run all readings of the machines, in two processes: what takes long first, the proofs piece by piece.
+
+    Args:
+        progress: is told how far each reading of each machine is.
+    """
+    global _counts
     start, chosen = time.perf_counter(), list(subjects)
     _inherited.update({one.name: one for one in chosen})
+    pieces = [piece for part in (_pieces, _proofs) for one in chosen for piece in part(one)]
+    _counts = memoryview(mmap(-1, 8 * len(pieces))).cast("q")
     with workers(2) as pool:
-        begun = {one.name: _begin(pool, one) for one in chosen}
-        proofs = {one.name: (
-            [pool.submit(_proved, one.name, n) for n in range(PORTIONS)],
-            [pool.submit(_witnesses, one.name, n) for n in range(_SHARES)]) for one in chosen}
-        machines = []
-        for one in chosen:
-            explorations, driven, judged, kills = begun[one.name]
-            progress(f"{one.name}: explore, drive, mutants, and prove every law of every rule")
-            machines.append(Check(
-                one, together(_task(one), [p.result() for p in proofs[one.name][0]],
-                              [w.result() for w in proofs[one.name][1]], prove_lemmas(_task(one))),
-                [e.result() for e in explorations], driven.result(), judged.result(), kills.result()))
-    return Checks(machines, time.perf_counter() - start)
+        futures = [pool.submit(_do, slot, piece) for slot, piece in enumerate(pieces)]
+        left: set[Future[Any]] = set(futures)
+        while left:
+            done, left = wait(left, _EVERY, FIRST_EXCEPTION)
+            for future in done:
+                future.result()  # raises at once what went wrong
+            progress(_stages(pieces))
+    found: dict[tuple[str, str], list[Any]] = {}
+    for piece, future in zip(pieces, futures, strict=True):
+        found.setdefault((piece.machine, piece.reading), []).append(future.result())
+    return Checks([_together(one, {r: parts for (name, r), parts in found.items() if name == one.name})
+                   for one in chosen], time.perf_counter() - start)
 
 
-def _begin(pool: ProcessPoolExecutor, subject: Subject) -> tuple[
-    list[Future[Exploration]], Future[dict[str, Driven]], Future[Conformance | None],
-    Future[dict[str, str | None]],
-]:
-    """Start all but the proofs."""
-    driven = pool.submit(_driven, subject.name)
-    return ([pool.submit(_explored, subject.name, n) for n in range(len(explored(subject)))], driven,
-            pool.submit(_judged, subject.name), pool.submit(_kills, subject.name))
+def _together(subject: Subject, found: Mapping[str, list[Any]]) -> Check:
+    """The results of all pieces of a machine."""
+    driven, lemmas, kills = (found[reading][0] for reading in ("drive", "lemmas", "mutants"))
+    return Check(subject, together(_task(subject), found["prove"], found["witness"], lemmas), found["explore"], driven,
+                 found.get("conform", [None])[0], kills)

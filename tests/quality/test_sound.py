@@ -27,8 +27,10 @@ from layermodel.language.sound import Malformed
 from layerproof.errors import WrongRequest
 from layerproof.laws.law import Catalogue, Runs, state_law, step_law, true
 from layerproof.laws.lemmas import Case, Lemma
-from layerproof.readings.explore import Explorer
-from layerproof.readings.prove.prove import Prover, prove, supposed
+from layerproof.readings import explore
+from layerproof.readings.prove import prove as proving
+from layerproof.readings.prove.prove import supposed
+from layerproof.subject import Finite, Subject
 from lending import (
     ALL_BOOKS,
     AXIOMS,
@@ -56,6 +58,18 @@ from lending import (
     rule,
     universes,
 )
+
+
+def prove(machine, catalogue, **chosen):
+    return proving.prove(Subject(machine, catalogue), **chosen)
+
+
+def Prover(machine, catalogue):
+    return proving.Prover(Subject(machine, catalogue))
+
+
+def Explorer(machine, catalogue, sizes, universes, empties):
+    return explore.Explorer(Subject(machine, catalogue, finite=Finite(universes=universes, empties=empties)), sizes)
 
 TRAITS = LENDING.traits
 STAYS, OWNS, LENT, TO, WEAR = SYMBOLS

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
-from layerproof.machines.union.traces import KEYS, MODES, OWNERS, TIMES, VALUES
 
+from layermodel.language.ground import GroundMachine
 from layermodel.union.memory import WHITEOUT, Directory, Fifo, File, NotSaid, Symlink, UnionFileSystem
 from layermodel.union.reference import Scene, UnionReference, Views
 from layermodel.union.rules import UNION
@@ -20,6 +20,7 @@ from layermodel.union.trees import CONTENTS, SYMLINK
 from layermodel.union.windows import SIZES
 from layermodel.union.words import DIALECTS
 from layerproof.machines.union.stacks import random_stack
+from layerproof.machines.union.values import KEYS, MODES, OWNERS, TIMES, VALUES
 
 KEPT = sorted(dialect for dialect, traits in DIALECTS.items() if not traits["redirect_dir"])
 """The dialects that the file system in memory speaks."""

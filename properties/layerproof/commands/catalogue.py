@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from layermodel.language.rules import Rule
 from layerproof.commands.common import common, emit, machine_option
-from layerproof.laws.law import Catalogue
-from layerproof.subject import Subject
+from layerproof.commands.layout import prose
+
+if TYPE_CHECKING:
+    from layermodel.language.rules import Rule
+    from layerproof.laws.law import Catalogue
+    from layerproof.subject import Subject
 
 
 @click.command("laws")
@@ -25,9 +30,9 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
             if law.group != group:
                 group = law.group
                 parts.append(f"\n{group}\n{'-' * len(group)}")
-            parts.append(f"{law.id}  {law.statement}")
-            parts.append(f"      {law.kind.value} law; sources: {'; '.join(law.sources)}")
-            parts += [f"      known deviation {d.key} ({d.engine} {d.versions}, {d.rule}): {d.says}"
+            parts.append(prose(f"{law.id}  {law.statement}", len(law.id) + 2))
+            parts.append(prose(f"      {law.kind.value} law; sources: {'; '.join(law.sources)}", 8))
+            parts += [prose(f"      known deviation {d.key} ({d.engine} {d.versions}, {d.rule}): {d.says}", 8)
                       for d in law.deviations]
         return "\n".join(parts).lstrip("\n")
 
@@ -53,12 +58,14 @@ def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output
 
 
 def _rule_text(rule: Rule, catalogue: Catalogue) -> str:
-    lines = [f"{rule.name} ({', '.join(p.name for p in rule.parameters if p.role == 'named')})"]
-    made = [p.name for p in rule.parameters if p.role == "new"]
-    lines += [f"  makes    a new {name}" for name in made]
+    named = ", ".join(p.name for p in rule.parameters if p.role == "named")
+    lines = [prose(f"{rule.name} ({named})", 4)]
+    lines += [f"  makes    a new {p.name}" for p in rule.parameters if p.role == "new"]
     width = max((len(n) for n in rule.refused), default=0)
     for number, (name, says) in enumerate(rule.refused.items()):
-        lines.append(f"  {'refused' if number == 0 else '       '}  {name:<{width}}  {says}")
+        words = "refused" if number == 0 else ""
+        lines.append(prose(f"  {words:<7}  {name:<{width}}  {says}", 13 + width))
     laws = [law.id for law in catalogue.laws if law.kind.value != "algebraic" and law.about(rule)]
-    return "\n".join([*lines, f"  then     {rule.then}", f"  keeps    {' '.join(laws)}",
-                      f"  source   {rule.source}"])
+    lines += [prose(f"  {word:<7}  {says}", 11) for word, says in (
+        ("then", rule.then), ("keeps", " ".join(laws)), ("source", rule.source))]
+    return "\n".join(lines)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from layerproof.commands import report
 from layerproof.commands.common import (
     Progress,
     common,
@@ -19,12 +18,12 @@ from layerproof.commands.common import (
     seconds,
     status,
 )
-from layerproof.engines.registry import Entry, entry
 from layerproof.errors import WrongRequest
-from layerproof.machines.registry import USUAL, subject
 from layerproof.process.signals import held_back
-from layerproof.readings.conform import conform
-from layerproof.subject import Subject
+
+if TYPE_CHECKING:
+    from layerproof.engines.registry import Entry
+    from layerproof.subject import Subject
 
 _OPTIONS = {
     "socket": "the engine {} has no socket; --socket is for docker",
@@ -44,6 +43,9 @@ def chosen(engine: str, machine: Subject | None, given: dict[str, Any]) -> tuple
     Raises:
         WrongRequest: if the engine is not known, is not one of the machine, or takes no such option.
     """
+    from layerproof.engines.registry import entry
+    from layerproof.machines.registry import USUAL, subject
+
     known = entry(engine, USUAL if machine is None else machine.name)
     judge = subject(known.machine) if machine is None else machine
     if judge.name != known.machine:
@@ -103,6 +105,9 @@ def conform_command(
     ENGINE is directory or docker, a union file system (overlayfs, fuse-overlayfs, or tmpfs as the control), or one of
     your own: PATH.py:NAME or module:NAME, a class or a function of no arguments.
     """
+    from layerproof.commands import report
+    from layerproof.readings.conform import conform
+
     if operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
     known, judge, options = chosen(engine, subject, {**given, "timeout": timeout})

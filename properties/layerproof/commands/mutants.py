@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, machine_option, status
+from layerproof.commands.layout import rows
 
 if TYPE_CHECKING:
     from layerproof.mutants.matrix import KillMatrix
@@ -41,7 +41,7 @@ def mutants_command(
 
 def _matrix_text(matrix: KillMatrix) -> str:
     """The matrix as a table, then a line for each reading, then what is wrong with the result."""
-    grid = report.rows("", ("mutant", *matrix.readings, "what is wrong with it"), [
+    grid = rows("", ("mutant", *matrix.readings, "what is wrong with it"), [
         (m.name, *(str(matrix.cells[m.name, r]) for r in matrix.readings), m.says) for m in matrix.mutants])
     return "\n".join([grid, "", *(_summary(matrix, r) for r in matrix.readings), "", _verdict(matrix)])
 

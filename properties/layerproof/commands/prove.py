@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, machine_option, status
 from layerproof.errors import WrongRequest
-from layerproof.readings.prove.prove import prove
-from layerproof.subject import Subject
+
+if TYPE_CHECKING:
+    from layerproof.subject import Subject
 
 
 @click.command("prove")
@@ -26,6 +28,9 @@ def prove_command(
     drawing: str | None, format_: str, output: str | None,
 ) -> None:
     """Prove every law of every rule, for stores of any size, in any dialect."""
+    from layerproof.commands import report
+    from layerproof.readings.prove.prove import prove
+
     if drawing is not None and format_ == "json":
         raise WrongRequest(f"--{drawing} prints a graph, which --format json cannot; choose one of the two")
     identifiers, names, judged = subject.law_ids(laws), subject.rule_names(rules), subject

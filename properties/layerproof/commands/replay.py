@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from layerproof.commands import report
-from layerproof.commands.common import Progress, common, emit, machine_option, parsed, read, read_limit, status
+from layerproof.commands.common import (
+    Progress,
+    common,
+    emit,
+    machine_option,
+    parsed,
+    read,
+    read_limit_option,
+    status,
+)
 from layerproof.commands.engine import chosen, engine_options, opened
 from layerproof.errors import WrongRequest
-from layerproof.machines.registry import names
-from layerproof.machines.registry import subject as machine_named
-from layerproof.readings.conform import OutOfTime, replay_on
-from layerproof.readings.replay import replay
-from layerproof.runs.finding import Finding
-from layerproof.runs.trace import machine_of, trace_of
-from layerproof.subject import Subject
+
+if TYPE_CHECKING:
+    from layerproof.runs.finding import Finding
+    from layerproof.subject import Subject
 
 
 def language_of(data: Any, machine: Subject | None) -> Subject:
@@ -25,6 +30,10 @@ def language_of(data: Any, machine: Subject | None) -> Subject:
     Raises:
         WrongRequest: if it is neither.
     """
+    from layerproof.machines.registry import names
+    from layerproof.machines.registry import subject as machine_named
+    from layerproof.runs.trace import machine_of
+
     name = machine_of(data)
     if machine is not None:
         return machine
@@ -39,14 +48,19 @@ def language_of(data: Any, machine: Subject | None) -> Subject:
 @click.option("--on", "engine", help="Replay on this engine, too; see conform.")
 @engine_options
 @machine_option(usual=None)
-@read_limit
+@read_limit_option
 @common
 def replay_command(
-    trace: str, engine: str | None, subject: Subject | None, timeout: float, budget: float | None, limit: int,
+    trace: str, engine: str | None, subject: Subject | None, timeout: float, budget: float | None, read_limit: int | None,
     format_: str, output: str | None, **given: Any,
 ) -> None:
     """Replay a trace file in the model, or beside an engine."""
-    data = parsed(read(trace, limit), "the trace")
+    from layerproof.commands import report
+    from layerproof.readings.conform import OutOfTime, replay_on
+    from layerproof.readings.replay import replay
+    from layerproof.runs.trace import trace_of
+
+    data = parsed(read(trace, read_limit), "the trace")
     judge = language_of(data, subject)
     run = trace_of(judge, data)
     if engine is not None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from layermodel.language.ground import usual_name
+from layerproof.commands.layout import rows
 from layerproof.readings.conform import Conformance
 from layerproof.readings.drive import Driven
 from layerproof.readings.explore import Exploration
@@ -19,21 +16,6 @@ from layerproof.readings.replay import Replayed
 from layerproof.runs.finding import Finding, Violation, listed
 from layerproof.runs.trace import Event, Scene, Settled, Trace, trace_json
 from layerproof.subject import Subject
-
-_WIDTH = 110
-
-
-def rows(title: str, headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Return a plain-text table."""
-    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in headings:
-        grid.add_column(heading, overflow="fold")
-    for line in lines:
-        grid.add_row(*line)
-    out = io.StringIO()
-    Console(file=out, width=_WIDTH, color_system=None, markup=False).print(grid)
-    return out.getvalue().rstrip()
-
 
 # Runs.
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, machine_option, record_option, recorded, status
-from layerproof.readings.drive import drive
-from layerproof.readings.explore import Exploration, Explorer
-from layerproof.subject import Subject
+
+if TYPE_CHECKING:
+    from layerproof.readings.explore import Exploration
+    from layerproof.subject import Subject
 
 
 def _told(tell: Callable[[str], None], dialect: str, operations: int) -> None:
@@ -32,6 +33,9 @@ def explore_command(
     universes: int | None, no_algebra: bool, record: str | None, format_: str, output: str | None,
 ) -> None:
     """Visit every store that can be reached with few objects."""
+    from layerproof.commands import report
+    from layerproof.readings.explore import Explorer
+
     chosen, parsed = subject.traits(dialects, traits), subject.sized(sizes)
     with Progress() as tell:
         def told(e: Exploration) -> None:
@@ -60,6 +64,9 @@ def drive_command(
     format_: str, output: str | None,
 ) -> None:
     """Let Hypothesis drive the model and check every law after every step."""
+    from layerproof.commands import report
+    from layerproof.readings.drive import drive
+
     results, often = {}, tuple[str, ...]()
     driven = subject
     if mutant is not None:

@@ -14,7 +14,9 @@ from layermodel.union.trees import DIRECTORY, FILE, SYMLINK, Layer, Node
 from layermodel.union.words import DIALECTS
 from layerproof.machines.union.drive import simpler
 from layerproof.machines.union.stacks import random_stack
-from layerproof.runs.trace import Event
+from layerproof.machines.union.values import Mounted
+from layerproof.runs.shorten import shortened
+from layerproof.runs.trace import Event, Trace
 
 SCENE = Scene()
 AT = SCENE.paths.number

@@ -10,15 +10,14 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from layerproof.errors import EngineUnreachable, WrongRequest
 from layerproof.machines.union.engine import EVERY, Request
+from layerproof.process.folders import Temporary
 
 KINDS = {"overlayfs": "overlayfs", "fuse-overlayfs": "fuse-overlayfs", "tmpfs": "plain"}
 """The engines by name, and what the worker calls them."""
@@ -55,7 +54,8 @@ class MountEngine:
         self.image = name != "tmpfs"
         self.dialect = _dialect(name, self.options)
         self.capabilities = EVERY if os.geteuid() == 0 else EVERY - {"chown", "setxattr", "removexattr"}
-        self._folder = Path(tempfile.mkdtemp(prefix="layerproof-"))
+        self._temporary = Temporary()
+        self._folder = self._temporary.path
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._process = self._started(program)
@@ -154,7 +154,7 @@ class MountEngine:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._temporary.remove()
 
 
 def _checked(name: str, options: Sequence[str]) -> tuple[str, ...]:

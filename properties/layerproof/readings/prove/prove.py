@@ -10,10 +10,8 @@ seconds, so that a verdict does not depend on the machine's load.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from multiprocessing import get_context
 
 import z3
 
@@ -24,6 +22,7 @@ from layerproof.laws.law import Kind
 from layerproof.laws.lemmas import Lemma, Provable, axiom_lemmas
 from layerproof.laws.obligations import Obligation, Obligations
 from layerproof.laws.sound import unmet
+from layerproof.process.workers import workers
 from layerproof.readings.prove.finite import SIZES, Instance, SmallStores
 from layerproof.readings.prove.hints import hints
 from layerproof.readings.prove.sums import eliminate, sum_lemmas
@@ -293,11 +292,6 @@ class Task:
         return _prover(self.subject).establishes(self.lemmas[number])
 
 
-def prove_lemmas(task: Task) -> dict[str, bool]:
-    """Which of the lemmas of a task are proved, by name."""
-    return {lemma.name: task.lemma(number) for number, lemma in enumerate(task.lemmas)}
-
-
 Placed = tuple[int, Verdict]
 """A verdict, and its place among all."""
 
@@ -387,7 +381,7 @@ def prove(
                         dict(zip(names, map(task.lemma, numbers), strict=True)))
     global _inherited
     _inherited = task
-    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+    with workers(jobs) as pool:
         portions, shares = range(jobs * PORTIONS), range(jobs * 2)
         shown = pool.map(_lemma, numbers)
         proved = pool.map(_portion, portions, [len(portions)] * len(portions))
