@@ -278,8 +278,9 @@ def _driven(tell: _Tell, name: str, _: int) -> dict[str, Driven]:
     operations, found = subject.plan.driven, dict[str, Driven]()
     bench = Bench(subject.machine, subject.catalogue, sizes_of_runs(subject))
     for number, dialect in enumerate(subject.dialects):
-        found[dialect] = drive(subject, dialect=dialect, seed=number, operations=operations, complete=False, like=bench,
-                               progress=partial(_told, tell, number * operations, operations))
+        found[dialect] = drive(
+            subject, dialect=dialect, seed=number, operations=operations, complete=False, like=bench,
+            progress=partial(_told, tell, number * operations, operations))
     return found
 
 
@@ -370,5 +371,5 @@ def check(
 def _together(subject: Subject, found: Mapping[str, list[Any]]) -> Check:
     """The results of all pieces of a machine."""
     driven, lemmas, kills = (found[reading][0] for reading in ("drive", "lemmas", "mutants"))
-    return Check(subject, together(_task(subject), found["prove"], found["witness"], lemmas), found["explore"], driven,
-                 found.get("conform", [None])[0], kills)
+    proof = together(_task(subject), found["prove"], found["witness"], lemmas)
+    return Check(subject, proof, found["explore"], driven, found.get("conform", [None])[0], kills)
