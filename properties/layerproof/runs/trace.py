@@ -20,6 +20,7 @@ from layermodel.union.rules import UNION
 from layermodel.union.words import DIALECTS as UNION_DIALECTS
 from layerproof.errors import WrongRequest
 from layerproof.process.files import parsed
+from layerproof.words import a
 
 FORMAT = 1
 MACHINES: dict[str, tuple[Machine, Collection[str]]] = {
@@ -135,7 +136,7 @@ def _element(layout: Layout, sort: Sort, value: Any, where: str) -> int | bool:
             return bool(value)
         raise WrongRequest(f"{where} is not true or false: {value!r}")
     if not isinstance(value, int) or isinstance(value, bool) or value not in layout.elements(sort):
-        raise WrongRequest(f"{where} is not the number of a {sort.name}: {value!r}")
+        raise WrongRequest(f"{where} is not the number of {a(sort.name)}: {value!r}")
     return value
 
 
