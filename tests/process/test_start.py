@@ -58,7 +58,7 @@ def on_a_small_disk(tmp_path, commands, **environment):
     """Run commands of a shell where ``$disk`` has one page."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    script = f"mount -t tmpfs -o size=4k small {disk} || exit 77\n{commands}"
+    script = f"unset COLUMNS\nmount -t tmpfs -o size=4k small {disk} || exit 77\n{commands}"
     done = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False,
                           env={**os.environ, "disk": str(disk), "lp": f"{sys.executable} -m layerproof", **environment})
     if done.returncode == 77 or "unshare" in done.stderr:
@@ -79,9 +79,9 @@ def test_an_output_file_on_a_full_disk_stays_as_it_was_and_the_result_is_printed
     done = on_a_small_disk(tmp_path, """
         echo old > $disk/laws; $lp laws --output $disk/laws; s=$?
         echo; cat $disk/laws; ls -A $disk; exit $s""")
-    plain = subprocess.run([sys.executable, "-m", "layerproof", "laws"], capture_output=True, text=True, check=True)
+    plain, _ = start("laws", tmp=tmp_path, text=True, env={"COLUMNS": ""}).communicate(timeout=PATIENCE)
     assert 2 == done.returncode
-    assert f"{plain.stdout}\nold\nlaws\n" == done.stdout
+    assert f"{plain}\nold\nlaws\n" == done.stdout
     assert done.stderr.endswith("/disk/laws cannot be written: No space left on device\n")
     assert 1 == len(done.stderr.splitlines())
 
