@@ -372,8 +372,8 @@ class Subject:
             WrongRequest: if a dialect or a trait is not known.
         """
         if not self.dialects:
-            raise WrongRequest(f"the machine {self.name} has traits and no dialect that says which of them hold, so "
-                               "that it can be proved only")
+            raise WrongRequest(f"the machine {self.name} has traits and no dialect that says which of them hold: "
+                               "it can be proved only")
         chosen = {n: dict(self.dialect(n)) for n in tuple(names) or tuple(self.dialects)}
         for setting in settings:
             trait, _, value = setting.partition("=")

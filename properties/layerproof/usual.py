@@ -39,8 +39,8 @@ def universes(ground: GroundMachine) -> list[Vector]:
     layout, machine = ground.layout, ground.machine
     ranges = [_values(layout, symbol) for symbol in machine.rigid for _ in layout.tuples(symbol)]
     if (count := math.prod(map(len, ranges))) > _MOST:
-        raise WrongRequest(f"the machine {machine.name} has {count:,} choices of rigid values at these sizes, more "
-                           f"than {_MOST:,}: take smaller ones, or say which are to be explored (Finite.universes)")
+        raise WrongRequest(f"the machine {machine.name} has {count:,} choices of rigid values at these sizes, "
+                           f"more than {_MOST:,}: take smaller ones, or say which there are (Finite.universes)")
     valid = ground.axioms()
     found = [vector for vector in itertools.product(*ranges) if valid(vector)]
     if not found:

@@ -143,7 +143,7 @@ _DRAWN = 3  # counterexamples that are drawn; further ones are named
 
 
 def drawn(proof: Proof, subject: Subject, style: str) -> str:
-    """The store after the step of the first counterexample, as a graph and nothing else; empty if there is none."""
+    """The store after the step of the first counterexample, as a graph alone; empty if there is none."""
     instance = next((v.instance for v in proof.verdicts if v.instance), None)
     return "" if instance is None else picture(subject, instance.sizes, instance.rigid, instance.states, style)
 
