@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from layermodel.union.trees import DIRECTORY, FIFO, FILE, SYMLINK
 from layerproof.machines.union.compare import Departure
@@ -15,7 +19,8 @@ class UnionDeviation:
 
     Attributes:
         key: a stable name for it.
-        engine: of which it is known; ``versions`` says where it was seen.
+        engine: of which it is known.
+        versions: of the engine in which it is known, as a version specifier; for overlayfs the kernel's.
         laws: that are broken.
         says: one sentence.
         source: a measurement or a public thread.
@@ -42,60 +47,84 @@ def _takes_what_is_hidden(d: Departure) -> bool:
     return (d.what == "answer" and d.observed == "EEXIST") or (d.what == "kind" and d.observed == "nothing")
 
 
+def known_of(engine: str, version: str, options: Sequence[str] = ()) -> tuple[UnionDeviation, ...]:
+    """The deviations that are known of an engine.
+
+    Args:
+        version: as the engine gives it: its first number with dots counts (``1.13-dev``, ``Linux 6.18.1-amd64``).
+            Of an engine without one nothing is known.
+        options: the mount options.
+    """
+    number = re.search(r"\d+(\.\d+)*", version)
+    if number is None:
+        return ()
+    release, given = Version(number[0]), ("", *options)
+    return tuple(d for d in DEVIATIONS if d.engine == engine and d.option in given
+                 and SpecifierSet(d.versions).contains(release))
+
+
 _FUSE = "fuse-overlayfs"
+_BOTH = ">=1.10,<1.15"
+"""fuse-overlayfs 1.10 and 1.14 (which calls itself 1.13-dev) behave alike in all that was seen."""
 
 DEVIATIONS: tuple[UnionDeviation, ...] = (
     UnionDeviation(
-        "fuse-dates-directories", _FUSE, "1.10", ("COW-2", "COW-12"),
+        "fuse-dates-directories", _FUSE, _BOTH, ("COW-2", "COW-12"),
         "A directory into which something is copied up, or whose upper is looked at again, is dated anew.",
         "measured: union, row 44", lambda rule, d: d.what == "mtime" and d.kind == DIRECTORY, lasting=True),
     UnionDeviation(
-        "fuse-symlink-attributes", _FUSE, "1.10", ("COW-2", "COW-3", "COW-4", "COW-13"),
+        "fuse-symlink-attributes", _FUSE, _BOTH, ("COW-2", "COW-3", "COW-4", "COW-13"),
         "A symlink that is copied up loses its owner, time and extended attributes.",
         "found by this project",
         lambda rule, d: d.what in ("owner", "mtime", "xattr") and d.kind == SYMLINK, lasting=True),
     UnionDeviation(
-        "fuse-symlink-xattr", _FUSE, "1.10", ("PLAIN-9",),
+        "fuse-symlink-xattr", _FUSE, _BOTH, ("PLAIN-9",),
         "The extended attributes of a symlink in the upper are those of what it points to.",
         "found by this project",
         lambda rule, d: d.what == "answer" and d.kind == SYMLINK and rule in ("setxattr", "removexattr"),
         lasting=True),
     UnionDeviation(
-        "fuse-fifo", _FUSE, "1.10", ("COW-3", "COW-13", "LOWER-3"),
+        "fuse-fifo", _FUSE, _BOTH, ("COW-3", "COW-13", "LOWER-3"),
         "A FIFO of the image cannot be copied up: it becomes a file, or cannot be looked at any more.",
         "measured: union, row 28",
         lambda rule, d: d.kind == FIFO and d.what != "inode number"),
     UnionDeviation(
-        "fuse-inode-numbers", _FUSE, "1.10", ("COW-9",),
+        "fuse-inode-numbers", _FUSE, _BOTH, ("COW-9",),
         "Two files may have the same inode number, and a file may change its own.",
         "measured: union, row 36", lambda rule, d: d.what == "inode number", lasting=True),
     UnionDeviation(
-        "fuse-hard-links", _FUSE, "1.10", ("COW-1", "COW-3", "COW-9"),
+        "fuse-hard-links", _FUSE, _BOTH, ("COW-1", "COW-3", "COW-9"),
         "Of two hard links of the image another one than was named may be copied up, and what was written is "
         "lost when it is mounted again.", "found by this project", lambda rule, d: d.linked),
     UnionDeviation(
-        "fuse-made-again", _FUSE, "1.10", ("COW-6", "COW-7"),
+        "fuse-made-again", _FUSE, _BOTH, ("COW-6", "COW-7"),
         "A directory that is made over what hid one of a lower layer has the names of that one, unlisted.",
         "containers/fuse-overlayfs#444", lambda rule, d: d.what == "listing" and "not listed" in d.observed,
         brings=_takes_what_is_hidden),
     UnionDeviation(
-        "fuse-linked-copy", _FUSE, "1.10", ("COW-1",),
+        "fuse-linked-copy", _FUSE, _BOTH, ("COW-1",),
         "A file of the image that was given another name has two inode numbers when it is mounted again: the "
         "image's under its first name, the upper's under the other.", "found by this project",
         lambda rule, d: rule == "remount" and d.what == "inode"),
     UnionDeviation(
-        "fuse-renamed-directory", _FUSE, "1.10", ("COW-5",),
+        "fuse-renamed-directory", _FUSE, _BOTH, ("COW-5",),
         "A directory that was removed and made again stays when it is renamed.", "found by this project",
         lambda rule, d: rule == "rename-directory" and d.what == "kind" and d.expected == "nothing"),
     UnionDeviation(
-        "fuse-renamed-again", _FUSE, "1.10", (),
+        "fuse-renamed-again", _FUSE, _BOTH, (),
         "A directory that was renamed to where the image had something is not renamed again: EXDEV.",
         "found by this project",
         lambda rule, d: rule == "rename-directory" and d.what == "answer" and d.observed == "EXDEV",
         brings=lambda d: d.what == "kind" and "nothing" in (d.expected, d.observed)),
     UnionDeviation(
-        "overlayfs-metacopy-dates", "overlayfs", "Linux 6.18", ("COW-3",),
+        "overlayfs-metacopy-dates", "overlayfs", "==6.18.*", ("COW-3",),
         "A file of which only the attributes were copied up is dated anew when it is opened for writing, though "
         "nothing is written.", "found by this project",
         lambda rule, d: rule == "open" and d.what == "mtime" and d.kind == FILE, option="metacopy=on"),
+    UnionDeviation(
+        "overlayfs-userxattr-inodes", "overlayfs", "==6.18.*", (),
+        "A symlink or FIFO that is copied up gets another inode number, as no user attribute can say where it came "
+        "from.", "found by this project; xattr(7), user extended attributes",
+        lambda rule, d: d.what in ("inode", "inode number") and d.kind in (SYMLINK, FIFO), option="userxattr",
+        lasting=True),
 )

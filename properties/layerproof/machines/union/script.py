@@ -7,6 +7,7 @@ nothing behind.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 
@@ -15,6 +16,7 @@ from layermodel.union.rules import UNION
 from layermodel.union.trees import CONTENTS, FILE, SYMLINK, Layer, Node
 from layermodel.union.words import DIALECTS, KIND
 from layerproof.machines.union.conform import UnionFinding, settled
+from layerproof.machines.union.mounting import NAMED, Hiding, Mounting, filled, hiding_file, words
 from layerproof.machines.union.traces import KEYS, MODES, OWNERS, TIMES, VALUES, Request, UnionTrace, request
 
 _WRITING = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -26,19 +28,25 @@ put() { perl -e 'sysopen(F, $ARGV[0], $ARGV[1]) || die "$!\\n"; syswrite(F, pack
 ren() { perl -e 'rename($ARGV[0], $ARGV[1]) || die "$!\\n"' "$@"; }
 show() { for m in m?; do echo "== $m"; (cd $m; find . -printf '%p  %y inode %i mode %m owner %U:%G mtime %T@\\n'
   find . -type f -exec grep -H '' {} +; getfattr -hRd -m 'user|trusted.[xy]' . 2>&1); done; }
+look() { show > /dev/null; }
 umask 0; d=$(mktemp -d); mount -t tmpfs tmpfs "$d"; cd "$d"
 """
 
 
-def script(finding: UnionFinding, options: Sequence[str] = ()) -> str:
+def script(finding: UnionFinding, options: Sequence[str] = (), mounting: Mounting | None = None) -> str:
     """Return a script that does the operations of a finding, with what was expected and seen as comments.
 
+    After each operation it looks at everything, as the judge does: what a union keeps in mind of what was looked
+    at may be what the finding comes of.
+
     Args:
-        options: the mount options.
+        options: the mount options, for a union that is known by name.
+        mounting: how it is mounted, with its options; needed for any other.
     """
+    mounting = mounting or NAMED[finding.engine].with_options(options)
     dated = any(d.what == "mtime" for d in finding.departures)
-    lines = [*_layers(finding, dated), *_mounts(finding, options), "show"]
-    lines += _operations(finding, options)
+    lines = [*_layers(finding, mounting, dated), *_mounts(finding, mounting), "show"]
+    lines += _operations(finding, mounting)
     lines += [f"# the last one: expected {finding.expected or 'done'}, observed {finding.observed or 'done'}"]
     lines += ["show", *(f"# {d}" for d in finding.departures[:_SHOWN]),
               'cd /; umount -l "$d"; rmdir "$d"', "END"]
@@ -49,7 +57,7 @@ _SHOWN = 8
 """Departures that a script lists at most."""
 
 
-def _layers(finding: UnionFinding, dated: bool) -> Iterator[str]:
+def _layers(finding: UnionFinding, mounting: Mounting, dated: bool) -> Iterator[str]:
     trace = finding.trace
     containers = " ".join(f"{part}{c}" for c in range(trace.scene.containers) for part in "uwm")
     if finding.engine == "tmpfs":
@@ -57,7 +65,7 @@ def _layers(finding: UnionFinding, dated: bool) -> Iterator[str]:
         return
     yield f"mkdir {containers}"
     for number, layer in enumerate(trace.stack):
-        yield from _layer(f"l{number}", layer, trace, dated)
+        yield from _layer(f"l{number}", layer, trace, mounting.hiding, dated)
     top, root = f"l{len(trace.stack) - 1}", trace.stack[-1].node(0)
     yield f"for u in u?; do chmod --reference={top} $u; chown --reference={top} $u; touch -r {top} $u; done"
     for key, value in zip(KEYS, root.xattr, strict=True):
@@ -65,7 +73,7 @@ def _layers(finding: UnionFinding, dated: bool) -> Iterator[str]:
             yield f"for u in u?; do setfattr -n {key}{_valued(given.hex())} $u; done"
 
 
-def _layer(top: str, layer: Layer, trace: UnionTrace, dated: bool) -> Iterator[str]:
+def _layer(top: str, layer: Layer, trace: UnionTrace, hiding: Hiding, dated: bool) -> Iterator[str]:
     names, first = trace.scene.paths.names, dict[int, str]()
     for path, number in layer.entries.items():
         where = shlex.quote(f"{top}/{names[path]}".rstrip("/"))
@@ -75,11 +83,20 @@ def _layer(top: str, layer: Layer, trace: UnionTrace, dated: bool) -> Iterator[s
         first[number] = where
         yield from _node(where, layer.nodes[number])
     for path in sorted(layer.whiteouts):
-        yield f"mknod {top}/{names[path]} c 0 0"
+        yield _marked(top, hiding.whiteout, names[path]) or f"mknod {top}/{names[path]} c 0 0"
     for path in sorted(layer.opaque):
-        yield f"setfattr -n trusted.overlay.opaque -v y {top}/{names[path]}"
+        yield _marked(top, hiding.opaque, names[path]) or (
+            f"setfattr -n {hiding.attribute} -v y {top}/{names[path]}")
     for number, where in reversed(first.items()) if dated else ():
         yield f"touch -h -d @{_seconds(TIMES[layer.nodes[number].mtime])} {where}"
+
+
+def _marked(top: str, template: str | None, path: str) -> str:
+    """The command that makes the file by which a layer hides what is beneath, if it is a file."""
+    if not template:
+        return ""
+    where = shlex.quote(f"{top}/{hiding_file(template, path)}")
+    return f"mkdir -p {shlex.quote(os.path.dirname(where))}; : > {where}"
 
 
 def _node(where: str, node: Node) -> Iterator[str]:
@@ -97,33 +114,53 @@ def _node(where: str, node: Node) -> Iterator[str]:
             yield f"setfattr -h -n {key}{_valued(given.hex())} {where}"
 
 
-def _mounts(finding: UnionFinding, options: Sequence[str]) -> list[str]:
-    return [_mount(finding, c, options) for c in range(finding.trace.scene.containers)]
+def _mounts(finding: UnionFinding, mounting: Mounting) -> list[str]:
+    return [_command(mounting.mount, mounting, finding, c) for c in range(finding.trace.scene.containers)]
 
 
-def _mount(finding: UnionFinding, container: int, options: Sequence[str]) -> str:
-    lower = ":".join(f"l{n}" for n in reversed(range(len(finding.trace.stack))))
-    joined = ",".join([f"lowerdir={lower}", f"upperdir=u{container}", f"workdir=w{container}", *options])
-    if finding.engine == "overlayfs":
-        return f"mount -t overlay overlay -o {joined} m{container}"
-    if finding.engine == "fuse-overlayfs":
-        return f"fuse-overlayfs -o {joined} m{container}"
-    return f"mount --bind m{container} m{container}"
+def _command(command: str, mounting: Mounting, finding: UnionFinding, container: int) -> str:
+    """A command that mounts or unmounts one container's union, quoted for the shell."""
+    base = f"{_FOLDER}/" if mounting.absolute else ""
+    lower = ":".join(f"{base}l{n}" for n in reversed(range(len(finding.trace.stack))))
+    places = {"lower": lower, **{name: f"{base}{name[0]}{container}" for name in ("upper", "work", "merged")}}
+    return " ".join(_quoted(filled(word, places)) for word in words(command))
 
 
-def _operations(finding: UnionFinding, options: Sequence[str]) -> Iterator[str]:
-    """The operations; what a file holds before an append is settled by running the model beside them."""
+_FOLDER = "@folder@"
+"""Stands for the script's own folder in a word that is still to be quoted."""
+
+
+def _quoted(word: str) -> str:
+    """A word for the shell, in which the folder's variable is put in."""
+    if _FOLDER not in word:
+        return shlex.quote(word)
+    return '"' + re.sub(r'(["\\$`])', r"\\\1", word).replace(_FOLDER, "$d") + '"'
+
+
+def _remounted(finding: UnionFinding, mounting: Mounting, container: int) -> str:
+    discard = "" if not mounting.discard else f"rm -r {_command(mounting.discard, mounting, finding, container)}; "
+    return (f"{_command(mounting.unmount, mounting, finding, container)}; {discard}"
+            f"{_command(mounting.mount, mounting, finding, container)}")
+
+
+def _operations(finding: UnionFinding, mounting: Mounting) -> Iterator[str]:
+    """The operations, and a look at everything between them.
+
+    What a file holds before an append is settled by running the model beside them.
+    """
     trace = finding.trace
     union = GroundUnion(trace.scene, UNION)
     reference = UnionReference(union, DIALECTS[trace.dialect], trace.stack)
-    for event in trace.events:
+    for number, event in enumerate(trace.events):
+        if number:
+            yield "look"
         rule = UNION.rule_by_name[event.rule]
         arguments = settled(reference, rule, event)
         assert arguments is not None
         asked = request(rule, event, trace.scene.paths, reference.view(arguments[0]))
         top = f"m{asked['container']}"
         if event.rule == "remount":
-            yield f"umount {top}; {_mount(finding, asked['container'], options)}"
+            yield _remounted(finding, mounting, asked["container"])
         else:
             yield _COMMANDS[asked["do"]](asked, f"{top}/{asked['path']}".rstrip("/"))
         reference.run(event.rule, arguments)
