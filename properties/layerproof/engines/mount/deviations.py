@@ -12,6 +12,9 @@ from packaging.version import Version
 from layermodel.union.trees import DIRECTORY, FIFO, FILE, SYMLINK
 from layerproof.machines.union.compare import Departure
 
+WITHOUT_ROOT = "without root"
+"""Stands for an option where a deviation is known of unions that are mounted in a user namespace."""
+
 
 @dataclass(frozen=True)
 class UnionDeviation:
@@ -25,7 +28,7 @@ class UnionDeviation:
         says: one sentence.
         source: a measurement or a public thread.
         shows: whether a departure after an operation (a rule's name) is this one.
-        option: the mount option without which it is not known.
+        option: the mount option without which it is not known, or :data:`WITHOUT_ROOT`.
         brings: whether a departure that would not be known by itself comes of this one, where both are.
         lasting: what differs goes on to differ without doing harm; a run looks past it and goes on.
     """
@@ -47,13 +50,23 @@ def _takes_what_is_hidden(d: Departure) -> bool:
     return (d.what == "answer" and d.observed == "EEXIST") or (d.what == "kind" and d.observed == "nothing")
 
 
+def _not_replaced(d: Departure) -> bool:
+    """What was to be renamed is still there, and what it was to replace, with all that is the old one's own."""
+    if d.what == "kind":
+        return "nothing" in (d.expected, d.observed)
+    return d.kind == DIRECTORY and d.what in ("owner", "mode", "xattr", "mtime", "inode number")
+
+
+_NUMBERS = ("inode", "inode number")
+
+
 def known_of(engine: str, version: str, options: Sequence[str] = ()) -> tuple[UnionDeviation, ...]:
     """The deviations that are known of an engine.
 
     Args:
         version: as the engine gives it: its first number with dots counts (``1.13-dev``, ``Linux 6.18.1-amd64``).
             Of an engine without one nothing is known.
-        options: the mount options.
+        options: the mount options, and :data:`WITHOUT_ROOT` if it is so.
     """
     number = re.search(r"\d+(\.\d+)*", version)
     if number is None:
@@ -115,7 +128,7 @@ DEVIATIONS: tuple[UnionDeviation, ...] = (
         "A directory that was renamed to where the image had something is not renamed again: EXDEV.",
         "found by this project",
         lambda rule, d: rule == "rename-directory" and d.what == "answer" and d.observed == "EXDEV",
-        brings=lambda d: d.what == "kind" and "nothing" in (d.expected, d.observed)),
+        brings=_not_replaced),
     UnionDeviation(
         "overlayfs-metacopy-dates", "overlayfs", "==6.18.*", ("COW-3",),
         "A file of which only the attributes were copied up is dated anew when it is opened for writing, though "
@@ -123,8 +136,12 @@ DEVIATIONS: tuple[UnionDeviation, ...] = (
         lambda rule, d: rule == "open" and d.what == "mtime" and d.kind == FILE, option="metacopy=on"),
     UnionDeviation(
         "overlayfs-userxattr-inodes", "overlayfs", "==6.18.*", (),
-        "A symlink or FIFO that is copied up gets another inode number, as no user attribute can say where it came "
-        "from.", "found by this project; xattr(7), user extended attributes",
-        lambda rule, d: d.what in ("inode", "inode number") and d.kind in (SYMLINK, FIFO), option="userxattr",
-        lasting=True),
+        "A symlink or FIFO that is copied up gets another inode number, as no user attribute can say where it "
+        "came from.", "found by this project; xattr(7), user extended attributes",
+        lambda rule, d: d.what in _NUMBERS and d.kind in (SYMLINK, FIFO), option="userxattr", lasting=True),
+    UnionDeviation(
+        "overlayfs-unprivileged-inodes", "overlayfs", "==6.18.*", (),
+        "What is copied up gets another inode number, as files cannot be opened by their handles without root.",
+        "found by this project; open_by_handle_at(2), CAP_DAC_READ_SEARCH",
+        lambda rule, d: d.what in _NUMBERS and d.kind not in (None, DIRECTORY), option=WITHOUT_ROOT, lasting=True),
 )

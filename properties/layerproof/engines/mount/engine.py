@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from layermodel.union.words import DIALECTS, TRAITS
-from layerproof.engines.mount.deviations import known_of
+from layerproof.engines.mount.deviations import WITHOUT_ROOT, known_of
 from layerproof.engines.mount.options import checked, dialect_of, given_up
 from layerproof.errors import EngineUnreachable, WrongRequest
 from layerproof.machines.union.lacking import known_lacks, rules_lacking
@@ -181,7 +181,8 @@ class MountEngine:
         lacking = frozenset(self._receive()["lacks"])
         self.lacks |= lacking
         self.capabilities = EVERY - rules_lacking(self.lacks)
-        if "xattr" in lacking:
+        self._trusted = "xattr" not in lacking
+        if not self._trusted:
             self._without_trust()
         self.mounting = self.mounting.with_options(self.options)
         mounting, known = self.mounting, self.name in KINDS
@@ -211,7 +212,8 @@ class MountEngine:
             if lost := given_up(self.options, shown):
                 raise EngineUnreachable(f"overlayfs: the kernel mounts it here, but gives up {', '.join(lost)}")
             self.dialect = dialect_of(shown)
-        self.deviations = known_of(self.name, self.version, self.options)
+        self.deviations = known_of(
+            self.name, self.version, self.options if self._trusted else (*self.options, WITHOUT_ROOT))
         self._mounted = True
 
     def begin(self, layers: Sequence[Request], upper: Request, names: Sequence[str], containers: int) -> Request:

@@ -35,11 +35,11 @@ class Hiding:
 HIDING: Mapping[str, Hiding] = {
     "device": Hiding(),
     "wh-file": Hiding("{folder}/.wh.{name}", "{path}/.wh..wh..opq"),
-    "hidden-file": Hiding(".unionfs/{path}_HIDDEN~", None),
+    "hidden-file": Hiding(".unionfs-fuse/{path}_HIDDEN~", None),
     "none": Hiding(None, None),
 }
 """The formats by name: overlayfs.rst, whiteouts and opaque directories; aufs(5), also OCI image-spec layer.md;
-unionfs(8) of unionfs-fuse; and none at all."""
+measured: unionfs-fuse 1.0; and none at all."""
 
 UNPRIVILEGED = "user.overlay.opaque"
 """The mark of an opaque directory where nothing is trusted. Source: overlayfs.rst, User xattr."""
