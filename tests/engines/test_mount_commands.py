@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import layermodel
 import layerproof
-from layermodel.union.reference import UnionReference
+from layermodel.union.reference import GroundUnion, UnionReference
 from layermodel.union.rules import UNION
 from layermodel.union.trees import DIRECTORY, FIFO, FILE, SYMLINK, Layer
+from layermodel.union.words import DIALECTS
 from layerproof.engines.mount import worker
 from layerproof.engines.mount.deviations import DEVIATIONS, WITHOUT_ROOT, known_of
 from layerproof.engines.mount.engine import EVERY, MountEngine
 from layerproof.errors import EngineUnreachable, WrongRequest
 from layerproof.machines.union.compare import Departure, views
-from layerproof.machines.union.conform import UnionJudge, follow
+from layerproof.machines.union.conform import UnionFinding, UnionJudge, follow
 from layerproof.machines.union.lacking import (
     LACKS,
     as_expected,
@@ -34,8 +35,10 @@ from layerproof.machines.union.lacking import (
     stack_without,
 )
 from layerproof.machines.union.laws import UNION_LAWS
+from layerproof.machines.union.mounting import Mounting
 from layerproof.machines.union.script import script
-from layerproof.machines.union.traces import UnionTrace
+from layerproof.machines.union.stacks import PLAIN
+from layerproof.machines.union.traces import UnionTrace, layer_request
 from layerproof.runs.trace import Event
 from mounts import AT, SCENE, needs, plain
 
@@ -124,8 +127,8 @@ def serving(engine):
 
 def test_a_union_that_dies_is_an_error_with_what_was_said_last():
     needs("fuse-overlayfs")
-    command = f"sh -c {shlex.quote(FOREGROUND.replace('{', '').replace('}', '') and 'fuse-overlayfs -f -o $0 $1; echo all hands lost >&2')}"
-    command += " lowerdir={lower},upperdir={upper},workdir={work} {merged}"
+    command = ("sh -c 'fuse-overlayfs -f -o $0 $1; echo all hands lost >&2' "
+               "lowerdir={lower},upperdir={upper},workdir={work} {merged}")
     with closing(MountEngine("mine", command=command)) as engine:
         os.kill(serving(engine), signal.SIGKILL)
         with pytest.raises(EngineUnreachable, match=r"mine failed: .*\(E[A-Z]+\)"):
@@ -170,7 +173,7 @@ from contextlib import closing
 from layermodel.union.rules import UNION
 from layermodel.union.reference import Scene
 from layerproof.engines.mount.engine import MountEngine
-from layerproof.errors import Refused
+from layerproof.errors import LayerproofError
 from layerproof.machines.union.conform import UnionJudge, follow
 from layerproof.machines.union.lacking import scene_without
 from layerproof.machines.union.laws import UNION_LAWS
@@ -180,19 +183,21 @@ try:
         trace = UnionTrace.from_json(sys.stdin.read())
         finding = follow(UnionJudge(UNION, UNION_LAWS, engine, scene_without(trace.scene, engine.lacks)), trace)
         print(*sorted(engine.lacks), *engine.options, *sorted(d.option for d in engine.deviations), finding)
-except Refused as error:
+except LayerproofError as error:
     print(type(error).__name__, error)
 """
 
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
-NO_NAMESPACES = ("unshare", "--user", "--map-users", "0,0,65536", "--map-groups", "0,0,65536", "sh", "-c",
-                 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"', "-")
+NO_NAMESPACES = ("unshare", "--user", "--map-root-user", "sh", "-c",
+                 'echo 1 > /proc/sys/user/max_user_namespaces; exec unshare --user --map-user=1000 "$@"', "-")
+"""One more user namespace, in which the user is not root, and none after it."""
+
 SYSTEM = "/usr/bin/python3"
 
 
-def unprivileged(prefix, *arguments, python=sys.executable):
-    trace = UnionTrace("overlayfs", STACK, (
-        Event("mkdir", (0, AT["a"], 0, -1), None), Event("rmdir", (0, AT["b"]), None), Event("remount", (0,), None)))
+def unprivileged(prefix, *arguments, python=sys.executable, stack=STACK):
+    trace = UnionTrace("overlayfs", stack, (
+        Event("mkdir", (0, AT["a"], 0, -1), None), Event("rmdir", (0, AT["a"]), None), Event("remount", (0,), None)))
     sources = [str(Path(package.__file__).parents[1]) for package in (layermodel, layerproof, pytest)]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sources), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([*prefix, python, "-c", UNPRIVILEGED, *arguments], input=trace.to_json(), text=True,
@@ -200,29 +205,26 @@ def unprivileged(prefix, *arguments, python=sys.executable):
     return done.stdout.strip() or done.stderr
 
 
-def needs_nobody():
-    """Skip where nobody cannot run this Python."""
+def of_nobody():
+    """A Python that another user can run, as can what it starts."""
     needs("overlayfs")
-    if subprocess.run([*NOBODY, sys.executable, "-c", ""], capture_output=True, check=False).returncode:
-        found = subprocess.run([*NOBODY, SYSTEM, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True,
-                               text=True, check=False)
-        if found.stdout.strip() != str(sys.version_info[:2]):
-            pytest.skip("another user cannot run this Python")
-        return SYSTEM
-    return sys.executable
+    for python in (sys.executable, SYSTEM):
+        says = ("sh", "-c", '"$0" -c "import sys; print(sys.version_info[:2])"', python)
+        done = subprocess.run([*NOBODY, *says], capture_output=True, text=True, check=False)
+        if done.stdout.strip() == str(sys.version_info[:2]):
+            return python
+    return pytest.skip("another user cannot run this Python")
 
 
 def test_a_union_is_mounted_in_a_user_namespace():
     needs("overlayfs")
-    for name, options in (("overlayfs", f"userxattr {' '.join(['userxattr', WITHOUT_ROOT])}"), ("tmpfs", "")):
-        says = unprivileged(("unshare", "-Ur"), name)
-        assert says.split()[:2] == ["owners", "xattr"], says
-        assert says.endswith(" None") == (name == "overlayfs"), says
-        assert options in says
+    assert unprivileged(("unshare", "-Ur"), "overlayfs") == f"owners xattr userxattr userxattr {WITHOUT_ROOT} None"
+    assert unprivileged(("unshare", "-Ur"), "tmpfs", stack=PLAIN) == "owners xattr None"
 
 
 def test_a_union_is_mounted_by_a_user_who_is_not_root():
-    assert unprivileged(NOBODY, "overlayfs", python=needs_nobody()).startswith("owners xattr userxattr ")
+    assert unprivileged(NOBODY, "overlayfs", python=of_nobody()) == (
+        f"owners xattr userxattr userxattr {WITHOUT_ROOT} None")
 
 
 def test_without_root_what_needs_it_is_said():
@@ -235,7 +237,8 @@ def test_without_root_what_needs_it_is_said():
 
 
 def test_without_root_and_user_namespaces_it_is_said():
-    says = unprivileged((*NO_NAMESPACES, *NOBODY), "overlayfs", python=needs_nobody())
+    needs("overlayfs")
+    says = unprivileged(NO_NAMESPACES, "overlayfs")
     assert says.startswith("EngineUnreachable overlayfs needs root or a user namespace, and none can be made here: ")
     assert "\n" not in says
 
@@ -259,12 +262,8 @@ def test_what_is_lacking_is_not_in_layers_nor_asked_nor_compared():
 
 
 def test_what_is_seen_of_what_is_lacking_is_as_expected():
-    judge_scene = SCENE
-    from layermodel.union.reference import GroundUnion
-    from layermodel.union.words import DIALECTS
-
-    reference = UnionReference(GroundUnion(judge_scene, UNION), DIALECTS["overlayfs"], STACK)
-    view, paths = reference.view(0), judge_scene.paths
+    view = UnionReference(GroundUnion(SCENE, UNION), DIALECTS["overlayfs"], STACK).view(0)
+    paths = SCENE.paths
     strange = {"kind": "directory", "inode": 5, "content": "", "mode": 0o777, "owner": [9, 9], "mtime": 1,
                "xattr": {"user.x": "00"}}
     there = {paths.names[path]: dict(strange) for path in view}
@@ -280,12 +279,12 @@ def test_what_is_seen_of_what_is_lacking_is_as_expected():
 
 def test_layers_hide_by_files_where_the_union_has_it_so():
     needs("overlayfs")
-    with closing(MountEngine("mine", command=OVERLAY, whiteouts="wh-file", ignored=(".wh.a", ".wh..wh..opq"))) as engine:
-        finding = followed(engine, ("stat", (0, AT["a"])))
-        assert "mount" == getattr(finding, "rule", "mount")
+    layers = [layer_request(layer, SCENE.paths) for layer in STACK]
+    with closing(MountEngine("mine", command=OVERLAY, whiteouts="wh-file", ignored=(".wh.a",))) as engine:
+        reply = engine.begin(layers, layer_request(PLAIN[0], SCENE.paths), SCENE.paths.names, 1)
+        assert {"", "a", "b", "b/.wh..wh..opq"} == reply["seen"][0]["view"].keys()
         layer = Path(f"/proc/{engine._process.pid}/root{engine._folder}/l1")
         assert [".wh.a", "b"] == sorted(p.name for p in layer.iterdir())
-        assert [".wh..wh..opq"] == [p.name for p in (layer / "b").iterdir()]
 
 
 @pytest.mark.skipif(shutil.which("unionfs") is None, reason="needs unionfs-fuse")
@@ -324,15 +323,11 @@ def test_a_rename_that_did_not_happen_leaves_all_that_was_to_be_replaced():
 
 def test_a_script_looks_at_everything_between_operations_and_shows_a_volatile_remount(tmp_path):
     needs("overlayfs")
-    from dataclasses import replace
-
-    from layerproof.machines.union.conform import UnionFinding
-
     events = (Event("mkdir", (0, AT["a"], 0, -1), None), Event("remount", (0,), None), Event("stat", (0, AT["a"]), None))
     finding = UnionFinding("overlayfs", "", "stat", None, "ENOENT", (), (Departure("answer", "done", "ENOENT"),),
                            UnionTrace("overlayfs", STACK, events))
-    for text in (script(finding, ("volatile",)),
-                 script(replace(finding, engine="mine"), (), MountEngine("mine", command=OVERLAY).mounting)):
+    own = Mounting(OVERLAY, "umount -l {merged}")
+    for text in (script(finding, ("volatile",)), script(replace(finding, engine="mine"), (), own)):
         assert 2 == text.split("END")[1].splitlines().count("look")
         done = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=True, cwd=tmp_path)
         assert ("directory", "") == (done.stdout.split("== m0")[1].split("== m1")[1].splitlines()[-1], done.stderr)

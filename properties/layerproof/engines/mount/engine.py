@@ -265,7 +265,7 @@ class MountEngine:
 
     def _why_not(self, said: str) -> str:
         """Why the worker is gone, from what it said last."""
-        if not said.startswith("unshare:"):
+        if not said.startswith("unshare:") or "failed to execute" in said:
             return f"{self.name}: {said}"
         if os.geteuid() == 0:
             return f"{self.name} needs to mount, which this root may not (CAP_SYS_ADMIN): {said}"
