@@ -7,10 +7,14 @@ catalogue are enough.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layermodel.language.rules import Machine, Parameter, Rule
@@ -162,7 +166,7 @@ class Judged:
         beside: puts an engine beside a run; raises WrongRequest if the run cannot be done on it.
         able: whether an engine can do a rule.
         needs: what an engine must have; raises WrongRequest with what is missing.
-        sizes: of the sorts in the scenes that are drawn; None for those of random runs.
+        sizes: of the sorts in the scenes that are drawn for an engine; None for those of random runs.
         scenes: draws what runs start from, for an engine; None for those of random runs.
         unreachable: refusals that cannot be had of an engine that can do only these rules.
         tours: sizes in which shortest runs are looked for to what random operations did not reach.
@@ -172,7 +176,7 @@ class Judged:
     beside: Callable[[Any, Run], Beside]
     able: Callable[[Any, str], bool]
     needs: Callable[[Any], None] = lambda engine: None
-    sizes: Sizes | None = None
+    sizes: Callable[[Any], Sizes] | None = None
     scenes: Callable[[Subject, Bench, Any], SearchStrategy[Any]] | None = None
     unreachable: Callable[[Any, Collection[str]], set[tuple[str, str]]] = lambda engine, rules: set()
     tours: tuple[Sizes, ...] = ()
@@ -422,6 +426,18 @@ class Subject:
 
 
 def known_of(deviations: Iterable[Deviation], engine: Any) -> list[Deviation]:
-    """The deviations that are known of an engine with its options."""
-    options = ("", *getattr(engine, "options", ()))
-    return [d for d in deviations if d.engine == engine.name and d.option in options]
+    """The deviations that are known of an engine of its version, with its options and under its conditions.
+
+    Of a version the first number with dots counts (``1.13-dev``, ``Linux 6.18.1``); of an engine without one
+    nothing is known.
+    """
+    number = _NUMBER.search(engine.version)
+    if number is None:
+        return []
+    release = Version(number[0])
+    given = ("", *getattr(engine, "options", ()), *getattr(engine, "conditions", ()))
+    return [d for d in deviations if d.engine == engine.name and d.option in given
+            and SpecifierSet(d.versions).contains(release)]
+
+
+_NUMBER = re.compile(r"\d+(\.\d+)*")

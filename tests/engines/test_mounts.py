@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from layerproof.machines.union.conform import UnionJudge, conform_union, follow
 from layerproof.machines.union.report import union_conformance_text
 from layerproof.machines.union.traces import UnionTrace
 
-from layermodel.union.reference import Scene
 from layermodel.union.rules import UNION
 from layermodel.union.trees import DIRECTORY, FIFO, FILE, Layer, Node
 from layerproof.engines.mount.engine import MountEngine
@@ -26,30 +24,7 @@ from layerproof.machines.union.mutants import UNION_MUTANTS
 from layerproof.machines.union.script import script
 from layerproof.mutants.runs import kill_union_by_conform
 from layerproof.runs.trace import Event
-
-SCENE = Scene()
-AT = SCENE.paths.number
-
-
-def _usable(name: str) -> str:
-    """Why a union file system cannot be mounted here, or nothing."""
-    if os.geteuid() != 0:
-        return "needs root"
-    if name == "fuse-overlayfs" and shutil.which(name) is None:
-        return "needs fuse-overlayfs"
-    try:
-        MountEngine(name).close()
-    except EngineUnreachable as error:
-        return str(error)
-    return ""
-
-
-def needs(name: str) -> None:
-    """Skip a test, or fail it where the engine has to be there."""
-    if why := _usable(name):
-        if os.environ.get("LAYERPROOF_REQUIRE_MOUNT") and (name != "fuse-overlayfs" or Path("/dev/fuse").exists()):
-            pytest.fail(why)
-        pytest.skip(why)
+from mounts import AT, SCENE, needs, plain
 
 
 @pytest.mark.parametrize(("name", "options"), [
@@ -105,10 +80,6 @@ def test_the_dialect_is_that_of_the_options(options, dialect):
     needs("overlayfs")
     with closing(MountEngine("overlayfs", options)) as engine:
         assert dialect == engine.dialect
-
-
-def plain(kind: int) -> Node:
-    return Node(kind, xattr=(0, 0))
 
 
 REMADE = UnionTrace("fuse-overlayfs", (Layer((plain(DIRECTORY), plain(DIRECTORY)), {0: 0, AT["a"]: 1}),), (
@@ -196,7 +167,8 @@ def test_a_write_into_a_layer_is_seen():
     ({"name": "zfs"}, WrongRequest, "unknown union file system 'zfs'"),
     ({"name": "overlayfs", "options": ("speed=11",)}, WrongRequest, "unknown mount option 'speed=11'"),
     ({"name": "tmpfs", "options": ("index=on",)}, WrongRequest, "takes no mount options"),
-    ({"name": "overlayfs", "options": ("index=maybe",)}, EngineUnreachable, "mount -t overlay failed"),
+    ({"name": "overlayfs", "options": ("metacopy=on", "redirect_dir=off")}, WrongRequest,
+     "metacopy=on and redirect_dir=off exclude each other"),
     ({"name": "fuse-overlayfs", "program": "/nowhere/fuse"}, EngineUnreachable, "/nowhere/fuse cannot be run"),
 ])
 def test_what_cannot_be_mounted_is_one_sentence(arguments, error, says):
@@ -210,7 +182,7 @@ def test_what_cannot_be_mounted_is_one_sentence(arguments, error, says):
 def left(before):
     """What there is that was not there before: folders, and processes of the worker."""
     folders = set(Path("/tmp").glob("layerproof-*")) - before
-    workers = subprocess.run(["pgrep", "-f", "layerproof.engines.mount.worker"], capture_output=True, text=True,
+    workers = subprocess.run(["pgrep", "-f", "mount/worker.py"], capture_output=True, text=True,
                              check=False).stdout.split()
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "layerproof" in line]
     return [f for f in folders if f.exists()], [w for w in workers if Path(f"/proc/{w}").exists()], mounts

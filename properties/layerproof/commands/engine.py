@@ -29,6 +29,9 @@ _OPTIONS = {
     "socket": "the engine {} has no socket; --socket is for docker",
     "dockerd": "the engine {} has no daemon; --dockerd is for docker",
     "options": "the engine {} takes no mount options; --options is for overlayfs",
+    "mount_command": "the engine {} is known by name; --mount-command is for a union of your own",
+    **{name: f"--{name.replace('_', '-')} goes with --mount-command, and {{}} is known by name"
+       for name in ("unmount_command", "lacks", "ignored", "whiteouts")},
 }
 """What is said where an option is given that an engine does not take."""
 
@@ -46,7 +49,7 @@ def chosen(engine: str, machine: Subject | None, given: dict[str, Any]) -> tuple
     from layerproof.engines.registry import entry
     from layerproof.machines.registry import USUAL, subject
 
-    known = entry(engine, USUAL if machine is None else machine.name)
+    known = entry(engine, USUAL if machine is None else machine.name, given.get("mount_command") is not None)
     judge = subject(known.machine) if machine is None else machine
     if judge.name != known.machine:
         raise WrongRequest(f"the engine {engine} is one of the machine {known.machine}, not of {judge.name}")
@@ -78,6 +81,15 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--timeout", default=60.0, show_default=True, callback=seconds,
                            help="Seconds for one answer.")(command)
     command = click.option("--dockerd", metavar="PATH", help="The daemon to start, for docker.")(command)
+    command = click.option("--whiteouts", metavar="KIND", help="How its layers hide what is beneath: device, "
+                           "wh-file, hidden-file or none.")(command)
+    command = click.option("--ignored", metavar="NAME,…", help="Names that it shows of its own.")(command)
+    command = click.option("--lacks", metavar="WHAT,…", help="What it lacks: owners, xattr, modes, times, inodes, "
+                           "hardlinks, fifo, symlinks, opaque, whiteouts, or an operation.")(command)
+    command = click.option("--unmount-command", metavar="COMMAND", help="How that is unmounted, if not by "
+                           "umount {merged}.")(command)
+    command = click.option("--mount-command", metavar="COMMAND", help="Judge a union of your own, of any name, "
+                           "that this command mounts; with {lower}, {upper}, {work} and {merged} in it.")(command)
     command = click.option("--options", metavar="NAME=VALUE,…", help="Mount options, for overlayfs.")(command)
     return click.option("--socket", metavar="PATH", help="Use a running Docker; only what the run itself "
                         "makes is touched, and nothing is pruned.")(command)

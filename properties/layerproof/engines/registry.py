@@ -47,17 +47,19 @@ def names() -> list[str]:
     return list(_FOLDERS)
 
 
-def entry(name: str, machine: str) -> Entry:
+def entry(name: str, machine: str, mounted: bool = False) -> Entry:
     """What is known of an engine by its name, or of the user's own: ``PATH.py:NAME`` or ``module:NAME``.
 
     Args:
         machine: the machine that the user's own is an engine of.
+        mounted: it is a union file system of any name, whose command is given.
 
     Raises:
         WrongRequest: if there is none of that name.
     """
-    if name in _FOLDERS:
-        opening = importlib.import_module(f"layerproof.engines.{_FOLDERS[name]}.opening")
+    if name in _FOLDERS or mounted:
+        folder = _FOLDERS.get(name, "mount")
+        opening = importlib.import_module(f"layerproof.engines.{folder}.opening")
         made: Entry = opening.entry(name)
         return made
     if ":" in name:

@@ -102,7 +102,8 @@ class Judge:
             raise WrongRequest(f"the engine {engine.name} says that it can do none of the operations")
 
     def _sizes(self) -> dict[str, int]:
-        return sizes_of_runs(self.subject) if self.judging.sizes is None else dict(self.judging.sizes)
+        sizes = self.judging.sizes
+        return sizes_of_runs(self.subject) if sizes is None else dict(sizes(self.engine))
 
     @property
     def unreachable(self) -> set[tuple[str, str]]:

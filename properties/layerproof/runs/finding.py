@@ -48,7 +48,8 @@ class Deviation:
 
     Attributes:
         key: a stable name for it.
-        engine: of which it is known; ``versions`` says where it was seen.
+        engine: of which it is known.
+        versions: of the engine in which it is known, as a version specifier (PEP 440); for overlayfs the kernel's.
         laws: that are broken.
         says: one sentence.
         source: a measurement or a public thread.
@@ -57,7 +58,7 @@ class Deviation:
             finding is this one if it breaks one of its laws by one of its operations.
         brings: whether a difference that would not be known by itself comes of this one, where both are.
         lasting: what differs goes on to differ without doing harm; a run looks past it and goes on.
-        option: the option of the engine without which it is not known.
+        option: the option of the engine, or the condition, without which it is not known.
     """
 
     key: str

@@ -1,20 +1,29 @@
 """A program that mounts a union and does system calls in it, one for each line that it reads.
 
-It runs in a mount namespace of its own, on a tmpfs of its own, so that all of it is gone when it ends,
-however that comes about; it ends when its input does. It knows nothing of the model, and imports nothing of
-this package. Requests and replies are JSON, one to a line.
+It is run by path with nothing but the standard library, as the first process of a PID namespace and in a mount
+namespace, on a tmpfs of its own: all of it is gone when it ends, programs that serve a union included. It ends
+when its input does, even while a union keeps it waiting. It knows nothing of the model, and imports nothing of
+this package.
+
+Requests and replies are JSON, one to a line. It is given its folder and the seconds that one request may take,
+says what cannot be done here (``lacks``), and is then told how the union is mounted, see :meth:`Worker.use`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
+import select
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,24 +34,105 @@ _WRITING = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _LONGEST = 1 << 16
 
 
+_GRACE = 2.0
+"""Seconds that everything may take to end by itself once nobody listens any more."""
+
+
 class Unusable(Exception):
     """The union cannot be mounted here; one sentence says why."""
 
 
-def command(*arguments: str) -> str:
-    """Run a program that makes or ends a mount; return what it says.
+class Programs:
+    """Runs the programs that make, serve and end mounts, and keeps the last of what they say.
 
-    Raises:
-        Unusable: if it fails, with its own words.
+    What they say is read all the time, so that one that says much is not kept waiting.
     """
-    try:
-        done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unusable(f"{arguments[0]} cannot be run: {error}") from None
-    if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split()) or f"exit status {done.returncode}"
-        raise Unusable(f"{' '.join(arguments[:3])} failed: {said}")
-    return done.stdout
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        self._last, self._lock = b"", threading.Lock()
+        self._started: dict[int, subprocess.Popen[bytes]] = {}
+        self.until = 0.0  # by when the request that is being answered has to be
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            select.select([self._read], [], [])
+            self._drain()
+
+    def _drain(self) -> None:
+        with self._lock, contextlib.suppress(BlockingIOError):
+            while said := os.read(self._read, _LONGEST):
+                self._last = (self._last + said)[-_LONGEST:]
+
+    def all_said(self) -> str:
+        """What the program that was started last said, and others since; the end of it if it is long."""
+        self._drain()
+        return self._last.decode(errors="replace")
+
+    def said(self) -> str:
+        """The last line that a program said, or nothing."""
+        lines = [" ".join(line.split()) for line in self.all_said().splitlines()]
+        return next((line for line in reversed(lines) if line), "")
+
+    def start(self, words: list[str]) -> subprocess.Popen[bytes]:
+        """Start a program.
+
+        Raises:
+            Unusable: if it cannot be run.
+        """
+        self.reap()
+        self._drain()
+        self._last = b""
+        try:
+            program = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self._write, stderr=self._write)
+        except (OSError, ValueError) as error:
+            raise Unusable(f"{words[0]} cannot be run: {error}") from None
+        self._started[program.pid] = program
+        return program
+
+    def run(self, words: list[str]) -> None:
+        """Run a program to its end.
+
+        Raises:
+            Unusable: if it fails or does not end in time, with its own words.
+        """
+        program = self.start(words)
+        try:
+            program.wait(max(0.0, self.until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            program.kill()
+            raise Unusable(f"{' '.join(words[:3])} did not end in time{self.words()}") from None
+        self.succeeded(program, words)
+
+    def succeeded(self, program: subprocess.Popen[bytes], words: list[str]) -> None:
+        """Raise Unusable if a program that has ended failed."""
+        if program.returncode:
+            said = " ".join(self.all_said().split()) or f"exit status {program.returncode}"
+            raise Unusable(f"{' '.join(words[:3])} failed: {said}")
+
+    def words(self) -> str:
+        """What was said last, to put after a sentence."""
+        return f"; it said last: {said}" if (said := self.said()) else ""
+
+    def reap(self) -> bool:
+        """Take note of all that have ended; return whether any is left.
+
+        What a program leaves behind when it ends is this process's child, as the first in its namespace.
+        """
+        for program in [*self._started.values()]:
+            if program.poll() is not None:
+                del self._started[program.pid]
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+                if ended.si_pid in self._started:
+                    self._started.pop(ended.si_pid).wait()
+                else:
+                    os.waitpid(ended.si_pid, 0)
+            return True
+        return False
 
 
 # System calls.
@@ -115,8 +205,12 @@ def _type(info: os.stat_result) -> str:
     return _TYPES.get(stat.S_IFMT(info.st_mode), "something else")
 
 
-def attributes(path: str) -> Request:
-    """All that can be seen of what a path names; but not its device, which a mount has anew each time."""
+def attributes(path: str, extended: bool) -> Request:
+    """All that can be seen of what a path names; but not its device, which a mount has anew each time.
+
+    Args:
+        extended: whether there are extended attributes to be seen.
+    """
     info = os.lstat(path)
     kind = _type(info)
     content = b""
@@ -128,19 +222,23 @@ def attributes(path: str) -> Request:
         "kind": kind, "inode": info.st_ino, "content": content.hex(),
         "mode": stat.S_IMODE(info.st_mode), "owner": [info.st_uid, info.st_gid], "mtime": info.st_mtime_ns,
         "xattr": {k: os.getxattr(path, k, follow_symlinks=False).hex()
-                  for k in os.listxattr(path, follow_symlinks=False)}}
+                  for k in (os.listxattr(path, follow_symlinks=False) if extended else ())}}
 
 
-def walk(top: str, within: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every listed name under a folder, relative to it, and the path to it; the folder itself first."""
+def walk(top: str, within: str = "", ignored: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+    """Yield every listed name under a folder, relative to it, and the path to it; the folder itself first.
+
+    Args:
+        ignored: names that are passed over, with what is in them.
+    """
     if not within:
         yield "", top
-    for name in sorted(os.listdir(os.path.join(top, within))):
+    for name in sorted({*os.listdir(os.path.join(top, within))} - ignored):
         path = os.path.join(within, name)
         whole = os.path.join(top, path)
         yield path, whole
         if _is_directory(whole):
-            yield from walk(top, path)
+            yield from walk(top, path, ignored)
 
 
 def _is_directory(path: str) -> bool:
@@ -150,12 +248,12 @@ def _is_directory(path: str) -> bool:
         return False
 
 
-def observe(top: str, names: list[str]) -> Request:
+def observe(top: str, names: list[str], ignored: frozenset[str], extended: bool) -> Request:
     """Everything that is seen under a folder, and where looking up and listing a name disagree."""
     found, strange = {}, []
-    for name, path in walk(top):
+    for name, path in walk(top, ignored=ignored):
         try:
-            found[name] = attributes(path)
+            found[name] = attributes(path, extended)
         except OSError as error:
             strange.append([name, f"it is listed, and looking at it fails with {_name(error)}"])
     for name in names:
@@ -186,7 +284,12 @@ def fingerprint(top: str) -> dict[str, tuple[object, ...]]:
 
 
 def build(top: str, layer: Request, marker: str) -> None:
-    """Write a layer into an empty folder, as an engine unpacks it."""
+    """Write a layer into an empty folder, as an engine unpacks it.
+
+    Args:
+        layer: with empty ``files`` besides its own, by which it hides what is beneath in a way of its own.
+        marker: the extended attribute of an opaque directory.
+    """
     first: dict[int, str] = {}
     for name, number in layer["entries"]:
         path, node = os.path.join(top, name), layer["nodes"][number]
@@ -199,8 +302,16 @@ def build(top: str, layer: Request, marker: str) -> None:
         os.mknod(os.path.join(top, name), stat.S_IFCHR, os.makedev(0, 0))
     for name in layer["opaque"]:
         os.setxattr(os.path.join(top, name), marker, b"y")
+    for name in layer["files"]:
+        _touch(os.path.join(top, name))
     for number, path in reversed(first.items()):  # what is in a directory before the directory itself
         os.utime(path, ns=(layer["nodes"][number]["mtime"],) * 2, follow_symlinks=False)
+
+
+def _touch(path: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "xb"):
+        pass
 
 
 def _make(path: str, node: Request, *, root: bool = False) -> None:
@@ -223,66 +334,130 @@ def _make(path: str, node: Request, *, root: bool = False) -> None:
         os.setxattr(path, key, bytes.fromhex(value), follow_symlinks=False)
 
 
+def _lacking(folder: str) -> list[str]:
+    """What cannot be had here: files of several owners; attributes that only the trusted see."""
+    def owners() -> None:
+        for number in range(1, 5):
+            os.chown(path, number, number)
+
+    path, result = os.path.join(folder, "probe"), []
+    _touch(path)
+    for name, attempt in (("owners", owners), ("xattr", lambda: os.setxattr(path, "trusted.x", b""))):
+        try:
+            attempt()
+        except OSError:
+            result.append(name)
+    os.unlink(path)
+    return result
+
+
+def mounts() -> dict[str, list[str]]:
+    """The mounts that are seen here: the file system's own options by mount point."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        fields = [line.split() for line in file]
+    return {one[4]: one[-1].split(",") for one in fields}
+
+
 class Worker:
     """One union file system under test."""
 
-    def __init__(self, root: str, kind: str, options: list[str], program: str) -> None:
-        """Work in a folder, on a tmpfs that is put there."""
-        self.root, self.kind, self.options, self.program = root, kind, options, program
-        self.marker = "trusted.overlay.opaque"
-        if "userxattr" in options:
-            self.marker = "user.overlay.opaque"
+    def __init__(self, root: str, seconds: float) -> None:
+        """Work in a folder, on a tmpfs that is put there.
+
+        Args:
+            seconds: that one request may take.
+        """
+        self.root, self.seconds = os.path.realpath(root), seconds
+        self.programs = Programs()
         self.layers: list[str] = []
         self.before: list[dict[str, tuple[object, ...]]] = []
         self.mounted: set[int] = set()
         self.containers = 0
-        command("mount", "-t", "tmpfs", "-o", "mode=700", "layerproof", root)
+        self.begins()
+        self.programs.run(["mount", "-t", "tmpfs", "-o", "mode=700", "layerproof", self.root])
 
-    def version(self) -> str:
-        """What is under test: the kernel, or the program."""
-        if self.kind == "fuse-overlayfs":
-            said = command(self.program, "--version")
-            return next((line.split()[-1] for line in said.splitlines() if "fuse-overlayfs" in line), "unknown")
-        return f"Linux {os.uname().release}"
+    def begins(self) -> None:
+        """A request begins to be answered."""
+        self.programs.until = time.monotonic() + self.seconds
+
+    def use(self, request: Request) -> Request:
+        """Be told how the union is mounted; return its version.
+
+        The commands ``mount`` and ``unmount`` are words with places in braces, as is ``discard``, a path that is
+        removed before mounting again. ``marker`` marks a layer's opaque directories, ``ignored`` are names that
+        the union shows of its own, ``xattr`` is whether there are extended attributes to be seen, and ``version``
+        is a command that says the version in a line with the word ``named``, or nothing for the kernel's own.
+        """
+        self.how, self.ignored = request, frozenset(request["ignored"])
+        if not request["version"]:
+            return {"version": f"Linux {os.uname().release}" if request["named"] else "unknown"}
+        self.programs.run(request["version"])
+        said = self.programs.all_said().splitlines()
+        found = next((line.split()[-1] for line in said if request["named"] in line), "unknown")
+        return {"version": found}
 
     def path(self, *parts: str) -> str:
         """A path in the folder."""
         return os.path.join(self.root, *parts)
 
-    def begin(self, request: Request) -> None:
-        """Build layers and mount a union over them for each container."""
+    def begin(self, request: Request) -> Request:
+        """Build layers and mount a union over them for each container; return what is seen."""
         self.clear()
         self.names = request["names"]
         self.layers = [self.path(f"l{n}") for n in range(len(request["layers"]))]
         for top, layer in zip(self.layers, request["layers"], strict=True):
             os.mkdir(top)
-            build(top, layer, self.marker)
+            build(top, layer, self.how["marker"])
         self.before = [fingerprint(top) for top in self.layers]
         self.containers = request["containers"]
         for container in range(self.containers):
             for part in ("u", "w", "m"):
                 os.mkdir(self.path(f"{part}{container}"))
-            build(self.path(f"{'m' if self.kind == 'plain' else 'u'}{container}"), request["upper"], self.marker)
+            build(self.path(f"{'u' if self.layers else 'm'}{container}"), request["upper"], self.how["marker"])
             self.mount(container)
+        return self.seen() | {"options": mounts()[self.path("m0")]}
+
+    def filled(self, words: list[str], container: int) -> list[str]:
+        """The words of a command for one container."""
+        places = {"lower": ":".join(reversed(self.layers)), "upper": self.path(f"u{container}"),
+                  "work": self.path(f"w{container}"), "merged": self.path(f"m{container}")}
+        for name, place in places.items():
+            words = [word.replace(f"{{{name}}}", place) for word in words]
+        return words
 
     def mount(self, container: int) -> None:
-        """Mount one container's union; a plain folder is mounted on itself, so that its root is a mount, too."""
-        places = ["lowerdir=" + ":".join(reversed(self.layers)), f"upperdir={self.path(f'u{container}')}",
-                  f"workdir={self.path(f'w{container}')}"]
-        joined, top = ",".join([*places, *self.options]), self.path(f"m{container}")
-        if self.kind == "plain":
-            command("mount", "--bind", top, top)
-        elif self.kind == "overlayfs":
-            command("mount", "-t", "overlay", "overlay", "-o", joined, top)
-        else:
-            command(self.program, "-o", joined, top)
+        """Mount one container's union: its program may end then, or stay to serve it."""
+        words, top = self.filled(self.how["mount"], container), self.path(f"m{container}")
+        program = self.programs.start(words)
+        while top not in mounts():
+            if program.poll() is not None:
+                self.programs.succeeded(program, words)
+                if not self.programs.reap() and top not in mounts():
+                    raise Unusable(f"{words[0]} ended and has mounted nothing{self.programs.words()}")
+            if time.monotonic() > self.programs.until:
+                program.kill()
+                raise Unusable(f"{words[0]} has mounted nothing in time{self.programs.words()}")
+            time.sleep(0.0005)
         self.mounted.add(container)
 
     def unmount(self, container: int) -> None:
         """Unmount one container's union."""
-        if container in self.mounted:
-            command("umount", self.path(f"m{container}"))
-            self.mounted.discard(container)
+        if container not in self.mounted:
+            return
+        words, top = self.filled(self.how["unmount"], container), self.path(f"m{container}")
+        self.programs.run(words)
+        while top in mounts():
+            if time.monotonic() > self.programs.until:
+                raise Unusable(f"{words[0]} has not unmounted it in time{self.programs.words()}")
+            time.sleep(0.0005)
+        self.mounted.discard(container)
+
+    def remount(self, container: int) -> None:
+        """Mount one container's union again."""
+        self.unmount(container)
+        for path in self.filled([self.how["discard"]] if self.how["discard"] else [], container):
+            shutil.rmtree(path)
+        self.mount(container)
 
     def clear(self) -> None:
         """Unmount and remove everything."""
@@ -296,8 +471,7 @@ class Worker:
         container = request["container"]
         answer: Request = {"errno": None, "value": None}
         if request["do"] == "remount":
-            self.unmount(container)
-            self.mount(container)
+            self.remount(container)
         else:
             top = self.path(f"m{container}")
             if "target" in request:
@@ -306,6 +480,8 @@ class Worker:
                 answer["value"] = CALLS[request["do"]](os.path.join(top, request["path"]), request)
             except OSError as error:
                 answer["errno"] = _name(error)
+        if request["do"] == "list" and answer["value"]:
+            answer["value"] = [name for name in answer["value"] if name not in self.ignored]
         return answer | self.seen()
 
     def seen(self) -> Request:
@@ -316,7 +492,8 @@ class Worker:
             changed += [f"{os.path.basename(top)}/{name}" for name in sorted(now.keys() | before.keys())
                         if now.get(name) != before.get(name)]
         return {"changed": changed,
-                "seen": [observe(self.path(f"m{c}"), self.names) for c in range(self.containers)]}
+                "seen": [observe(self.path(f"m{c}"), self.names, self.ignored, self.how["xattr"])
+                         for c in range(self.containers)]}
 
 
 def _name(error: OSError) -> str:
@@ -325,26 +502,48 @@ def _name(error: OSError) -> str:
 
 def answer(worker: Worker, request: Request) -> Request:
     """Answer one request."""
+    worker.begins()
     try:
-        if request["do"] == "begin":
-            worker.begin(request)
-            return worker.seen()
+        match request["do"]:
+            case "use":
+                return worker.use(request)
+            case "begin":
+                return worker.begin(request)
         return worker.do(request)
     except Unusable as error:
         return {"error": str(error)}
     except OSError as error:
-        return {"error": f"{error.strerror} ({_name(error)}){f' at {error.filename}' if error.filename else ''}"}
+        where = f" at {error.filename}" if error.filename else ""
+        return {"error": f"{error.strerror} ({_name(error)}){where}{worker.programs.words()}"}
+
+
+def _end_with_input(programs: Programs) -> None:
+    """End everything once nobody listens any more, and the main thread does not: a union keeps it waiting.
+
+    A process that waits for a file system in user space cannot be killed before the program that serves it is.
+    """
+    poll = select.poll()
+    poll.register(0, 0)
+    poll.poll()
+    time.sleep(_GRACE)
+    with contextlib.suppress(OSError):
+        print(programs.said(), file=sys.stderr, flush=True)
+    if os.getpid() == 1:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+    os._exit(1)
 
 
 def main() -> None:
     """Serve requests until the input ends."""
-    root, kind, program, *options = sys.argv[1:]
+    root, seconds = sys.argv[1:]
     os.umask(0)
     say = lambda reply: print(json.dumps(reply), flush=True)
     worker = None
     try:
-        worker = Worker(root, kind, options, program)
-        say({"ready": worker.version()})
+        worker = Worker(root, float(seconds))
+        threading.Thread(target=_end_with_input, args=(worker.programs,), daemon=True).start()
+        say({"lacks": _lacking(worker.root)})
         for line in sys.stdin:
             say(answer(worker, json.loads(line)))
     except Unusable as error:
@@ -353,9 +552,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     finally:
         if worker is not None:
-            for container in sorted(worker.mounted):
-                subprocess.run(["umount", "-l", worker.path(f"m{container}")], check=False, capture_output=True)
-            subprocess.run(["umount", "-l", root], check=False, capture_output=True)
+            for top in (*(worker.path(f"m{c}") for c in sorted(worker.mounted)), worker.root):
+                subprocess.run(["umount", "-l", top], check=False, capture_output=True)
 
 
 if __name__ == "__main__":

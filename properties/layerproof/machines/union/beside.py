@@ -23,6 +23,7 @@ from layerproof.errors import WrongRequest
 from layerproof.machines.union.compare import Inodes, answers, looked, views
 from layerproof.machines.union.drive import scenes
 from layerproof.machines.union.engine import LOOKING, UnionEngine
+from layerproof.machines.union.lacking import as_expected, scene_without, stack_without
 from layerproof.machines.union.observed import HIDDEN, Encoder, seen_of
 from layerproof.machines.union.script import Shown, script
 from layerproof.machines.union.stacks import PLAIN
@@ -55,6 +56,7 @@ class UnionBeside:
             raise WrongRequest("the trace says nothing of layers, only what an image shows, and cannot be done on "
                                f"{engine.name}")
         self._engine, self._run = engine, run
+        self._lacks = _lacks(engine)
         self._inodes = [Inodes() for _ in range(run.scene.containers)]
         self._numbers: list[dict[int, int]] = []
 
@@ -89,8 +91,9 @@ class UnionBeside:
         paths, run = self._run.scene.paths, self._run
         result = [Difference("layer below", "unchanged", "changed", name, law="LOWER-2")
                   for name in reply["changed"]]
-        for container, there in enumerate(reply["seen"]):
+        for container, shown in enumerate(reply["seen"]):
             view = run.view(container)
+            there = {**shown, "view": as_expected(self._lacks, view, paths, shown["view"])}
             result += views(container, view, paths, there, run.linked)
             result += self._inodes[container].compare(container, view, paths, there["view"], run.linked)
         return result
@@ -100,8 +103,9 @@ class UnionBeside:
         run, names = self._run, self._run.scene.paths.names
         base = outcome.state if answer.refusal == outcome.refusal else before
         encoder, made_up = Encoder(run, base), False
-        for container, there in enumerate(answer.seen["seen"]):
+        for container, shown in enumerate(answer.seen["seen"]):
             expected = run.views.view(base, run.rigid, container)
+            there = {"view": as_expected(self._lacks, expected, run.scene.paths, shown["view"])}
             known = {number: inode for inode, number in self._numbers[container].items()}
             number = {p: there["view"][name]["inode"] for p, name in enumerate(names) if name in there["view"]}
             view = {p: seen_of(there["view"][names[p]]) for p in number}
@@ -113,10 +117,11 @@ class UnionBeside:
 
     def script(self, trace: Trace, differences: Sequence[Difference]) -> Callable[[], str | None]:
         """A script that mounts the same layers and does the same, if the engine can be mounted by one."""
-        engine, machine = self._engine, self._run.ground.machine
-        if not getattr(engine, "mounts", False):
+        machine, plain = self._run.ground.machine, not self._engine.image
+        mounting = getattr(self._engine, "mounting", None)
+        if mounting is None:
             return lambda: None
-        return lambda: script(Shown(engine.name, engine.options, trace, differences), machine)
+        return lambda: script(Shown(plain, mounting, trace, differences), machine)
 
     def end(self) -> None:
         """The next stack is mounted afresh."""
@@ -151,7 +156,17 @@ def check_engine(machine: Machine, engine: Any) -> None:
 
 
 def _scenes(subject: Subject, bench: Bench, engine: UnionEngine) -> st.SearchStrategy[Mounted]:
-    return scenes(ROOM, bench) if engine.image else st.just(Mounted(PLAIN, ROOM))
+    lacks = _lacks(engine)
+    room = scene_without(ROOM, lacks)
+    if not engine.image:
+        return st.just(Mounted(PLAIN, room))
+    return scenes(room, bench).map(lambda scene: replace(scene, stack=stack_without(scene.stack, lacks)))
+
+
+def _lacks(engine: UnionEngine) -> frozenset[str]:
+    """What the engine lacks, if it says so."""
+    lacks: frozenset[str] = getattr(engine, "lacks", frozenset())
+    return lacks
 
 
 def _unreachable(engine: UnionEngine, rules: Collection[str]) -> set[tuple[str, str]]:
@@ -161,5 +176,6 @@ def _unreachable(engine: UnionEngine, rules: Collection[str]) -> set[tuple[str, 
 def judged(machine: Machine) -> Judged:
     """What judging a union file system asks."""
     return Judged(UnionBeside, lambda engine, rule: rule in engine.capabilities,
-                  needs=lambda engine: check_engine(machine, engine), sizes=ROOM.sizes, scenes=_scenes,
-                  unreachable=_unreachable, patience=_PATIENCE)
+                  needs=lambda engine: check_engine(machine, engine),
+                  sizes=lambda engine: scene_without(ROOM, _lacks(engine)).sizes,
+                  scenes=_scenes, unreachable=_unreachable, patience=_PATIENCE)

@@ -7,6 +7,7 @@ nothing behind.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from layermodel.language.rules import Machine
 from layermodel.union.reference import UnionReference
 from layermodel.union.trees import CONTENTS, FILE, SYMLINK, Layer, Node
 from layermodel.union.words import KIND
+from layerproof.machines.union.mounting import Hiding, Mounting, filled, hiding_file, words
 from layerproof.machines.union.values import KEYS, MODES, OWNERS, TIMES, VALUES, Mounted, Request, request
 from layerproof.runs.finding import Difference
 from layerproof.runs.trace import Trace
@@ -29,6 +31,7 @@ put() { perl -e 'sysopen(F, $ARGV[0], $ARGV[1]) || die "$!\\n"; syswrite(F, pack
 ren() { perl -e 'rename($ARGV[0], $ARGV[1]) || die "$!\\n"' "$@"; }
 show() { for m in m?; do echo "== $m"; (cd $m; find . -printf '%p  %y inode %i mode %m owner %U:%G mtime %T@\\n'
   find . -type f -exec grep -H '' {} +; getfattr -hRd -m 'user|trusted.[xy]' . 2>&1); done; }
+look() { show > /dev/null; }
 umask 0; d=$(mktemp -d); mount -t tmpfs tmpfs "$d"; cd "$d"
 """
 
@@ -38,13 +41,14 @@ class Shown:
     """What a script is to show.
 
     Attributes:
-        engine: the name of the union file system, with its mount options.
+        plain: it is no union, but a plain folder, which has no layers.
+        mounting: how the union is mounted, with its options.
         trace: the operations, over a stack of layers.
         differences: between what was expected and what was seen.
     """
 
-    engine: str
-    options: Sequence[str]
+    plain: bool
+    mounting: Mounting
     trace: Trace
     differences: Sequence[Difference]
 
@@ -56,7 +60,11 @@ class Shown:
 
 
 def script(shown: Shown, machine: Machine) -> str:
-    """Return a script that does the operations of a run, with what was expected and seen as comments."""
+    """Return a script that does the operations of a run, with what was expected and seen as comments.
+
+    After each operation it looks at everything, as the judge does: what a union keeps in mind of what was looked
+    at may be what the finding comes of.
+    """
     dated = any(d.what == "mtime" for d in shown.differences)
     lines = [*_layers(shown, dated), *_mounts(shown), "show", *_operations(shown, machine)]
     lines += ["show", *(f"# {d}" for d in shown.differences[:_SHOWN]),
@@ -71,12 +79,12 @@ _SHOWN = 8
 def _layers(shown: Shown, dated: bool) -> Iterator[str]:
     scene = shown.scene
     containers = " ".join(f"{part}{c}" for c in range(scene.room.containers) for part in "uwm")
-    if shown.engine == "tmpfs":
+    if shown.plain:
         yield "mkdir " + " ".join(f"m{c}" for c in range(scene.room.containers))
         return
     yield f"mkdir {containers}"
     for number, layer in enumerate(scene.stack):
-        yield from _layer(f"l{number}", layer, scene, dated)
+        yield from _layer(f"l{number}", layer, scene, shown.mounting.hiding, dated)
     top, root = f"l{len(scene.stack) - 1}", scene.stack[-1].node(0)
     yield f"for u in u?; do chmod --reference={top} $u; chown --reference={top} $u; touch -r {top} $u; done"
     for key, value in zip(KEYS, root.xattr, strict=True):
@@ -84,7 +92,7 @@ def _layers(shown: Shown, dated: bool) -> Iterator[str]:
             yield f"for u in u?; do setfattr -n {key}{_valued(given.hex())} $u; done"
 
 
-def _layer(top: str, layer: Layer, scene: Mounted, dated: bool) -> Iterator[str]:
+def _layer(top: str, layer: Layer, scene: Mounted, hiding: Hiding, dated: bool) -> Iterator[str]:
     names, first = scene.room.paths.names, dict[int, str]()
     for path, number in layer.entries.items():
         where = shlex.quote(f"{top}/{names[path]}".rstrip("/"))
@@ -94,11 +102,20 @@ def _layer(top: str, layer: Layer, scene: Mounted, dated: bool) -> Iterator[str]
         first[number] = where
         yield from _node(where, layer.nodes[number])
     for path in sorted(layer.whiteouts):
-        yield f"mknod {top}/{names[path]} c 0 0"
+        yield _marked(top, hiding.whiteout, names[path]) or f"mknod {top}/{names[path]} c 0 0"
     for path in sorted(layer.opaque):
-        yield f"setfattr -n trusted.overlay.opaque -v y {top}/{names[path]}"
+        yield _marked(top, hiding.opaque, names[path]) or (
+            f"setfattr -n {hiding.attribute} -v y {top}/{names[path]}")
     for number, where in reversed(first.items()) if dated else ():
         yield f"touch -h -d @{_seconds(TIMES[layer.nodes[number].mtime])} {where}"
+
+
+def _marked(top: str, template: str | None, path: str) -> str:
+    """The command that makes the file by which a layer hides what is beneath, if it is a file."""
+    if not template:
+        return ""
+    where = shlex.quote(f"{top}/{hiding_file(template, path)}")
+    return f"mkdir -p {shlex.quote(os.path.dirname(where))}; : > {where}"
 
 
 def _node(where: str, node: Node) -> Iterator[str]:
@@ -117,32 +134,52 @@ def _node(where: str, node: Node) -> Iterator[str]:
 
 
 def _mounts(shown: Shown) -> list[str]:
-    return [_mount(shown, c) for c in range(shown.scene.room.containers)]
+    return [_command(shown.mounting.mount, shown, c) for c in range(shown.scene.room.containers)]
 
 
-def _mount(shown: Shown, container: int) -> str:
-    lower = ":".join(f"l{n}" for n in reversed(range(len(shown.scene.stack))))
-    joined = ",".join([f"lowerdir={lower}", f"upperdir=u{container}", f"workdir=w{container}", *shown.options])
-    if shown.engine == "overlayfs":
-        return f"mount -t overlay overlay -o {joined} m{container}"
-    if shown.engine == "fuse-overlayfs":
-        return f"fuse-overlayfs -o {joined} m{container}"
-    return f"mount --bind m{container} m{container}"
+def _command(command: str, shown: Shown, container: int) -> str:
+    """A command that mounts or unmounts one container's union, quoted for the shell."""
+    base = f"{_FOLDER}/" if shown.mounting.absolute else ""
+    lower = ":".join(f"{base}l{n}" for n in reversed(range(len(shown.scene.stack))))
+    places = {"lower": lower, **{name: f"{base}{name[0]}{container}" for name in ("upper", "work", "merged")}}
+    return " ".join(_quoted(filled(word, places)) for word in words(command))
+
+
+_FOLDER = "@folder@"
+"""Stands for the script's own folder in a word that is still to be quoted."""
+
+
+def _quoted(word: str) -> str:
+    """A word for the shell, in which the folder's variable is put in."""
+    if _FOLDER not in word:
+        return shlex.quote(word)
+    return '"' + re.sub(r'(["\\$`])', r"\\\1", word).replace(_FOLDER, "$d") + '"'
+
+
+def _remounted(shown: Shown, container: int) -> str:
+    mounting = shown.mounting
+    discard = f"rm -r {_command(mounting.discard, shown, container)}; " if mounting.discard else ""
+    return f"{_command(mounting.unmount, shown, container)}; {discard}{_command(mounting.mount, shown, container)}"
 
 
 def _operations(shown: Shown, machine: Machine) -> Iterator[str]:
-    """The operations; what a file holds before an append is settled by running the model beside them."""
+    """The operations, and a look at everything between them.
+
+    What a file holds before an append is settled by running the model beside them.
+    """
     scene = shown.scene
     reference = UnionReference(
         GroundMachine(machine, scene.sizes), shown.trace.traits, scene.room, scene.stack)
-    for event in shown.trace.events:
+    for number, event in enumerate(shown.trace.events):
+        if number:
+            yield "look"
         rule = machine.rule_by_name[event.rule]
         arguments = reference.settled(rule, event.arguments)
         assert arguments is not None
         asked = request(rule, event, scene.room.paths, reference.view(arguments[0]))
         top = f"m{asked['container']}"
         if event.rule == "remount":
-            yield f"umount {top}; {_mount(shown, asked['container'])}"
+            yield _remounted(shown, asked["container"])
         else:
             yield _COMMANDS[asked["do"]](asked, f"{top}/{asked['path']}".rstrip("/"))
         reference.run(event.rule, arguments)
