@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 
 from layermodel.union.reference import Scene
+from layermodel.union.rules import UNION
 from layermodel.union.trees import Node
+from layermodel.union.words import DIALECTS
+from layerproof.engines.mount.deviations import DEVIATIONS
 from layerproof.engines.mount.engine import MountEngine
 from layerproof.errors import EngineUnreachable
+from layerproof.machines.union.subject import UNION_SUBJECT
+from layerproof.machines.union.values import Mounted
+from layerproof.readings.conform import conform, replay_on
+from layerproof.runs.trace import Trace
 
 SCENE = Scene()
 AT = SCENE.paths.number
@@ -40,3 +47,18 @@ def needs(name: str) -> None:
         if os.environ.get("LAYERPROOF_REQUIRE_MOUNT") and (name != "fuse-overlayfs" or Path("/dev/fuse").exists()):
             pytest.fail(why)
         pytest.skip(why)
+
+
+def over(dialect, stack, events, scene=SCENE):
+    """A run over a stack of layers."""
+    return Trace("union", dialect, DIALECTS[dialect], Mounted(stack, scene), tuple(events))
+
+
+def follow(engine, trace, machine=UNION):
+    """Do a run in a mount; return the first difference from the machine."""
+    return replay_on(UNION_SUBJECT.of(machine), trace, engine, deviations=DEVIATIONS)
+
+
+def judged(engine, **options):
+    """Judge a mount."""
+    return conform(UNION_SUBJECT, engine, deviations=DEVIATIONS, **options)

@@ -9,24 +9,23 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from layerproof.machines.union.conform import UnionFinding, UnionJudge, follow
-from layerproof.machines.union.traces import UnionTrace, layer_request
 
 import layermodel
 import layerproof
-from layermodel.union.reference import GroundUnion, UnionReference
+from layermodel.language.ground import GroundMachine
+from layermodel.union.reference import UnionReference
 from layermodel.union.rules import UNION
 from layermodel.union.trees import DIRECTORY, FIFO, FILE, SYMLINK, Layer
 from layermodel.union.words import DIALECTS
 from layerproof.engines.mount import worker
-from layerproof.engines.mount.deviations import DEVIATIONS, WITHOUT_ROOT, known_of
+from layerproof.engines.mount.deviations import DEVIATIONS, WITHOUT_ROOT
 from layerproof.engines.mount.engine import EVERY, MountEngine
 from layerproof.errors import EngineUnreachable, WrongRequest
-from layerproof.machines.union.compare import Departure, views
+from layerproof.machines.union.compare import views
 from layerproof.machines.union.lacking import (
     LACKS,
     as_expected,
@@ -35,12 +34,15 @@ from layerproof.machines.union.lacking import (
     scene_without,
     stack_without,
 )
-from layerproof.machines.union.laws import UNION_LAWS
-from layerproof.machines.union.mounting import Mounting
-from layerproof.machines.union.script import script
+from layerproof.machines.union.mounting import NAMED, Mounting
+from layerproof.machines.union.script import Shown, script
 from layerproof.machines.union.stacks import PLAIN
-from layerproof.runs.trace import Event
-from mounts import AT, SCENE, needs, plain
+from layerproof.machines.union.subject import UNION_SUBJECT
+from layerproof.machines.union.values import layer_request
+from layerproof.runs.finding import Difference
+from layerproof.runs.trace import Event, trace_text
+from layerproof.subject import known_of
+from mounts import AT, SCENE, follow, needs, over, plain
 
 FUSE = "fuse-overlayfs -o lowerdir={lower},upperdir={upper},workdir={work} {merged}"
 FOREGROUND = FUSE.replace(" -o", " -f -o", 1)
@@ -52,8 +54,7 @@ STACK = (Layer((plain(DIRECTORY), plain(FILE), plain(DIRECTORY)), {0: 0, AT["a"]
 
 
 def followed(engine, *events, stack=STACK):
-    trace = UnionTrace(engine.dialect, stack, tuple(Event(*event, None) for event in events))
-    return follow(UnionJudge(UNION, UNION_LAWS, engine, SCENE), trace)
+    return follow(engine, over(engine.dialect, stack, (Event(*event, None) for event in events)))
 
 
 @pytest.mark.parametrize("command", [OVERLAY, "sh -c 'mount \"$@\"' - " + OVERLAY.removeprefix("mount ")])
@@ -168,21 +169,22 @@ def test_the_worker_needs_nothing_but_the_standard_library(tmp_path, monkeypatch
 # Without root.
 
 UNPRIVILEGED = """
+import json
 import sys
 from contextlib import closing
-from layermodel.union.rules import UNION
-from layermodel.union.reference import Scene
+from layerproof.engines.mount.deviations import DEVIATIONS
 from layerproof.engines.mount.engine import MountEngine
 from layerproof.errors import LayerproofError
-from layerproof.machines.union.conform import UnionJudge, follow
-from layerproof.machines.union.lacking import scene_without
-from layerproof.machines.union.laws import UNION_LAWS
-from layerproof.machines.union.traces import UnionTrace
+from layerproof.machines.union.subject import UNION_SUBJECT
+from layerproof.readings.conform import replay_on
+from layerproof.runs.trace import trace_of
+from layerproof.subject import known_of
 try:
     with closing(MountEngine(sys.argv[1], tuple(sys.argv[2:]))) as engine:
-        trace = UnionTrace.from_json(sys.stdin.read())
-        finding = follow(UnionJudge(UNION, UNION_LAWS, engine, scene_without(trace.scene, engine.lacks)), trace)
-        print(*sorted(engine.lacks), *engine.options, *sorted(d.option for d in engine.deviations), finding)
+        trace = trace_of(UNION_SUBJECT, json.load(sys.stdin))
+        finding = replay_on(UNION_SUBJECT, trace, engine, deviations=DEVIATIONS)
+        known = known_of(DEVIATIONS, engine)
+        print(*sorted(engine.lacks), *engine.options, *sorted(d.option for d in known), finding)
 except LayerproofError as error:
     print(type(error).__name__, error)
 """
@@ -196,11 +198,11 @@ SYSTEM = "/usr/bin/python3"
 
 
 def unprivileged(prefix, *arguments, python=sys.executable, stack=STACK):
-    trace = UnionTrace("overlayfs", stack, (
+    trace = over("overlayfs", stack, (
         Event("mkdir", (0, AT["a"], 0, -1), None), Event("rmdir", (0, AT["a"]), None), Event("remount", (0,), None)))
     sources = [str(Path(package.__file__).parents[1]) for package in (layermodel, layerproof, pytest)]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sources), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([*prefix, python, "-c", UNPRIVILEGED, *arguments], input=trace.to_json(), text=True,
+    done = subprocess.run([*prefix, python, "-c", UNPRIVILEGED, *arguments], input=trace_text(UNION_SUBJECT, trace), text=True,
                           capture_output=True, env=environment, cwd="/", check=False)
     return done.stdout.strip() or done.stderr
 
@@ -262,7 +264,7 @@ def test_what_is_lacking_is_not_in_layers_nor_asked_nor_compared():
 
 
 def test_what_is_seen_of_what_is_lacking_is_as_expected():
-    view = UnionReference(GroundUnion(SCENE, UNION), DIALECTS["overlayfs"], STACK).view(0)
+    view = UnionReference(GroundMachine(UNION, SCENE.sizes), DIALECTS["overlayfs"], SCENE, STACK).view(0)
     paths = SCENE.paths
     strange = {"kind": "directory", "inode": 5, "content": "", "mode": 0o777, "owner": [9, 9], "mtime": 1,
                "xattr": {"user.x": "00"}}
@@ -301,33 +303,40 @@ def test_another_union_is_judged_and_its_script_shows_what_is_found(tmp_path):
 # Deviations.
 
 
+def known(name, version, options=()):
+    engine = SimpleNamespace(name=name, version=version, options=options)
+    return {d.key for d in known_of(DEVIATIONS, engine)}
+
+
 def test_a_deviation_is_known_of_its_versions_only():
-    keys = lambda *arguments: {d.key for d in known_of(*arguments)}
     fuse = {d.key for d in DEVIATIONS if d.engine == "fuse-overlayfs"}
-    assert fuse == keys("fuse-overlayfs", "1.10") == keys("fuse-overlayfs", "1.13-dev") == keys("fuse-overlayfs", "1.14")
-    assert set() == keys("fuse-overlayfs", "1.9") == keys("fuse-overlayfs", "1.15") == keys("fuse-overlayfs", "unknown")
-    assert {"overlayfs-metacopy-dates"} == keys("overlayfs", "Linux 6.18.44-fc-v669", ("metacopy=on",))
-    assert set() == keys("overlayfs", "Linux 6.18.44") == keys("overlayfs", "Linux 5.10.1", ("metacopy=on",))
+    assert fuse == known("fuse-overlayfs", "1.10") == known("fuse-overlayfs", "1.13-dev") == known("fuse-overlayfs", "1.14")
+    assert set() == known("fuse-overlayfs", "1.9") == known("fuse-overlayfs", "1.15") == known("fuse-overlayfs", "none")
+    assert {"overlayfs-metacopy-dates"} == known("overlayfs", "Linux 6.18.44-fc-v669", ("metacopy=on",))
+    assert set() == known("overlayfs", "Linux 6.18.44") == known("overlayfs", "Linux 5.10.1", ("metacopy=on",))
+
+
+def differs(what, expected, observed, *tags):
+    return Difference(what, expected, observed, tags=frozenset(tags))
 
 
 def test_a_rename_that_did_not_happen_leaves_all_that_was_to_be_replaced():
     known = next(d for d in DEVIATIONS if d.key == "fuse-renamed-again")
-    assert known.shows("rename-directory", Departure("answer", "done", "EXDEV", kind=DIRECTORY))
-    brought = [Departure("kind", "nothing", "directory"), Departure("mode", "711", "755", kind=DIRECTORY),
-               Departure("owner", "[1, 2]", "[0, 0]", kind=DIRECTORY)]
+    assert known.shows("rename-directory", differs("answer", "done", "EXDEV", "directory"))
+    brought = [differs("kind", "nothing", "directory"), differs("mode", "711", "755", "directory"),
+               differs("owner", "[1, 2]", "[0, 0]", "directory")]
     assert all(map(known.brings, brought))
-    other = [Departure("mode", "711", "755", kind=FILE), Departure("content", "00", "", kind=FILE),
-             Departure("layer below", "unchanged", "changed"), Departure("kind", "file", "directory", kind=FILE)]
+    other = [differs("mode", "711", "755", "file"), differs("content", "00", "", "file"),
+             differs("layer below", "unchanged", "changed"), differs("kind", "file", "directory", "file")]
     assert not any(map(known.brings, other))
 
 
 def test_a_script_looks_at_everything_between_operations_and_shows_a_volatile_remount(tmp_path):
     needs("overlayfs")
     events = (Event("mkdir", (0, AT["a"], 0, -1), None), Event("remount", (0,), None), Event("stat", (0, AT["a"]), None))
-    finding = UnionFinding("overlayfs", "", "stat", None, "ENOENT", (), (Departure("answer", "done", "ENOENT"),),
-                           UnionTrace("overlayfs", STACK, events))
     own = Mounting(OVERLAY, "umount -l {merged}")
-    for text in (script(finding, ("volatile",)), script(replace(finding, engine="mine"), (), own)):
+    for mounting in (NAMED["overlayfs"].with_options(("volatile",)), own):
+        text = script(Shown(False, mounting, over("overlayfs", STACK, events), [differs("answer", "done", "ENOENT")]), UNION)
         assert 2 == text.split("END")[1].splitlines().count("look")
         done = subprocess.run(["sh"], input=text, capture_output=True, text=True, check=True, cwd=tmp_path)
         assert ("directory", "") == (done.stdout.split("== m0")[1].split("== m1")[1].splitlines()[-1], done.stderr)

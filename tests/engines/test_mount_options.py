@@ -11,17 +11,14 @@ from contextlib import closing
 from random import Random
 
 import pytest
-from layerproof.machines.union.conform import UnionJudge, follow
-from layerproof.machines.union.traces import UnionTrace
 
 from layermodel.union.rules import UNION
 from layermodel.union.trees import DIRECTORY, FILE, Layer
 from layerproof.engines.mount.engine import MountEngine
 from layerproof.engines.mount.options import OPTIONS, checked
 from layerproof.errors import EngineUnreachable, WrongRequest
-from layerproof.machines.union.laws import UNION_LAWS
 from layerproof.runs.trace import Event
-from mounts import AT, SCENE, needs, plain
+from mounts import AT, follow, needs, over, plain
 
 CHOICES = {name: [f"{name}={value}" for value in values] or [name] for name, values in OPTIONS.items()}
 
@@ -110,8 +107,8 @@ def test_a_volatile_overlay_is_mounted_again():
         rules = [UNION.rule_by_name[e.rule] for e in events]
         events = tuple(Event(e.rule, (*e.arguments, *[-1] * len(r.parameters))[:len(r.parameters)], None)
                        for e, r in zip(events, rules, strict=True))
-        trace = UnionTrace("overlayfs", (layer,), events)
-        assert follow(UnionJudge(UNION, UNION_LAWS, engine, SCENE), trace) is None
+        trace = over("overlayfs", (layer,), events)
+        assert follow(engine, trace) is None
 
 
 def test_a_folder_that_options_cannot_hold_is_said(tmp_path, monkeypatch):

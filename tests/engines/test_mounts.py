@@ -8,23 +8,21 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
-from layerproof.machines.union.conform import UnionJudge, conform_union, follow
-from layerproof.machines.union.report import union_conformance_text
-from layerproof.machines.union.traces import UnionTrace
 
 from layermodel.union.rules import UNION
 from layermodel.union.trees import DIRECTORY, FIFO, FILE, Layer, Node
+from layerproof.commands.report import conformance_text
 from layerproof.engines.mount.engine import MountEngine
 from layerproof.errors import EngineUnreachable, WrongRequest
-from layerproof.machines.union.laws import UNION_LAWS
 from layerproof.machines.union.mutants import UNION_MUTANTS
-from layerproof.machines.union.script import script
-from layerproof.mutants.runs import kill_union_by_conform
-from layerproof.runs.trace import Event
-from mounts import AT, SCENE, needs, plain
+from layerproof.machines.union.subject import UNION_SUBJECT
+from layerproof.mutants.runs import kill_by_conform
+from layerproof.runs.trace import Event, trace_json, trace_of
+from mounts import AT, follow, judged, needs, over, plain
 
 
 @pytest.mark.parametrize(("name", "options"), [
@@ -33,31 +31,31 @@ from mounts import AT, SCENE, needs, plain
 def test_a_sound_union_is_not_accused(name, options):
     needs(name)
     with closing(MountEngine(name, options)) as engine:
-        result = conform_union(UNION, UNION_LAWS, engine, operations=1000, complete=False)
-    assert [] == [str(d) for f in result.findings for d in f.departures]
+        result = judged(engine, operations=1000, complete=False)
+    assert [] == [str(d) for f in result.findings for d in f.differences]
     assert result.statistics.steps >= 1000
-    assert result.stacks >= 15
+    assert result.statistics.examples >= 15
 
 
 def test_what_is_opened_for_writing_is_dated_by_the_kernel_with_metacopy():
     needs("overlayfs")
     layer = Layer((plain(DIRECTORY), Node(FILE, content=1, xattr=(0, 0))), {0: 0, AT["a"]: 1})
-    trace = UnionTrace("overlayfs-redirect", (layer,), (
+    trace = over("overlayfs-redirect", (layer,), (
         Event("chown", (0, AT["a"], 1, 1), None), Event("open", (0, AT["a"], 1), None)))
     for options, known in ((("metacopy=on",), ["overlayfs-metacopy-dates"]), (("redirect_dir=on",), [])):
         with closing(MountEngine("overlayfs", options)) as engine:
-            finding = follow(UnionJudge(UNION, UNION_LAWS, engine, SCENE), trace)
+            finding = follow(engine, trace)
         assert known == [finding.known.key for finding in ([] if finding is None else [finding])]
 
 
 def test_fuse_overlayfs_departs_only_as_is_known():
     needs("fuse-overlayfs")
     with closing(MountEngine("fuse-overlayfs")) as engine:
-        result = conform_union(UNION, UNION_LAWS, engine, operations=500, complete=False)
-    assert [] == [(f.rule, [str(d) for d in f.departures]) for f in result.unknown]
+        result = judged(engine, operations=500, complete=False)
+    assert [] == [(f.rule, [str(d) for d in f.differences]) for f in result.unknown]
     assert {"fuse-dates-directories", "fuse-fifo"} <= {f.known.key for f in result.findings}
     assert all(len(f.trace.events) <= 4 for f in result.findings)
-    assert "0 findings" in union_conformance_text(result, UNION_LAWS, ())
+    assert "0 findings" in conformance_text(result, UNION_SUBJECT)
 
 
 @pytest.mark.campaign
@@ -67,9 +65,9 @@ def test_fuse_overlayfs_departs_only_as_is_known():
 def test_a_long_campaign_finds_nothing_new(name, options, operations):
     needs(name)
     with closing(MountEngine(name, options)) as engine:
-        result = conform_union(UNION, UNION_LAWS, engine, operations=operations)
+        result = judged(engine, operations=operations)
     assert ([], []) == (result.unknown, result.never)
-    assert operations < 100_000 or result.stacks >= 2000
+    assert operations < 100_000 or result.statistics.examples >= 2000
 
 
 @pytest.mark.parametrize(("options", "dialect"), [
@@ -82,7 +80,7 @@ def test_the_dialect_is_that_of_the_options(options, dialect):
         assert dialect == engine.dialect
 
 
-REMADE = UnionTrace("fuse-overlayfs", (Layer((plain(DIRECTORY), plain(DIRECTORY)), {0: 0, AT["a"]: 1}),), (
+REMADE = over("fuse-overlayfs", (Layer((plain(DIRECTORY), plain(DIRECTORY)), {0: 0, AT["a"]: 1}),), (
     Event("mkdir", (0, AT["b"], 0, -1), None), Event("rmdir", (0, AT["a"]), None),
     Event("mkdir", (0, AT["a"], 0, -1), None), Event("rename-directory", (0, AT["a"], AT["b/c"]), None)))
 """A directory of the image is removed, made again and renamed."""
@@ -91,16 +89,16 @@ REMADE = UnionTrace("fuse-overlayfs", (Layer((plain(DIRECTORY), plain(DIRECTORY)
 def test_a_directory_that_was_made_again_leaves_its_old_name_as_it_should_in_the_kernel():
     needs("overlayfs")
     with closing(MountEngine("overlayfs")) as engine:
-        assert follow(UnionJudge(UNION, UNION_LAWS, engine, SCENE), REMADE) is None
+        assert follow(engine, REMADE) is None
 
 
 def test_a_finding_has_a_script_that_shows_it(tmp_path):
     needs("fuse-overlayfs")
     with closing(MountEngine("fuse-overlayfs")) as engine:
-        finding = follow(UnionJudge(UNION, UNION_LAWS, engine, SCENE), REMADE)
+        finding = follow(engine, REMADE)
     assert ("fuse-renamed-directory", ("COW-5", "COW-14", "COW-19")) == (finding.known.key, finding.laws)
     path = tmp_path / "shows.sh"
-    path.write_text(script(finding))
+    path.write_text(finding.script())
     done = subprocess.run(["sh", str(path)], capture_output=True, text=True, check=True, cwd=tmp_path)
     after = done.stdout.split("== m0")[2].split("== m1")[0]
     assert {"./a", "./b", "./b/c"} <= {line.split()[0] for line in after.splitlines() if line.strip()}
@@ -108,7 +106,10 @@ def test_a_finding_has_a_script_that_shows_it(tmp_path):
 
 
 def test_a_trace_is_read_as_it_was_written():
-    assert REMADE == UnionTrace.from_json(REMADE.to_json())
+    assert REMADE == trace_of(UNION_SUBJECT, trace_json(UNION_SUBJECT, REMADE))
+
+
+KERNELS = [partial(MountEngine, "overlayfs", options) for options in ((), ("index=on",), ("redirect_dir=on",))]
 
 
 @pytest.mark.parametrize("name", [
@@ -117,7 +118,7 @@ def test_a_trace_is_read_as_it_was_written():
 def test_a_wrong_model_is_told_from_the_kernel(name):
     needs("overlayfs")
     mutant = next(m for m in UNION_MUTANTS if m.name == name)
-    kill = kill_union_by_conform(mutant)
+    kill = kill_by_conform(UNION_SUBJECT, mutant, engines=KERNELS)
     assert ("conform", mutant.rules[0]) == (kill.reading, kill.finding.rule)
     assert kill.length == len(kill.finding.trace.events) <= 4
 
@@ -137,8 +138,8 @@ def test_a_wrong_model_of_what_is_hidden_is_told_from_the_kernel(name, options, 
     needs("overlayfs")
     mutant = next(m for m in UNION_MUTANTS if m.name == name)
     with closing(MountEngine("overlayfs", options)) as engine:
-        trace = UnionTrace(engine.dialect, (DIRECTORIES,), events)
-        found = [follow(UnionJudge(machine, UNION_LAWS, engine, SCENE), trace)
+        trace = over(engine.dialect, (DIRECTORIES,), events)
+        found = [follow(engine, trace, machine)
                  for machine in (UNION, mutant.machine(UNION))]
     assert found[0] is None
     assert events[-1].rule == found[1].rule
@@ -147,9 +148,8 @@ def test_a_wrong_model_of_what_is_hidden_is_told_from_the_kernel(name, options, 
 def test_a_write_into_a_layer_is_seen():
     needs("overlayfs")
     layer = Layer((plain(DIRECTORY), plain(FILE), plain(FIFO)), {0: 0, AT["a"]: 1, AT["b"]: 2})
-    trace = UnionTrace("overlayfs", (layer,), (Event("stat", (0, AT["a"]), None),))
+    trace = over("overlayfs", (layer,), (Event("stat", (0, AT["a"]), None),))
     with closing(MountEngine("overlayfs")) as engine:
-        judge = UnionJudge(UNION, UNION_LAWS, engine, SCENE)
         do = engine.do
 
         def meddling(request):
@@ -158,9 +158,9 @@ def test_a_write_into_a_layer_is_seen():
             return do(request)
 
         engine.do = meddling
-        finding = follow(judge, trace)
+        finding = follow(engine, trace)
     assert "LOWER-2" in finding.laws
-    assert "layer below" in {d.what for d in finding.departures}
+    assert "layer below" in {d.what for d in finding.differences}
 
 
 @pytest.mark.parametrize(("arguments", "error", "says"), [
