@@ -170,11 +170,15 @@ class UnionFileSystem:
                           creator=owner)
         self._mounted.do(rule, file, call=call, mode=mode, **named)
 
-    def _cleared(self, file: str, *, chowned: bool = False) -> None:
-        """Take set-user-ID and set-group-ID away from what was written to or given away."""
+    def _cleared(self, file: str, *, chowned: bool = False) -> int:
+        """The mode of what is written to or given away, which may lose set-user-ID and set-group-ID."""
         one = self._mounted.at(file)
-        mode = permissions.written_mode(self._process, one, chowned=chowned)
-        if mode != one.mode and self._mounted.kind(file) in (FILE, FIFO):
+        plain = self._kind(file) in (FILE, FIFO)
+        return permissions.written_mode(self._process, one, chowned=chowned) if plain else one.mode
+
+    def _keep(self, file: str, mode: int) -> None:
+        """Have this mode, if it is another."""
+        if mode != self._mounted.at(file).mode:
             self._mounted.do("chmod", file, mode=mode)
 
     # Descriptors.
@@ -207,7 +211,7 @@ class UnionFileSystem:
         content: Any = {"content": b""} if rule == "write" else {}
         self._mounted.do(rule, file, call=call, **content)
         if flags & os.O_TRUNC:
-            self._cleared(file)
+            self._keep(file, self._cleared(file))
         return self._mounted.opened(file, flags)
 
     def _descriptor(self, number: int, *, writes: bool | None = None) -> Descriptor:
@@ -397,8 +401,11 @@ class UnionFileSystem:
         old = self._mounted.at(file).content
         new = old[:length].ljust(length, b"\0")
         call = self._call(path, asks=self._may(file, WRITE), first=("EISDIR",))
-        self._mounted.do(_rule_for(old, new), file, content=new, call=call)
-        self._cleared(file)
+        if len(old) == length:  # no modification, unlike by ftruncate (vfs_truncate sets no times)
+            self._mounted.do("open", file, call=call)
+        else:
+            self._mounted.do(_rule_for(old, new), file, content=new, call=call)
+        self._keep(file, self._cleared(file))
 
     def chmod(self, path: Name, mode: int, *, follow_symlinks: bool = True) -> None:
         """``os.chmod``.
@@ -423,9 +430,10 @@ class UnionFileSystem:
         file = self._resolver(path).existing(path, follow=follow_symlinks)
         one = self._mounted.at(file)
         owner = (one.owner[0] if uid == -1 else uid, one.owner[1] if gid == -1 else gid)
-        call = self._call(path, asks=lambda: permissions.chown(self._process, one, owner))
+        mode = self._cleared(file, chowned=True)
+        call = self._call(path, asks=lambda: permissions.chown(self._process, one, uid, gid, mode != one.mode))
         self._mounted.do("chown", file, owner=owner, call=call)
-        self._cleared(file, chowned=True)
+        self._keep(file, mode)
 
     def lchown(self, path: Name, uid: int, gid: int) -> None:
         """``os.lchown``; -1 leaves a number as it is.

@@ -24,8 +24,8 @@ from layermodel.union.words import DIALECTS
 RENAMES = ("rename-to-itself", "rename", "rename-directory")
 _LOOKING = frozenset(rule.name for rule in UNION.rules if not rule.step(UNION.state).effect.updates)
 _TAKES = ("unlink", "rmdir", *RENAMES)
-_COUNTS_ALL = ("fuse-overlayfs",)
-"""Dialects in which a merged directory's number of links is counted (measured: union, row 43)."""
+_COUNTS = ("fuse-overlayfs",)
+"""Dialects in which numbers of links are what is seen, also of merged directories (measured: union, row 43)."""
 
 
 @dataclass
@@ -147,14 +147,15 @@ class Mounted:
 
         For anything else the names that are seen, but: without an index, what is the image's has as many as in its
         layer, whatever became of the others (rows 24 and 25: copy-up of one of two, or removal, leaves the other
-        with two), and one after the last is removed (row 33). With an index, what its layer has under a name that
-        another layer hides is counted, too.
+        with two), and one after the last is removed (row 33). With the kernel's index, names in its layer that
+        another layer hides are counted, too.
         """
         tree, seen = self.tree, self.names(number)
         if tree.kind[number] == DIRECTORY:
             return self._directory_links(seen[0]) if seen else 0
         if number in tree.linked and DIALECTS[self.dialect]["index"]:
-            return len(seen) + tree.names[number] - len(tree.lower.of[number])
+            hidden = tree.names[number] - len(tree.lower.of[number])
+            return len(seen) + (0 if self.dialect in _COUNTS else hidden)
         ours = number in tree.copied or number in self.orphans
         return len(seen) if ours else tree.names[number]
 
@@ -162,7 +163,7 @@ class Mounted:
         tree = self.tree
         several = (Window(tree, [path], bare=True).merges(path) if path in tree.upper.at
                    else self.shows(path) in tree.merged)
-        if several and self.dialect not in _COUNTS_ALL:
+        if several and self.dialect not in _COUNTS:
             return 1
         return 2 + sum(self.kind(child) == DIRECTORY for child in self.inside(path))
 

@@ -57,11 +57,18 @@ def chmod(process: Process, one: Attributes) -> str | None:
     return None if process.owns(one) else "EPERM"
 
 
-def chown(process: Process, one: Attributes, owner: tuple[int, int]) -> str | None:
-    """Changing an owner: nobody but root gives a file away, or to a group that he is not in (chown(2))."""
-    uid = owner[0] == one.owner[0] and process.uid == one.owner[0]
-    gid = process.uid == one.owner[0] and (owner[1] == one.owner[1] or process.belongs(owner[1]))
-    return None if process.root or (uid and gid) else "EPERM"
+def chown(process: Process, one: Attributes, uid: int, gid: int, drops: bool) -> str | None:
+    """Changing an owner: nobody but root gives a file away, or to a group that he is not in (chown(2)).
+
+    Args:
+        uid, gid: as the call was given them; -1 changes nothing, which everybody may do.
+        drops: whether bits of the mode are lost by it, which is for the owner.
+    """
+    owns = process.uid == one.owner[0]
+    allowed = ((uid == -1 or (owns and uid == one.owner[0]))
+               and (gid == -1 or (owns and (gid == one.owner[1] or process.belongs(gid))))
+               and (owns or not drops))
+    return None if process.root or allowed else "EPERM"
 
 
 def dating(process: Process, one: Attributes, now: bool) -> str | None:
@@ -73,27 +80,29 @@ def dating(process: Process, one: Attributes, now: bool) -> str | None:
 
 def reading_attribute(process: Process, one: Attributes, kind: int, key: str) -> str | None:
     """Reading an extended attribute (xattr(7))."""
-    match key.partition("."):
-        case ("trusted", ".", _):
-            return None if process.root else "ENODATA"
-        case ("user", ".", _):
-            if kind not in (FILE, DIRECTORY):
-                return "ENODATA"
-            return None if process.may(one, READ) else "EACCES"
-    return None if key.startswith("security.") else "EOPNOTSUPP"
+    space = key.partition(".")[0]
+    if space == "trusted":
+        return None if process.root else "ENODATA"
+    if space == "user" and kind not in (FILE, DIRECTORY):
+        return "ENODATA"
+    if space == "security":
+        return None
+    if not process.may(one, READ):
+        return "EACCES"
+    return None if space == "user" else "EOPNOTSUPP"
 
 
 def writing_attribute(process: Process, one: Attributes, kind: int, key: str) -> str | None:
     """Setting an extended attribute, or removing it (xattr(7))."""
-    if key.startswith(("trusted.", "security.")):
+    space = key.partition(".")[0]
+    if space in ("trusted", "security"):
         return None if process.root else "EPERM"
-    if not key.startswith("user."):
-        return "EOPNOTSUPP"
-    if kind not in (FILE, DIRECTORY):
+    sticky = kind == DIRECTORY and one.mode & stat.S_ISVTX and not process.owns(one)
+    if space == "user" and (kind not in (FILE, DIRECTORY) or sticky):
         return "EPERM"
-    if kind == DIRECTORY and one.mode & stat.S_ISVTX and not process.owns(one):
-        return "EPERM"
-    return None if process.may(one, WRITE) else "EACCES"
+    if not process.may(one, WRITE):
+        return "EACCES"
+    return None if space == "user" else "EOPNOTSUPP"
 
 
 def linking(process: Process, one: Attributes, kind: int) -> str | None:

@@ -1,0 +1,279 @@
+"""Ugly paths, symlinks and other users, in memory and by the kernel: the same errors and the same tree."""
+
+import json
+import os
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kernel import USERS, Kernel, Program, listing
+from layermodel.union.memory import WHITEOUT, Directory, Fifo, File, NotSaid, Symlink, UnionFileSystem
+
+OPTIONS = {"overlayfs": ",index=off,redirect_dir=off,metacopy=off", "overlayfs-index": ",index=on,redirect_dir=off",
+           "overlayfs-redirect": ",index=off,redirect_dir=on,metacopy=off",
+           "overlayfs-index-redirect": ",index=on,redirect_dir=on"}
+"""How overlayfs is mounted to speak a dialect."""
+
+
+def protected(name):
+    path = Path(f"/proc/sys/fs/protected_{name}")
+    return path.exists() and path.read_text().strip() != "0"
+
+
+PROTECTED = [name for name in ("hardlinks", "symlinks") if protected(name)]
+STICKY = not (protected("fifos") or protected("regular"))
+"""Whether files in sticky directories are opened by their modes alone."""
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    why = "needs root" if os.geteuid() != 0 else ""
+    if not why:
+        with tempfile.TemporaryDirectory() as folder, closing(Kernel(folder)) as one:
+            try:
+                one.ask([{"": directory()}], OPTIONS["overlayfs"], [])
+            except AssertionError as error:
+                why = str(error)
+            if not why:
+                yield one
+                return
+    if os.environ.get("LAYERPROOF_REQUIRE_MOUNT"):
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+# Trees.
+
+
+def directory(mode=0o755, owner=(0, 0), **rest):
+    return {"kind": "directory", "mode": mode, "owner": list(owner), "mtime": 5, "xattrs": {}, **rest}
+
+
+def file(content="", mode=0o644, owner=(0, 0), **rest):
+    return {"kind": "file", "content": content, "mode": mode, "owner": list(owner), "mtime": 6, "xattrs": {}, **rest}
+
+
+def symlink(target, owner=(0, 0)):
+    return {"kind": "symlink", "content": target, "mode": 0o777, "owner": list(owner), "mtime": 7, "xattrs": {}}
+
+
+def fifo(mode=0o644, owner=(0, 0)):
+    return {"kind": "fifo", "mode": mode, "owner": list(owner), "mtime": 8, "xattrs": {}}
+
+
+def as_layer(layer):
+    """A layer as the file system in memory takes it."""
+    result = {}
+    for path, one in sorted(layer.items(), key=lambda item: (item[1]["kind"] == "link", item[0])):
+        rest = {} if one["kind"] in ("whiteout", "link") else {
+            "mode": one["mode"], "owner": tuple(one["owner"]), "mtime": one["mtime"],
+            "xattrs": {key: value.encode() for key, value in one["xattrs"].items()}}
+        match one["kind"]:
+            case "directory":
+                result[path] = Directory(one.get("opaque", False), **rest)
+            case "file":
+                result[path] = File(one["content"].encode(), **rest)
+            case "symlink":
+                result[path] = Symlink(one["content"].encode(), **rest)
+            case "fifo":
+                result[path] = Fifo(**rest)
+            case "whiteout":
+                result[path] = WHITEOUT
+            case "link":
+                result[path] = result[one["content"]]
+    return result
+
+
+def as_written(upper):
+    """An upper as it is built in a folder: times are those of the tree, or now."""
+    result, first = {}, {}
+    for path, one in sorted(upper.items()):
+        if one is WHITEOUT:
+            result[path] = {"kind": "whiteout"}
+        elif one.inode in first:
+            result[path] = {"kind": "link", "content": first[one.inode]}
+        else:
+            first[one.inode] = path
+            rest = {"mode": one.mode, "owner": one.owner, "mtime": one.mtime,
+                    "xattrs": {key: value.decode() for key, value in one.xattrs.items()}}
+            kind = {Directory: "directory", File: "file", Symlink: "symlink", Fifo: "fifo"}[type(one)]
+            result[path] = {"kind": kind, **rest}
+            if kind in ("file", "symlink"):
+                result[path]["content"] = one.content.decode()
+            if kind == "directory":
+                result[path] |= {"opaque": one.opaque, "redirect": one.redirect}
+    return result
+
+
+PLACES = ["a", "b", "s", "a/a", "a/b", "a/s", "b/a", "b/s", "a/a/a", "a/a/b"]
+NAMES = st.sampled_from(["a", "b", "s", "a", "b", "s", ".", "..", ""])
+UGLY = st.builds(lambda start, names, end: start + "/".join(names) + end, st.sampled_from(["", "", "/", "//", "./"]),
+                 st.lists(NAMES, min_size=1, max_size=4), st.sampled_from(["", "", "", "/", "//", "/.", "/.."]))
+LONG = st.sampled_from(["x" * 255, "x" * 256, "s/" + "x" * 256, "x" * 256 + "/a", "./" * 2047 + "a", "./" * 2048,
+                        "a" + "/" * 4094, "b/../" * 800 + "a", "\u00e9" * 128])
+PATHS = st.one_of(UGLY, UGLY, UGLY, LONG)
+TARGETS = st.one_of(st.sampled_from(PLACES), UGLY.filter(bool), st.sampled_from(["nowhere", "/a", "../b/", "s", "a/s"]))
+OWNERS = st.sampled_from([(0, 0), (1000, 1000), (1001, 1000), (1001, 1001)])
+MODES = st.sampled_from([0o644, 0o666, 0o600, 0o000, 0o4755, 0o6755, 0o2664, 0o060, 0o006])
+FOLDERS = st.sampled_from([0o755, 0o777, 0o777, 0o700, 0o711, 0o744, 0o2777, *([0o1777, 0o3777] if STICKY else [])])
+XATTRS = st.sampled_from([{}, {}, {"user.x": "1"}, {"trusted.x": "2", "user.x": "3"}])
+
+
+@st.composite
+def layers(draw, beneath=None):
+    """A layer; over another, with whiteouts of what that has and opaque directories."""
+    layer = {"": directory(draw(FOLDERS), draw(OWNERS))}
+    kinds = ["directory"] * 3 + ["file", "file", "symlink", "fifo", "link", "none"]
+    for path in PLACES:
+        parent = path.rpartition("/")[0]
+        if layer.get(parent, {}).get("kind") != "directory":
+            continue
+        files = [p for p, one in layer.items() if one["kind"] in ("file", "symlink")]
+        # A whiteout in a directory that is not merged is listed by the kernel, though nothing is there.
+        hides = beneath is not None and path in beneath and not layer[parent].get("opaque")
+        match draw(st.sampled_from([*kinds, *(["whiteout", "opaque", "none", "none"] if hides else [])])):
+            case "directory":
+                layer[path] = directory(draw(FOLDERS), draw(OWNERS), xattrs=draw(XATTRS))
+            case "opaque":
+                layer[path] = directory(draw(FOLDERS), draw(OWNERS), opaque=True)
+            case "file":
+                layer[path] = file(draw(st.sampled_from(["", "one", "other"])), draw(MODES), draw(OWNERS),
+                                   xattrs=draw(XATTRS))
+            case "symlink":
+                layer[path] = symlink(draw(TARGETS), draw(OWNERS))
+            case "fifo":
+                layer[path] = fifo(draw(MODES), draw(OWNERS))
+            case "link" if files:
+                layer[path] = {"kind": "link", "content": draw(st.sampled_from(files))}
+            case "whiteout":
+                layer[path] = {"kind": "whiteout"}
+    return layer
+
+
+# Calls.
+
+FLAGS = st.builds(lambda access, more: access | sum(more), st.sampled_from([os.O_RDONLY, os.O_WRONLY, os.O_RDWR]),
+                  st.sampled_from([(), (), (os.O_TRUNC,), (os.O_APPEND,), (os.O_NOFOLLOW,), (os.O_DIRECTORY,),
+                                   (os.O_CREAT,), (os.O_CREAT,), (os.O_CREAT, os.O_EXCL), (os.O_CREAT, os.O_TRUNC),
+                                   (os.O_CREAT, os.O_NOFOLLOW), (os.O_NOFOLLOW, os.O_DIRECTORY),
+                                   (os.O_CREAT, os.O_DIRECTORY), (os.O_EXCL, os.O_TRUNC)]))
+SLOT = st.integers(0, 3)
+KEYS = st.sampled_from(["user.x", "user.x", "user.y", "trusted.x", "security.x"])
+UNKNOWN = st.one_of(KEYS, st.just("nonsense"))
+"""Overlayfs copies up what it is asked to give such an attribute, which the number of links tells; then refuses."""
+IDS = st.sampled_from([-1, 0, 1000, 1001])
+FOLLOW = st.booleans()
+USER = st.sampled_from([0, 0, 0, 1, 1, 2])
+ON_OPEN = {"close": (SLOT,), "fstat": (SLOT,), "read": (SLOT, st.integers(0, 4)),
+           "write": (SLOT, st.sampled_from(["", "x", "long"])), "ftruncate": (SLOT, st.integers(-1, 5)),
+           "fchmod": (SLOT, MODES)}
+
+
+def on_paths(paths, keys):
+    """Calls on paths, by name: what their arguments are."""
+    return {
+        "open": (paths, FLAGS, st.sampled_from([0o666, 0o600, 0o7777])), "stat": (paths,), "lstat": (paths,),
+        "listdir": (paths,), "readlink": (paths,), "truncate": (paths, st.integers(-1, 5)),
+        "chmod": (paths, st.one_of(MODES, FOLDERS)), "chown": (paths, IDS, IDS), "lchown": (paths, IDS, IDS),
+        "utime": (paths, st.sampled_from([None, 9, 10**15]), FOLLOW),
+        "setxattr": (paths, keys, st.sampled_from(["", "v"])), "getxattr": (paths, keys),
+        "removexattr": (paths, keys), "listxattr": (paths,),
+        "mkdir": (paths, st.sampled_from([0o777, 0o1777, 0o700, 0o2755])),
+        "mkfifo": (paths, st.sampled_from([0o666, 0o6777])),
+        "symlink": (st.one_of(TARGETS, TARGETS, LONG, st.just("")), paths), "link": (paths, paths, FOLLOW),
+        "unlink": (paths,), "rmdir": (paths,), "rename": (paths, paths)}
+
+
+WEIGHTS = {"open": 5, "rename": 4, "write": 3, "link": 2, "mkdir": 2, "unlink": 3, "rmdir": 3}
+
+
+@st.composite
+def programs(draw, layers, keys, size=12):
+    """Calls on what there is in the layers, on what is not, and on other ways to either."""
+    there = st.sampled_from(sorted({path for layer in layers for path in layer if path} or {"a"}))
+    dressed = st.builds(lambda start, path, way, end: start + path.replace("/", way) + end,
+                        st.sampled_from(["", "/", "./", "b/../", "a/../"]), there,
+                        st.sampled_from(["/", "//", "/./", "/../"]), st.sampled_from(["", "", "/", "//", "/.", "/.."]))
+    paths = st.one_of(there, there, there, dressed, st.sampled_from(PLACES), st.sampled_from(PLACES), PATHS)
+    names = {**on_paths(paths, keys), **ON_OPEN}
+    choices = [name for name in names for _ in range(WEIGHTS.get(name, 1))]
+    return [[draw(USER), name, *(draw(argument) for argument in names[name])]
+            for name in draw(st.lists(st.sampled_from(choices), min_size=size // 2, max_size=2 * size))]
+
+
+@st.composite
+def scenes(draw, dialects):
+    """Layers, how they are mounted, and calls; without a dialect the one layer is a plain folder."""
+    dialect = draw(st.sampled_from(dialects))
+    stack = [draw(layers())]
+    if dialect is not None and draw(st.booleans()):
+        stack.append(draw(layers(stack[0])))
+    return stack, dialect, draw(programs(stack, UNKNOWN if dialect is None else KEYS))
+
+
+class Linked:
+    """The file system in memory, whose link is called as the kernel's is."""
+
+    def __init__(self, fs):
+        self._fs = fs
+
+    def __getattr__(self, name):
+        return getattr(self._fs, name)
+
+    def link(self, source, target, follow_symlinks):
+        self._fs.link(source, target, follow_symlinks=follow_symlinks)
+
+
+def in_memory(stack, dialect, calls):
+    """The calls of which the model says anything, what comes of them, and what is there at the end.
+
+    Without a dialect the one layer is an upper over nothing, as a plain folder is.
+    """
+    if dialect is None:
+        upper = as_layer({**stack[0], "": {**stack[0][""], "opaque": True}})
+        fs = UnionFileSystem([], upper=upper, owner=(0, 0), protected=PROTECTED)
+    else:
+        fs = UnionFileSystem([as_layer(one) for one in stack], dialect, owner=(0, 0), protected=PROTECTED)
+    program = Program([Linked(fs.as_user(*user)) for user in USERS])
+    said, answers = [], []
+    for call in calls:
+        try:
+            answers.append(program.do(call))
+            said.append(call)
+        except NotSaid:
+            continue
+    there = listing(fs)
+    assert there == listing(fs.remounted())
+    return said, *json.loads(json.dumps([answers, there, as_written(fs.upper())]))
+
+
+def agree(kernel, stack, dialect, calls):
+    said, answers, there, upper = in_memory(stack, dialect, calls)
+    theirs, really = kernel.ask(stack, OPTIONS.get(dialect), said)
+    for call, mine, other in zip(said, answers, theirs, strict=True):
+        assert mine == other, (call, mine, other)
+    assert there == really
+    if dialect in ("overlayfs", "overlayfs-redirect"):  # an index is more than the upper
+        assert there == kernel.ask(stack, OPTIONS[dialect], [], upper)[1]
+    return {(call[1], answer) for call, answer in zip(said, answers, strict=True) if isinstance(answer, str)}, upper
+
+
+def searched(test, examples):
+    return settings(deadline=None, derandomize=True, database=None, max_examples=examples, report_multiple_bugs=False,
+                    suppress_health_check=list(HealthCheck))(test)
+
+
+@pytest.mark.parametrize(("dialects", "examples"), [
+    ([None], 150), (sorted(OPTIONS), 150),
+    pytest.param([None], 20_000, marks=pytest.mark.campaign),
+    pytest.param(sorted(OPTIONS), 20_000, marks=pytest.mark.campaign)])
+def test_the_kernel_does_the_same(kernel, dialects, examples):
+    @given(scene=scenes(dialects))
+    def same(scene):
+        agree(kernel, *scene)
+
+    searched(same, examples)()
