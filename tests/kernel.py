@@ -66,6 +66,9 @@ class Program:
     def _listxattr(self, side, name, path):
         return sorted(side.listxattr(path))
 
+    def _link(self, side, name, source, target, follow=False):
+        side.link(source, target, follow_symlinks=follow)
+
     def _truncate(self, side, name, path, length):
         same = length >= 0 and self._size(path) == length
         side.truncate(path, length)
@@ -163,12 +166,13 @@ class Kernel:
         request = {"layers": layers, "options": options, "calls": calls, "upper": upper or {"": layers[-1][""]}}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
+        answer = json.loads(self._process.stdout.readline() or '{"unusable": "there is no answer"}')
         assert "unusable" not in answer, answer
         return answer["answers"], answer["there"]
 
     def close(self):
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait(timeout=30)
         self._process.stdout.close()
 
@@ -198,7 +202,7 @@ class User:
                 os.setgroups([])
         return made
 
-    def link(self, source, target, follow_symlinks=False):
+    def link(self, source, target, follow_symlinks):
         """With a folder's descriptor, so that Python asks the kernel to follow at all."""
         root = os.open("/", os.O_RDONLY)
         try:

@@ -504,6 +504,18 @@ class UnionFileSystem:
         """
         self._made("mkfifo", self._resolver(path).new(path), mode & 0o7777 & ~self.umask, path)
 
+    def mknod(self, path: Name, mode: int = 0o600, device: int = 0) -> None:
+        """``os.mknod``, of a file or a FIFO; there is no device.
+
+        Raises:
+            OSError: as resolution; EACCES, EEXIST.
+            NotSaid: for anything else.
+        """
+        rule = {0: "create", stat_bits.S_IFREG: "create", stat_bits.S_IFIFO: "mkfifo"}.get(stat_bits.S_IFMT(mode))
+        if rule is None or device:
+            raise NotSaid("the model has no devices and no sockets")
+        self._made(rule, self._resolver(path).new(path), mode & 0o7777 & ~self.umask, path)
+
     def symlink(self, src: Name, dst: Name) -> None:
         """``os.symlink``.
 
