@@ -16,8 +16,9 @@ import stat
 import subprocess
 import sys
 
-USERS = [(0, 0, []), (1000, 1000, []), (1001, 1001, [1000])]
-"""Who makes calls: user, group, supplementary groups."""
+USERS = [(0, 0, []), (1000, 1000, []), (1001, 1001, [1000]), (1, 1, []), (2, 2, []), (3, 9, []), (4, 9, []),
+         (4, 4, [9]), (3, 3, [9])]
+"""Who makes calls: user, group, supplementary groups. Random calls are those of the first three."""
 
 OLD = 10**18
 """Times before this one were set, later ones are when something was done; in nanoseconds."""

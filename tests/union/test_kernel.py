@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from kernel import USERS, Kernel, Program, listing
 from layermodel.union.memory import WHITEOUT, Directory, Fifo, File, NotSaid, Symlink, UnionFileSystem
+from paths import CALLS, IMAGE, OWNED, PERMISSIONS, as_layer, directory, fifo, file, symlink
 
 OPTIONS = {"overlayfs": ",index=off,redirect_dir=off,metacopy=off", "overlayfs-index": ",index=on,redirect_dir=off",
            "overlayfs-redirect": ",index=off,redirect_dir=on,metacopy=off",
@@ -31,7 +33,7 @@ STICKY = not (protected("fifos") or protected("regular"))
 
 @pytest.fixture(scope="module")
 def kernel():
-    why = "needs root" if os.geteuid() != 0 else ""
+    why = "needs root" if os.geteuid() != 0 else "" if shutil.which("unshare") else "needs unshare"
     if not why:
         with tempfile.TemporaryDirectory() as folder, closing(Kernel(folder)) as one:
             try:
@@ -47,45 +49,6 @@ def kernel():
 
 
 # Trees.
-
-
-def directory(mode=0o755, owner=(0, 0), **rest):
-    return {"kind": "directory", "mode": mode, "owner": list(owner), "mtime": 5, "xattrs": {}, **rest}
-
-
-def file(content="", mode=0o644, owner=(0, 0), **rest):
-    return {"kind": "file", "content": content, "mode": mode, "owner": list(owner), "mtime": 6, "xattrs": {}, **rest}
-
-
-def symlink(target, owner=(0, 0)):
-    return {"kind": "symlink", "content": target, "mode": 0o777, "owner": list(owner), "mtime": 7, "xattrs": {}}
-
-
-def fifo(mode=0o644, owner=(0, 0)):
-    return {"kind": "fifo", "mode": mode, "owner": list(owner), "mtime": 8, "xattrs": {}}
-
-
-def as_layer(layer):
-    """A layer as the file system in memory takes it."""
-    result = {}
-    for path, one in sorted(layer.items(), key=lambda item: (item[1]["kind"] == "link", item[0])):
-        rest = {} if one["kind"] in ("whiteout", "link") else {
-            "mode": one["mode"], "owner": tuple(one["owner"]), "mtime": one["mtime"],
-            "xattrs": {key: value.encode() for key, value in one["xattrs"].items()}}
-        match one["kind"]:
-            case "directory":
-                result[path] = Directory(one.get("opaque", False), **rest)
-            case "file":
-                result[path] = File(one["content"].encode(), **rest)
-            case "symlink":
-                result[path] = Symlink(one["content"].encode(), **rest)
-            case "fifo":
-                result[path] = Fifo(**rest)
-            case "whiteout":
-                result[path] = WHITEOUT
-            case "link":
-                result[path] = result[one["content"]]
-    return result
 
 
 def as_written(upper):
@@ -313,3 +276,10 @@ def test_the_numbers_of_links_are_those_of_the_kernel(kernel, dialect):
              [0, "open", "f", os.O_RDONLY, 0], [0, "unlink", "f"], [0, "fstat", 0], [0, "mkdir", "p/r", 0o777],
              [0, "mkdir", "n", 0o777], [0, "mkdir", "n/n", 0o777], *looks, [0, "lstat", "n"]]
     agree(kernel, linked(), dialect, calls)
+
+
+@pytest.mark.parametrize("dialect", [None, "overlayfs"])
+def test_the_kernel_answers_as_is_said(kernel, dialect):
+    for tree, table in ((IMAGE, CALLS), (OWNED, PERMISSIONS)):
+        for user, call, _ in table:
+            agree(kernel, [tree], dialect, [[user, *call]])
