@@ -55,8 +55,8 @@ class Call:
     Attributes:
         files: the names for an error.
         creator: user and group of what is made.
-        permit: raises if the process may not do it; asked where Linux asks it, after ...
-        first: ... the refusals that Linux looks at before.
+        permit: raises if the process may not do it.
+        first: the refusals of the rule that come before that; all others come after it.
         dry: refuse as the rule does, but change nothing.
     """
 
