@@ -199,6 +199,7 @@ class UnionFileSystem:
             if exclusive or self._mounted.kind(file) is None:
                 self._made("create", file, mode & 0o7777 & ~self.umask, path)
                 return self._mounted.opened(file, flags)
+            self._may_create_over(file, path)
         else:
             file = self._resolver(path).existing(path, follow=follow, directory=bool(flags & os.O_DIRECTORY))
         if self._mounted.kind(file) == FIFO and access != os.O_WRONLY:
@@ -213,6 +214,16 @@ class UnionFileSystem:
         if flags & os.O_TRUNC:
             self._keep(file, self._cleared(file))
         return self._mounted.opened(file, flags)
+
+    def _may_create_over(self, file: str, path: Name) -> None:
+        """Refuse a symlink that is not followed in a sticky directory, which is more than not to follow it.
+
+        So does may_create_in_sticky of fs/namei.c, whatever fs.protected_regular and fs.protected_fifos say.
+        """
+        if self._kind(file) == SYMLINK:
+            at = self._mounted.at
+            if refusal := permissions.following(self._process, at(parent(file)), at(file)):
+                raise error(refusal, path)
 
     def _descriptor(self, number: int, *, writes: bool | None = None) -> Descriptor:
         one = self._mounted.descriptors.get(number)
