@@ -380,7 +380,7 @@ def test_a_window_is_as_good_as_the_whole_tree(dialect):
             done.add((one.name, refusal))
             assert without_modes_of_links(as_expected(reference)) == without_modes_of_links(as_seen(fs)), (
                 seed, one.name, drawn)
-            redirected += bool(as_seen(fs)[-1])
+            redirected += any(isinstance(one, Directory) and bool(one.redirect) for one in fs.upper().values())
     assert {r.name for r in RULES} == {name for name, refusal in done if refusal is None}
     redirects = DIALECTS[dialect]["redirect_dir"]
     assert {"ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR", "EISDIR"} <= {refusal for _, refusal in done}
@@ -406,8 +406,9 @@ def changed_at_random(seed, dialect):
     for _ in range(60):
         one = UNION.rule_by_name["rename-directory"] if random.random() < 0.2 else random.choices(RULES, WEIGHTS)[0]
         named = {p.name: random.randrange(SCENE.sizes[p.sort.name]) for p in one.parameters if p.role == "named"}
-        there = [SCENE.paths.number[path] for path in tree(fs) if path in SCENE.paths.number]
-        if there and "path" in named and random.random() < 0.7:
+        there = "path" in named and random.random() < 0.7 and [
+            SCENE.paths.number[path] for path in tree(fs) if path in SCENE.paths.number]
+        if there:
             named["path"] = random.choice(there)
         if named.get("value") != 0:  # which stands for no attribute
             try:
@@ -420,7 +421,7 @@ def changed_at_random(seed, dialect):
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_what_the_upper_holds_shows_the_same_when_it_is_mounted_again(dialect):
     redirects, kept = 0, 0
-    for seed in range(8):
+    for seed in range(5):
         stack, fs = changed_at_random(seed, dialect)
         again = fs.remounted()
         assert as_seen(fs) == as_seen(again)
@@ -432,7 +433,7 @@ def test_what_the_upper_holds_shows_the_same_when_it_is_mounted_again(dialect):
         redirects += any(isinstance(one, Directory) and one.redirect is not None for one in fs.upper().values())
         kept += bool(fs.index())
     assert DIALECTS[dialect]["index"] or kept == 0
-    assert (redirects > 3) if DIALECTS[dialect]["redirect_dir"] else redirects == 0
+    assert (redirects > 2) if DIALECTS[dialect]["redirect_dir"] else redirects == 0
 
 
 # The control: an empty layer is a plain folder.
