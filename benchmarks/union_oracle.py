@@ -15,8 +15,9 @@ from typing import Any
 
 from layermodel.language.ground import GroundMachine
 from layermodel.union.memory import Directory, File, UnionFileSystem
+from layermodel.union.merging import merged
 from layermodel.union.rules import UNION
-from layermodel.union.windows import Window, merged
+from layermodel.union.windows import Window
 from layermodel.union.words import DIALECTS
 
 ROUNDS = 5

@@ -1,93 +1,82 @@
 """A union file system in memory, with the names of the ``os`` module, that does what the union machine says.
 
 A test-suite for union mounts that calls ``os`` can be pointed at a :class:`UnionFileSystem` and not at a mount.
-Every change and every refusal is that of a compiled rule (:mod:`layermodel.union.rules`), run on a window of the
-file system (:mod:`layermodel.union.windows`). What is added is payload, which the machine knows as elements of
-finite sorts only: names, bytes, modes, owners, times; and descriptors.
+A call's path is resolved (:mod:`layermodel.union.resolving`), it is asked what the process may do
+(:mod:`layermodel.union.permissions`), and a compiled rule of the machine (:mod:`layermodel.union.rules`) refuses
+or changes (:mod:`layermodel.union.mounted`). Names, bytes, modes, owners, times and descriptors are payload, which
+the machine knows as elements of finite sorts only.
 """
 
 from __future__ import annotations
 
-import errno
+import copy
 import os
 import stat as stat_bits
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from layermodel.language.ground import Vector
-from layermodel.union.rules import UNION
+from layermodel.union import permissions
+from layermodel.union.errors import NotSaid, error
+from layermodel.union.layers import WHITEOUT, Directory, Fifo, File, Layer, Present, Symlink, Whiteout
+from layermodel.union.merging import indexed, written
+from layermodel.union.mounted import RENAMES, Call, Descriptor, Mounted
+from layermodel.union.permissions import READ, SEARCH, WRITE, Process
+from layermodel.union.resolving import LONGEST_PATH, Name, Resolver
+from layermodel.union.stored import parent, within
 from layermodel.union.trees import DIRECTORY, FIFO, FILE, SYMLINK
-from layermodel.union.windows import (
-    SIZES,
-    WHITEOUT,
-    Attributes,
-    Directory,
-    Fifo,
-    File,
-    Layer,
-    NotSaid,
-    Present,
-    Symlink,
-    Whiteout,
-    Window,
-    merged,
-    moved_to,
-    way,
-)
-from layermodel.union.words import DIALECTS
 
 __all__ = ["WHITEOUT", "Directory", "Fifo", "File", "Layer", "NotSaid", "Symlink", "UnionFileSystem"]
 
 _FORMATS = {DIRECTORY: stat_bits.S_IFDIR, FILE: stat_bits.S_IFREG, SYMLINK: stat_bits.S_IFLNK,
             FIFO: stat_bits.S_IFIFO}
-
-_RENAMES = ("rename-to-itself", "rename", "rename-directory")
-_LOOKING = frozenset(rule.name for rule in UNION.rules if not rule.step(UNION.state).effect.updates)
-_TAKES = ("unlink", "rmdir", *_RENAMES)
-_ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
-_FLAGS = (_ACCESS | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_DIRECTORY
+_FLAGS = (os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_DIRECTORY
           | os.O_NONBLOCK | os.O_CLOEXEC)
+_PROTECTED = frozenset({"hardlinks", "symlinks"})
+_NO_NAME = ("ENOTDIR", "ENOENT", "EEXIST")
+"""What is wrong with a name to be made is said before it is asked whether it may be made."""
 
-Name = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
+class _Sight:
+    """What resolution sees of a mount for a process."""
 
-@dataclass
-class _Descriptor:
-    path: str
-    inode: int
-    flags: int
-    position: int = 0
+    def __init__(self, mounted: Mounted, process: Process, protected: Collection[str]) -> None:
+        self._mounted, self._process, self._protected = mounted, process, protected
 
-    @property
-    def reads(self) -> bool:
-        return self.flags & _ACCESS != os.O_WRONLY
+    def kind(self, path: str) -> int | None:
+        return self._mounted.kind(path)
 
-    @property
-    def writes(self) -> bool:
-        return self.flags & _ACCESS != os.O_RDONLY
+    def target(self, path: str) -> str:
+        return os.fsdecode(self._mounted.at(path).content)
+
+    def search(self, path: str) -> str | None:
+        return None if self._process.may(self._mounted.at(path), SEARCH) else "EACCES"
+
+    def follow(self, path: str) -> str | None:
+        if "symlinks" not in self._protected:
+            return None
+        return permissions.following(self._process, self._mounted.at(parent(path)), self._mounted.at(path))
 
 
 class UnionFileSystem:
-    """Layers, and an upper that begins empty: what a process with all rights sees of it, by calls of ``os``.
+    """Layers and an upper, and what a process sees and does there, by calls of ``os``.
 
-    Paths are from the root of the mount, with or without a slash before them. Symlinks are never followed: the
-    model says that they point nowhere, so that a way through one ends with ENOENT, and so does a call that would
-    follow one. Names ``.`` and ``..`` and a slash at the end are nothing that the model speaks of
-    (:class:`NotSaid`); nor are permissions, which are kept and refuse nothing.
+    Paths are resolved as Linux does it, from the root of the mount: with or without a slash before them, through
+    symlinks, ``.`` and ``..``, and with a meaning of slashes at the end; an empty one is ENOENT. The process has
+    all rights; :meth:`as_user` is the same file system for another.
 
-    Calls raise :class:`OSError` with the errno and the file names that the rule's refusal has; what each rule
-    refuses, and its sources, are in the rule book (:mod:`layermodel.union.rules`). Only EBADF, and EINVAL for
-    impossible positions, lengths and flags, are this object's own, from the manual pages of the calls.
+    Calls raise :class:`OSError` with the names that they were given and the errno that path resolution,
+    permissions or the rule's refusal have, in the order of Linux. What each rule refuses, and its sources, are in
+    the rule book (:mod:`layermodel.union.rules`). EBADF, and EINVAL for impossible positions, lengths and flags,
+    are from the manual pages of the calls.
 
     A descriptor is for an inode and the name that it was opened by. What is written through it is an operation
     on a name that the inode has. A descriptor stays with its file when copy-up breaks hard links (overlayfs since
     Linux 4.19). A file without a name is no part of what is seen, and is only kept for its descriptors.
 
-    What the model does not say is made up: inode numbers (one for each inode of the model), the number of links
-    (the names that are seen; 1 for a directory), the size of a directory (0), access and change times (the time
-    of modification).
+    What the model does not say is made up: inode numbers (one for each inode of the model), the number of the
+    device (0), the size of a directory (0), access and change times (the time of modification). The number of
+    links is that of :meth:`layermodel.union.mounted.Mounted.links`.
 
     Attributes:
         umask: what modes of new files, directories and FIFOs are without.
@@ -98,170 +87,99 @@ class UnionFileSystem:
     O_NOFOLLOW, O_DIRECTORY, O_NONBLOCK, O_CLOEXEC = os.O_NOFOLLOW, os.O_DIRECTORY, os.O_NONBLOCK, os.O_CLOEXEC
     SEEK_SET, SEEK_CUR, SEEK_END = os.SEEK_SET, os.SEEK_CUR, os.SEEK_END
 
-    def __init__(self, layers: Sequence[Layer] = (), dialect: str = "overlayfs", *,
-                 owner: tuple[int, int] | None = None, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, layers: Sequence[Layer] = (), dialect: str = "overlayfs", *, upper: Layer | None = None,
+                 index: Mapping[int, Present] | None = None, owner: tuple[int, int] | None = None,
+                 protected: Iterable[str] = (), clock: Callable[[], int] = time.time_ns) -> None:
         """Mount the layers.
 
         Args:
             layers: bottom first.
-            dialect: one of :data:`layermodel.union.words.DIALECTS` without ``redirect_dir``.
-            owner: user and group of what is made; those of this process if not given.
+            dialect: one of :data:`layermodel.union.words.DIALECTS`.
+            upper: what the upper holds; nothing but a root like the image's if not given. One that :meth:`upper`
+                returned, over the same layers, shows what was seen then, with the same numbers of inodes.
+            index: what :meth:`index` returned, for such an upper in a dialect with ``index``.
+            owner: user and group of what is made; those of this process if not given. All is permitted to them.
+            protected: which of ``hardlinks`` and ``symlinks`` are protected, as fs.protected_hardlinks and
+                fs.protected_symlinks of proc(5) set it; the kernel's own default is neither.
             clock: the time in nanoseconds since 1970.
 
         Raises:
-            ValueError: if there is no such dialect, if it is one with ``redirect_dir``, or a layer is not a tree.
+            ValueError: if there is no such dialect or protection, or a layer or the upper is not a tree.
         """
-        if dialect not in DIALECTS:
-            raise ValueError(f"there is no dialect {dialect!r}, only {', '.join(DIALECTS)}")
-        if DIALECTS[dialect]["redirect_dir"]:
-            raise ValueError(f"redirected directories are not kept in memory, as {dialect!r} would have it")
+        self._layers, self._dialect, self._clock = tuple(layers), dialect, clock
+        self._protected = frozenset(protected)
+        if not self._protected <= _PROTECTED:
+            raise ValueError(f"only {' and '.join(sorted(_PROTECTED))} can be protected")
         self.umask = 0o022
-        self._owner = owner or (os.geteuid(), os.getegid())
-        self._clock = clock
-        self._traits = tuple(DIALECTS[dialect][trait.name] for trait in UNION.traits)
-        self._tree = merged(layers)
-        self._next = max(self._tree.kind) + 1
-        self._descriptors: dict[int, _Descriptor] = {}
-        self._orphans: dict[int, Attributes] = {}
-        window = Window(self._tree, [""])
-        window.write_back(window.begin(), 0, self._next)
+        self._process = Process(*(owner or (os.geteuid(), os.getegid())), frozenset(), True)
+        self._mounted = Mounted(self._layers, dialect, upper, index or {}, clock)
+
+    def as_user(self, uid: int, gid: int, groups: Iterable[int] = ()) -> UnionFileSystem:
+        """The same file system and descriptors, for a process of this user, group and supplementary groups.
+
+        User 0 has all rights, and no other has any (capabilities(7)).
+        """
+        view = copy.copy(self)
+        view._process = Process(uid, gid, frozenset(groups), uid == 0)
+        return view
 
     def upper(self) -> dict[str, Present | Whiteout]:
         """What the upper holds, as a layer; mounted over the same layers, it shows what is seen now."""
-        tree = self._tree
-        made = {number: self._present(number, any(p in tree.opaque for p in paths))
-                for number, paths in tree.upper.of.items()}
-        result: dict[str, Present | Whiteout] = {path: made[number] for path, number in tree.upper.at.items()}
-        return result | dict.fromkeys(tree.whiteouts, WHITEOUT)
+        return written(self._mounted.tree)
 
-    def _present(self, number: int, opaque: bool) -> Present:
-        one = self._tree.copied[number]
-        rest: Any = {"mode": one.mode, "owner": one.owner, "mtime": one.mtime, "xattrs": one.xattrs}
-        match self._tree.kind[number]:
-            case 0:
-                return Directory(opaque, **rest)
-            case 1:
-                return File(one.content, **rest)
-            case 2:
-                return Symlink(one.content, **rest)
-        return Fifo(**rest)
+    def index(self) -> dict[int, Present]:
+        """What a dialect with ``index`` keeps beside the upper, by number of inode (overlayfs.rst, Index).
 
-    # Windows and rules.
-
-    def _window(self, rules: Sequence[str], path: str, target: str | None, key: str | None) -> Window:
-        """The part of the tree that a rule asks about."""
-        tree, named = self._tree, [path] if target is None else [path, target]
-        paths = list(named)
-        if rules[0] in _TAKES:
-            for one in named:
-                for number in {tree.lower.at.get(one), tree.upper.at.get(one)} - {None}:
-                    paths += tree.lower.of.get(cast(int, number), ())
-                    paths += tree.upper.of.get(cast(int, number), ())
-        if rules[0] == "rmdir":
-            paths += self._inside(path)
-        if target is not None and rules == _RENAMES:
-            paths += self._inside(target)
-            paths += tree.upper.below(path) if path else ()  # nothing moves with the root, which is not renamed
-            paths = self._with_moved(paths, path, target)
-        window = Window(tree, paths, key=key, creator=self._owner)
-        if target is not None and rules == _RENAMES:
-            window.moves(path, target)
-        return window
-
-    def _with_moved(self, paths: Sequence[str], source: str, target: str) -> list[str]:
-        """The paths, and those that they become when the source is renamed to the target.
-
-        A new path of something may be one at which there is something already, if the target is in the source.
+        These are files that were copied up, and whose names in the upper are gone: the image shows others.
         """
-        tree = self._tree
-        result = {step for path in paths for step in way(path)}
-        todo = list(result)
-        while todo:
-            there = moved_to(source, target, todo.pop())
-            if there is not None:
-                new = set(way(there)) - result
-                result |= new
-                todo += [one for one in new
-                         if one in tree.lower.at or one in tree.upper.at or one in tree.whiteouts]
-        return list(result)
+        return indexed(self._mounted.tree)
 
-    def _inside(self, path: str) -> list[str]:
-        """What a rule that asks whether a directory is empty has to know: one name if any is seen, else all marks.
+    def remounted(self) -> UnionFileSystem:
+        """A fresh one for the same process, with the same layers and an upper that holds the same."""
+        result = copy.copy(self)
+        result._mounted = Mounted(self._layers, self._dialect, self.upper(), self.index(), self._clock)
+        return result
 
-        A directory with a name in it refuses to go, whatever else is in it.
-        """
-        for part in self._parts(path):
-            window = Window(self._tree, part, bare=True)
-            for child in part:
-                if window.shows(child) is not None:
-                    return [child]
-        return list(self._tree.upper.below(path))
+    # The parts of a call.
 
-    def _parts(self, path: str) -> Iterator[list[str]]:
-        """What may be in a directory, in parts that fit in small windows."""
-        tree = self._tree
-        children = sorted(tree.lower.inside.get(path, set()) | tree.upper.inside.get(path, set()))
-        room = max(SIZES[1] - len(way(path)), 1)
-        for n in range(0, len(children), room):
-            yield children[n:n + room]
+    def _resolver(self, *files: Name) -> Resolver:
+        return Resolver(_Sight(self._mounted, self._process, self._protected), files)
 
-    def _do(self, rules: str | tuple[str, ...], path: str, target: str | None = None, *, key: str | None = None,
-            files: tuple[str, ...] | None = None, dry: bool = False, **named: Any) -> int | None:
-        """Run the one rule that speaks of this; return the inode that is there then, if the rule names one.
+    def _call(self, *files: Name, asks: Callable[[], str | None] | None = None, first: Collection[str] = (),
+              creator: tuple[int, int] = (0, 0), dry: bool = False) -> Call:
+        """What a rule is run with: the question that permits it, and what is refused before that."""
 
-        Args:
-            files: the names for an error, if not the paths.
-            dry: refuse as the rule does, but change nothing.
-        """
-        rules = (rules,) if isinstance(rules, str) else rules
-        window = self._window(rules, path, target, key)
-        named = {"path": path, **({} if target is None else {"target": target}), **named}
-        for rule in rules:
-            arguments = window.arguments(rule, self._traits, named)
-            if arguments is None:
-                continue
-            refusal, after = window.run(rule, self._traits, arguments)
+        def permit() -> None:
+            refusal = None if asks is None else asks()
             if refusal is not None:
-                raise _error(refusal, *(files or (path, *(() if target is None else (target,)))))
-            if dry or rule in _LOOKING:
-                return None
-            return self._written(window, rule, arguments, after, path, target)
-        raise NotSaid(f"the model does not say what {' or '.join(rules)} does at {path!r}")
+                raise error(refusal, *files)
 
-    def _written(self, window: Window, rule: str, arguments: Vector, after: Vector, path: str,
-                 target: str | None) -> int | None:
-        names = [p.name for p in UNION.rule_by_name[rule].parameters]
-        old = window.shows(path)
-        chosen = arguments[names.index("inode")] if "inode" in names else None
-        number = None if chosen is None else (
-            self._next if chosen == window.compiled.spare else window.inodes[chosen])
-        released = window.write_back(after, self._clock(), self._next)
-        self._next += number == self._next
-        for descriptor in self._descriptors.values():
-            if descriptor.inode in released:
-                self._orphans[descriptor.inode] = released[descriptor.inode]
-            if number is not None and (descriptor.path, descriptor.inode) == (path, old):
-                descriptor.inode = number
-                descriptor.path = target if rule == "rename" and target is not None else path
-        return number
+        return Call(files, creator, permit, first, dry)
 
-    def _shows(self, path: str) -> int | None:
-        return Window(self._tree, [path], bare=True).shows(path)
+    def _may(self, file: str, bits: int) -> Callable[[], str | None]:
+        return lambda: None if self._process.may(self._mounted.at(file), bits) else "EACCES"
 
-    def _of(self, number: int) -> Attributes:
-        """An inode's attributes: the upper's if it holds it, else the image's (union.words.attribute)."""
-        tree = self._tree
-        return tree.copied.get(number) or self._orphans.get(number) or tree.built[number]
+    def _kind(self, file: str) -> int:
+        return self._mounted.tree.kind[self._mounted.found(file)]
 
-    def _found(self, path: str) -> int:
-        """The inode at a path, which has to be there."""
-        self._do("stat", path)
-        return cast(int, self._shows(path))
+    def _made(self, rule: str, file: str, mode: int, *files: Name, **named: Any) -> None:
+        """Make something at a path, which belongs to the process."""
+        directory = self._mounted.at(parent(file))
+        owner, mode = permissions.born(self._process, directory, mode, is_directory=rule == "mkdir")
+        call = self._call(*files, asks=lambda: permissions.adding(self._process, directory), first=_NO_NAME,
+                          creator=owner)
+        self._mounted.do(rule, file, call=call, mode=mode, **named)
 
-    def _through(self, path: str, follow: bool = True) -> str:
-        """The path that a call which follows a symlink comes to: one in the symlink, where nothing ever is."""
-        number = self._shows(path) if follow else None
-        return f"{path}/" if number is not None and self._tree.kind[number] == SYMLINK else path
+    def _cleared(self, file: str, *, chowned: bool = False) -> int:
+        """The mode of what is written to or given away, which may lose set-user-ID and set-group-ID."""
+        one = self._mounted.at(file)
+        plain = self._kind(file) in (FILE, FIFO)
+        return permissions.written_mode(self._process, one, chowned=chowned) if plain else one.mode
+
+    def _keep(self, file: str, mode: int) -> None:
+        """Have this mode, if it is another."""
+        if mode != self._mounted.at(file).mode:
+            self._mounted.do("chmod", file, mode=mode)
 
     # Descriptors.
 
@@ -269,44 +187,48 @@ class UnionFileSystem:
         """``os.open``. A FIFO cannot be opened for reading, and for writing is one that nobody reads.
 
         Raises:
-            OSError: ENOTDIR, ENOENT, EEXIST, EISDIR, ELOOP, ENXIO; EINVAL for flags that are not supported.
+            OSError: as resolution; EACCES, EEXIST, EISDIR, ELOOP, ENXIO; EINVAL for flags that are not supported.
             NotSaid: for a FIFO that would be read.
         """
-        file, given = _path(path), flags
-        if flags & ~_FLAGS or flags & _ACCESS == _ACCESS or (flags & os.O_CREAT and flags & os.O_DIRECTORY):
-            raise _error("EINVAL", file)
-        exclusive = bool(flags & os.O_CREAT and flags & os.O_EXCL)
-        file = self._through(file, not exclusive and not flags & os.O_NOFOLLOW)
-        there = self._shows(file)
-        files = (file.rstrip("/"),)
-        if exclusive or (flags & os.O_CREAT and there is None):
-            number = self._do("create", file, files=files, mode=mode & 0o7777 & ~self.umask)
-        elif flags & os.O_DIRECTORY or (
-                flags & (_ACCESS | os.O_CREAT | os.O_TRUNC) == os.O_RDONLY
-                and there is not None and self._tree.kind[there] == DIRECTORY):
-            number = None
-            self._listed(file, flags)
-        elif flags & os.O_TRUNC:
-            number = self._do("write", file, files=files, content=b"")
-        elif flags & _ACCESS:
-            number = self._do("open", file, files=files)
+        access = flags & os.O_ACCMODE
+        if flags & ~_FLAGS or access == os.O_ACCMODE or (flags & os.O_CREAT and flags & os.O_DIRECTORY):
+            raise error("EINVAL", path)
+        exclusive, follow = bool(flags & os.O_EXCL), not flags & os.O_NOFOLLOW
+        if flags & os.O_CREAT:
+            file = self._resolver(path).opened(path, follow=follow and not exclusive, exclusive=exclusive)
+            if exclusive or self._mounted.kind(file) is None:
+                self._made("create", file, mode & 0o7777 & ~self.umask, path)
+                return self._mounted.opened(file, flags)
+            self._may_create_over(file, path)
         else:
-            number = self._do("read", file, files=files)
-        found = there if number is None else number
-        descriptor = next(n for n in range(3, len(self._descriptors) + 4) if n not in self._descriptors)
-        self._descriptors[descriptor] = _Descriptor(file, cast(int, found), given)
-        return descriptor
+            file = self._resolver(path).existing(path, follow=follow, directory=bool(flags & os.O_DIRECTORY))
+        if self._mounted.kind(file) == FIFO and access != os.O_WRONLY:
+            raise NotSaid(f"the model does not say what reading the FIFO {path!r} does")
+        writes = access != os.O_RDONLY or bool(flags & os.O_TRUNC)
+        bits = (READ if access != os.O_WRONLY else 0) | (WRITE if writes else 0)
+        call = self._call(path, asks=self._may(file, bits), first=("EISDIR", "ELOOP"))
+        looks = not writes and not flags & os.O_CREAT and self._mounted.kind(file) == DIRECTORY
+        rule = "list" if looks else "write" if flags & os.O_TRUNC else "open" if writes else "read"
+        content: Any = {"content": b""} if rule == "write" else {}
+        self._mounted.do(rule, file, call=call, **content)
+        if flags & os.O_TRUNC:
+            self._keep(file, self._cleared(file))
+        return self._mounted.opened(file, flags)
 
-    def _listed(self, file: str, flags: int) -> None:
-        if flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC):
-            self._do("list", file, dry=True)
-            self._do("open", file, dry=True)  # refuses a directory
-        self._do("list", file)
+    def _may_create_over(self, file: str, path: Name) -> None:
+        """Refuse a symlink that is not followed in a sticky directory, which is more than not to follow it.
 
-    def _descriptor(self, number: int, *, writes: bool | None = None) -> _Descriptor:
-        one = self._descriptors.get(number)
+        So does may_create_in_sticky of fs/namei.c, whatever fs.protected_regular and fs.protected_fifos say.
+        """
+        if self._kind(file) == SYMLINK:
+            at = self._mounted.at
+            if refusal := permissions.following(self._process, at(parent(file)), at(file)):
+                raise error(refusal, path)
+
+    def _descriptor(self, number: int, *, writes: bool | None = None) -> Descriptor:
+        one = self._mounted.descriptors.get(number)
         if one is None or (writes is True and not one.writes) or (writes is False and not one.reads):
-            raise _error("EBADF")
+            raise error("EBADF")
         return one
 
     def close(self, fd: int) -> None:
@@ -315,30 +237,16 @@ class UnionFileSystem:
         Raises:
             OSError: EBADF.
         """
-        gone = self._descriptor(fd).inode
-        del self._descriptors[fd]
-        if all(one.inode != gone for one in self._descriptors.values()):
-            self._orphans.pop(gone, None)
+        self._descriptor(fd)
+        self._mounted.close(fd)
 
-    def _name(self, one: _Descriptor) -> str | None:
-        """A name of the descriptor's inode: that it was opened by if it is still one."""
-        names = self._tree.upper.of.get(one.inode, set()) | self._tree.lower.of.get(one.inode, set())
-        for path in sorted(names, key=lambda path: (path != one.path, path)):
-            if self._shows(path) == one.inode:
-                return path
-        return None
-
-    def _change(self, one: _Descriptor, rule: str, name: str, attribute: str, value: Any) -> None:
-        """Change an attribute of a descriptor's inode, by the rule at its name."""
-        path = self._name(one)
-        if path is not None:
-            self._do(rule, path, **{name: value})
-            return
-        changed = {attribute: value} | ({"mtime": self._clock()} if attribute == "content" else {})
-        self._orphans[one.inode] = replace(self._of(one.inode), **changed)
-
-    def _hold(self, one: _Descriptor, content: bytes) -> None:
-        self._change(one, _rule_for(self._of(one.inode).content, content), "content", "content", content)
+    def _hold(self, one: Descriptor, content: bytes) -> None:
+        """Have a descriptor's file hold this."""
+        change, old = self._mounted.change, self._mounted.of(one.inode)
+        change(one, _rule_for(old.content, content), "content", "content", content)
+        mode = permissions.written_mode(self._process, old)
+        if mode != old.mode:
+            change(one, "chmod", "mode", "mode", mode)
 
     def read(self, fd: int, n: int) -> bytes:
         """``os.read``.
@@ -348,13 +256,13 @@ class UnionFileSystem:
         """
         one = self._descriptor(fd, writes=False)
         if n < 0:
-            raise _error("EINVAL")
-        if self._tree.kind[one.inode] == DIRECTORY:
-            path = self._name(one)
+            raise error("EINVAL")
+        if self._mounted.tree.kind[one.inode] == DIRECTORY:
+            path = self._mounted.name(one)
             if path is None:
                 raise NotSaid("the model does not say what reading a removed directory does")
-            self._do("read", path, files=())
-        result = self._of(one.inode).content[one.position:one.position + n]
+            self._mounted.do("read", path)
+        result = self._mounted.of(one.inode).content[one.position:one.position + n]
         one.position += len(result)
         return result
 
@@ -366,7 +274,7 @@ class UnionFileSystem:
         """
         one = self._descriptor(fd, writes=True)
         if data:
-            old = self._of(one.inode).content
+            old = self._mounted.of(one.inode).content
             start = len(old) if one.flags & os.O_APPEND else one.position
             self._hold(one, old[:start].ljust(start, b"\0") + bytes(data) + old[start + len(data):])
             one.position = start + len(data)
@@ -379,9 +287,10 @@ class UnionFileSystem:
             OSError: EBADF, EINVAL.
         """
         one = self._descriptor(fd)
-        starts = {os.SEEK_SET: 0, os.SEEK_CUR: one.position, os.SEEK_END: len(self._of(one.inode).content)}
+        size = len(self._mounted.of(one.inode).content)
+        starts = {os.SEEK_SET: 0, os.SEEK_CUR: one.position, os.SEEK_END: size}
         if whence not in starts or starts[whence] + pos < 0:
-            raise _error("EINVAL")
+            raise error("EINVAL")
         one.position = starts[whence] + pos
         return one.position
 
@@ -393,16 +302,21 @@ class UnionFileSystem:
         """
         one = self._descriptor(fd)
         if length < 0 or not one.writes:
-            raise _error("EINVAL")
-        self._hold(one, self._of(one.inode).content[:length].ljust(length, b"\0"))
+            raise error("EINVAL")
+        self._hold(one, self._mounted.of(one.inode).content[:length].ljust(length, b"\0"))
 
     def fchmod(self, fd: int, mode: int) -> None:
         """``os.fchmod``.
 
         Raises:
-            OSError: EBADF.
+            OSError: EBADF, EPERM.
         """
-        self._change(self._descriptor(fd), "chmod", "mode", "mode", mode & 0o7777)
+        descriptor = self._descriptor(fd)
+        one = self._mounted.of(descriptor.inode)
+        if refusal := permissions.chmod(self._process, one):
+            raise error(refusal)
+        mode = permissions.permitted_mode(self._process, one, mode & 0o7777)
+        self._mounted.change(descriptor, "chmod", "mode", "mode", mode)
 
     def fstat(self, fd: int) -> os.stat_result:
         """``os.fstat``.
@@ -418,75 +332,69 @@ class UnionFileSystem:
         """``os.lstat``.
 
         Raises:
-            OSError: ENOTDIR, ENOENT.
+            OSError: as resolution.
         """
-        return self._status(self._found(_path(path)))
+        return self.stat(path, follow_symlinks=False)
 
     def stat(self, path: Name, *, follow_symlinks: bool = True) -> os.stat_result:
         """``os.stat``.
 
         Raises:
-            OSError: ENOTDIR, ENOENT.
+            OSError: as resolution.
         """
-        file = _path(path)
-        self._do("stat", self._through(file, follow_symlinks), files=(file,))
-        return self._status(cast(int, self._shows(file)))
+        file = self._resolver(path).existing(path, follow=follow_symlinks)
+        self._mounted.do("stat", file, call=self._call(path))
+        return self._status(self._mounted.found(file))
 
     def _status(self, number: int) -> os.stat_result:
-        one, kind = self._of(number), self._tree.kind[number]
+        one, kind = self._mounted.of(number), self._mounted.tree.kind[number]
         seconds, size = one.mtime // 10**9, len(one.content)
-        return os.stat_result((_FORMATS[kind] | one.mode, number, 0, self._links(number), *one.owner, size,
+        return os.stat_result((_FORMATS[kind] | one.mode, number, 0, self._mounted.links(number), *one.owner, size,
                                *[seconds] * 3, *[one.mtime / 10**9] * 3, *[one.mtime] * 3))
-
-    def _links(self, number: int) -> int:
-        if self._tree.kind[number] == DIRECTORY:
-            return 1
-        names = self._tree.upper.of.get(number, set()) | self._tree.lower.of.get(number, set())
-        return sum(self._shows(path) == number for path in names)
 
     def listdir(self, path: Name = "/") -> list[str]:
         """``os.listdir``, in order.
 
         Raises:
-            OSError: ENOTDIR, ENOENT.
+            OSError: as resolution; ENOTDIR, EACCES.
         """
-        file = _path(path)
-        self._do("list", self._through(file), files=(file,))
-        result = []
-        for part in self._parts(file):
-            window = Window(self._tree, part, bare=True)
-            result += [child.rpartition("/")[2] for child in part if window.shows(child) is not None]
-        return result
+        file = self._resolver(path).existing(path, directory=True)
+        self._mounted.do("list", file, call=self._call(path, asks=self._may(file, READ)))
+        return [child.rpartition("/")[2] for child in self._mounted.inside(file)]
 
     def readlink(self, path: Name) -> str:
         """``os.readlink``.
 
         Raises:
-            OSError: ENOTDIR, ENOENT, EINVAL.
+            OSError: as resolution; EINVAL.
         """
-        file = _path(path)
-        self._do("readlink", file)
-        return os.fsdecode(self._of(self._found(file)).content)
+        file = self._resolver(path).existing(path, follow=False)
+        self._mounted.do("readlink", file, call=self._call(path))
+        return os.fsdecode(self._mounted.at(file).content)
 
     def getxattr(self, path: Name, attribute: str, *, follow_symlinks: bool = True) -> bytes:
-        """``os.getxattr``. Refuses as taking the attribute away would.
+        """``os.getxattr``. Refuses as taking the attribute away would, but for permissions.
 
         Raises:
-            OSError: ENOTDIR, ENOENT, ENODATA.
+            OSError: as resolution; EACCES, ENODATA, EOPNOTSUPP.
         """
-        file = _path(path)
-        self._do("removexattr", self._through(file, follow_symlinks), key=attribute, files=(file,), dry=True)
-        return self._of(cast(int, self._shows(file))).xattrs[attribute]
+        file = self._resolver(path).existing(path, follow=follow_symlinks)
+        one, kind = self._mounted.at(file), self._kind(file)
+        call = self._call(path, dry=True, asks=lambda: permissions.reading_attribute(
+            self._process, one, kind, attribute))
+        self._mounted.do("removexattr", file, key=attribute, call=call)
+        return one.xattrs[attribute]
 
     def listxattr(self, path: Name, *, follow_symlinks: bool = True) -> list[str]:
-        """``os.listxattr``, in order.
+        """``os.listxattr``, in order; ``trusted`` ones are shown to root only.
 
         Raises:
-            OSError: ENOTDIR, ENOENT.
+            OSError: as resolution.
         """
-        file = _path(path)
-        self._do("stat", self._through(file, follow_symlinks), files=(file,))
-        return sorted(self._of(cast(int, self._shows(file))).xattrs)
+        file = self._resolver(path).existing(path, follow=follow_symlinks)
+        self._mounted.do("stat", file, call=self._call(path))
+        return sorted(key for key in self._mounted.at(file).xattrs
+                      if self._process.root or not key.startswith("trusted."))
 
     # Changing what is there.
 
@@ -494,41 +402,55 @@ class UnionFileSystem:
         """``os.truncate``, as opening the file for writing and ``ftruncate`` do.
 
         Raises:
-            OSError: ENOTDIR, ENOENT, EISDIR, ENXIO; EINVAL for a length below 0.
+            OSError: as resolution; EACCES, EISDIR; EINVAL for a length below 0, or a FIFO.
         """
-        file = _path(path)
         if length < 0:
-            raise _error("EINVAL", file)
-        there = self._shows(file)
-        old = b"" if there is None else self._of(there).content
+            raise error("EINVAL", path)
+        file = self._resolver(path).existing(path)
+        if self._mounted.kind(file) == FIFO:
+            raise error("EINVAL", path)
+        old = self._mounted.at(file).content
         new = old[:length].ljust(length, b"\0")
-        self._do(_rule_for(old, new), self._through(file), files=(file,), content=new)
+        call = self._call(path, asks=self._may(file, WRITE), first=("EISDIR",))
+        if len(old) == length:  # no modification, unlike by ftruncate (vfs_truncate sets no times)
+            self._mounted.do("open", file, call=call)
+        else:
+            self._mounted.do(_rule_for(old, new), file, content=new, call=call)
+        self._keep(file, self._cleared(file))
 
-    def chmod(self, path: Name, mode: int) -> None:
+    def chmod(self, path: Name, mode: int, *, follow_symlinks: bool = True) -> None:
         """``os.chmod``.
 
         Raises:
-            OSError: ENOTDIR, ENOENT.
+            OSError: as resolution; EPERM; EOPNOTSUPP for a symlink that is not followed.
         """
-        self._do("chmod", _path(path), mode=mode & 0o7777)
+        file = self._resolver(path).existing(path, follow=follow_symlinks)
+        if self._mounted.kind(file) == SYMLINK:
+            raise error("EOPNOTSUPP", path)
+        one = self._mounted.at(file)
+        mode = permissions.permitted_mode(self._process, one, mode & 0o7777)
+        call = self._call(path, asks=lambda: permissions.chmod(self._process, one))
+        self._mounted.do("chmod", file, mode=mode, call=call)
 
     def chown(self, path: Name, uid: int, gid: int, *, follow_symlinks: bool = True) -> None:
         """``os.chown``; -1 leaves a number as it is.
 
         Raises:
-            OSError: ENOTDIR, ENOENT.
+            OSError: as resolution; EPERM.
         """
-        file = _path(path)
-        there = self._shows(file)
-        old = (0, 0) if there is None else self._of(there).owner
-        owner = (old[0] if uid == -1 else uid, old[1] if gid == -1 else gid)
-        self._do("chown", self._through(file, follow_symlinks), files=(file,), owner=owner)
+        file = self._resolver(path).existing(path, follow=follow_symlinks)
+        one = self._mounted.at(file)
+        owner = (one.owner[0] if uid == -1 else uid, one.owner[1] if gid == -1 else gid)
+        mode = self._cleared(file, chowned=True)
+        call = self._call(path, asks=lambda: permissions.chown(self._process, one, uid, gid, mode != one.mode))
+        self._mounted.do("chown", file, owner=owner, call=call)
+        self._keep(file, mode)
 
     def lchown(self, path: Name, uid: int, gid: int) -> None:
         """``os.lchown``; -1 leaves a number as it is.
 
         Raises:
-            OSError: ENOTDIR, ENOENT.
+            OSError: as resolution; EPERM.
         """
         self.chown(path, uid, gid, follow_symlinks=False)
 
@@ -537,37 +459,42 @@ class UnionFileSystem:
         """``os.utime``: times of access, which is not kept, and of modification, in seconds or nanoseconds.
 
         Raises:
-            OSError: ENOTDIR, ENOENT.
+            OSError: as resolution; EPERM, or EACCES where the time is now.
             ValueError: if both are given.
         """
         if times is not None and ns is not None:
             raise ValueError("times are either in seconds or in nanoseconds")
-        file = _path(path)
+        file = self._resolver(path).existing(path, follow=follow_symlinks)
         when = ns[1] if ns is not None else self._clock() if times is None else int(times[1] * 10**9)
-        self._do("utimes", self._through(file, follow_symlinks), files=(file,), time=when)
+        one, now = self._mounted.at(file), times is None and ns is None
+        call = self._call(path, asks=lambda: permissions.dating(self._process, one, now))
+        self._mounted.do("utimes", file, time=when, call=call)
 
     def setxattr(self, path: Name, attribute: str, value: bytes, flags: int = 0, *,
                  follow_symlinks: bool = True) -> None:
         """``os.setxattr``.
 
         Raises:
-            OSError: ENOTDIR, ENOENT.
+            OSError: as resolution; EACCES, EPERM, EOPNOTSUPP.
             NotSaid: for flags.
         """
         if flags:
             raise NotSaid("the model does not say what flags of setxattr do")
-        file = _path(path)
-        through = self._through(file, follow_symlinks)
-        self._do("setxattr", through, files=(file,), key=attribute, value=bytes(value))
+        self._attribute("setxattr", path, attribute, follow_symlinks, value=bytes(value))
 
     def removexattr(self, path: Name, attribute: str, *, follow_symlinks: bool = True) -> None:
         """``os.removexattr``.
 
         Raises:
-            OSError: ENOTDIR, ENOENT, ENODATA.
+            OSError: as resolution; EACCES, EPERM, ENODATA, EOPNOTSUPP.
         """
-        file = _path(path)
-        self._do("removexattr", self._through(file, follow_symlinks), files=(file,), key=attribute)
+        self._attribute("removexattr", path, attribute, follow_symlinks)
+
+    def _attribute(self, rule: str, path: Name, attribute: str, follow_symlinks: bool, **named: Any) -> None:
+        file = self._resolver(path).existing(path, follow=follow_symlinks)
+        one, kind = self._mounted.at(file), self._kind(file)
+        call = self._call(path, asks=lambda: permissions.writing_attribute(self._process, one, kind, attribute))
+        self._mounted.do(rule, file, key=attribute, call=call, **named)
 
     # Names come and go.
 
@@ -575,59 +502,101 @@ class UnionFileSystem:
         """``os.mkdir``.
 
         Raises:
-            OSError: ENOTDIR, ENOENT, EEXIST.
+            OSError: as resolution; EACCES, EEXIST.
         """
-        self._do("mkdir", _path(path), mode=mode & 0o1777 & ~self.umask)
+        file = self._resolver(path).new(path, directory=True)
+        self._made("mkdir", file, mode & 0o1777 & ~self.umask, path)
 
     def mkfifo(self, path: Name, mode: int = 0o666) -> None:
         """``os.mkfifo``.
 
         Raises:
-            OSError: ENOTDIR, ENOENT, EEXIST.
+            OSError: as resolution; EACCES, EEXIST.
         """
-        self._do("mkfifo", _path(path), mode=mode & 0o7777 & ~self.umask)
+        self._made("mkfifo", self._resolver(path).new(path), mode & 0o7777 & ~self.umask, path)
+
+    def mknod(self, path: Name, mode: int = 0o600, device: int = 0) -> None:
+        """``os.mknod``, of a file or a FIFO; there is no device.
+
+        Raises:
+            OSError: as resolution; EACCES, EEXIST.
+            NotSaid: for anything else.
+        """
+        rule = {0: "create", stat_bits.S_IFREG: "create", stat_bits.S_IFIFO: "mkfifo"}.get(stat_bits.S_IFMT(mode))
+        if rule is None or device:
+            raise NotSaid("the model has no devices and no sockets")
+        self._made(rule, self._resolver(path).new(path), mode & 0o7777 & ~self.umask, path)
 
     def symlink(self, src: Name, dst: Name) -> None:
         """``os.symlink``.
 
         Raises:
-            OSError: ENOTDIR, ENOENT, EEXIST.
-            NotSaid: for a symlink to an empty path.
+            OSError: as resolution; EACCES, EEXIST; ENOENT and ENAMETOOLONG for what it shall point to, too.
         """
-        file = _path(dst)
-        self._do("symlink", file, files=(os.fsdecode(src), file), content=os.fsencode(src), mode=0o777)
+        content = os.fsencode(src)
+        if not 0 < len(content) <= LONGEST_PATH:
+            raise error("ENAMETOOLONG" if content else "ENOENT", src, dst)
+        self._made("symlink", self._resolver(src, dst).new(dst), 0o777, src, dst, content=content)
 
-    def link(self, src: Name, dst: Name) -> None:
-        """``os.link``, without following a symlink.
+    def link(self, src: Name, dst: Name, *, follow_symlinks: bool = False) -> None:
+        """``os.link``; a symlink gets another name itself, as with link(2), unless it shall be followed.
 
         Raises:
-            OSError: ENOTDIR, ENOENT, EEXIST, EPERM.
+            OSError: as resolution; EACCES, EEXIST, EPERM.
         """
-        self._do("link", _path(src), _path(dst))
+        resolver, process = self._resolver(src, dst), self._process
+        old = resolver.existing(src, follow=follow_symlinks)
+        new = resolver.new(dst)
+        directory, one, kind = self._mounted.at(parent(new)), self._mounted.at(old), self._kind(old)
+        call = self._call(src, dst, first=_NO_NAME, asks=lambda: (
+            permissions.linking(process, one, kind) if "hardlinks" in self._protected else None)
+            or permissions.adding(process, directory))
+        self._mounted.do("link", old, new, call=call)
 
     def unlink(self, path: Name) -> None:
         """``os.unlink``.
 
         Raises:
-            OSError: ENOTDIR, ENOENT, EISDIR.
+            OSError: as resolution; EACCES, EPERM, EISDIR; ENOTDIR for a slash at the end.
         """
-        self._do("unlink", _path(path))
+        self._taken("unlink", self._resolver(path).unlinked(path), path)
 
     def rmdir(self, path: Name) -> None:
         """``os.rmdir``.
 
         Raises:
-            OSError: EBUSY, ENOTDIR, ENOENT, ENOTEMPTY.
+            OSError: as resolution; EACCES, EPERM, EBUSY, ENOTDIR, ENOTEMPTY; EINVAL for ``.``.
         """
-        self._do("rmdir", _path(path))
+        self._taken("rmdir", self._resolver(path).removed(path), path)
+
+    def _taken(self, rule: str, file: str, path: Name) -> None:
+        call = self._call(path, first=("ENOENT",), asks=lambda: permissions.removing(
+            self._process, self._mounted.at(parent(file)), self._mounted.at(file)))
+        self._mounted.do(rule, file, call=call)
 
     def rename(self, src: Name, dst: Name) -> None:
         """``os.rename``.
 
         Raises:
-            OSError: EBUSY, ENOTDIR, ENOENT, EINVAL, ENOTEMPTY, EISDIR, EXDEV.
+            OSError: as resolution; EACCES, EPERM, EBUSY, ENOTDIR, EINVAL, ENOTEMPTY, EISDIR, EXDEV.
         """
-        self._do(_RENAMES, _path(src), _path(dst))
+        old, new = self._resolver(src, dst).renamed(src, dst)
+        early = ("ENOENT", "EINVAL", *(("ENOTEMPTY",) if within(old, new) else ()))
+        call = self._call(src, dst, first=early, asks=lambda: self._may_rename(old, new))
+        self._mounted.do(RENAMES, old, new, call=call)
+
+    def _may_rename(self, old: str, new: str) -> str | None:
+        """In the order of vfs_rename: taking the old name, making or taking the new one, then moving ``..``."""
+        process, at, kind = self._process, self._mounted.at, self._mounted.kind
+        there, directory = at(parent(new)), kind(old) == DIRECTORY
+        refusal = permissions.removing(process, at(parent(old)), at(old)) or (
+            permissions.adding(process, there) if kind(new) is None else
+            permissions.removing(process, there, at(new)))
+        # Where one is a directory and the other is not, the rule refuses before this is asked.
+        fits = kind(new) is None or directory == (kind(new) == DIRECTORY)
+        if refusal is None and directory and fits and parent(old) != parent(new):
+            return self._may(old, WRITE)()
+        return refusal
 
 
 def _rule_for(old: bytes, new: bytes) -> str:
@@ -635,23 +604,3 @@ def _rule_for(old: bytes, new: bytes) -> str:
     if old.startswith(new):
         return "truncate"
     return "append" if new.startswith(old) else "write"
-
-
-def _path(name: Name) -> str:
-    """The path from the root of the mount, which is the empty one.
-
-    Raises:
-        NotSaid: for a path that the model has no such place for.
-    """
-    text = os.fsdecode(name)
-    if text.strip("/") == "":
-        return ""
-    parts = [part for part in text.split("/") if part]
-    if text.endswith("/") or "." in parts or ".." in parts:
-        raise NotSaid(f"the model says nothing of '.', '..' and a slash at the end: {text!r}")
-    return "/".join(parts)
-
-
-def _error(name: str, *files: str) -> OSError:
-    number = getattr(errno, name)
-    return OSError(number, os.strerror(number), *(files[:1] if len(files) < 2 else (files[0], None, files[1])))

@@ -1,4 +1,4 @@
-"""Layers as people write them, and the state of a union as dictionaries of which a rule sees a *window*.
+"""Windows: the part of a union's state that a compiled rule asks about, as vectors of the machine.
 
 Names are unbounded and the sorts of a compiled rule are finite. A rule is therefore run on a window: the paths on
 the way to those that are named, and what else the rule asks about. Which paths there are is data to a compiled
@@ -8,244 +8,17 @@ rule, so that it is compiled once for all windows of a size. Nothing here says w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any, cast
 
 from layermodel.language.ground import GroundMachine, Vector
 from layermodel.objects import CONTAINER
+from layermodel.union.errors import NotSaid
+from layermodel.union.layers import Attributes
 from layermodel.union.rules import UNION
-from layermodel.union.trees import DIRECTORY, FIFO, FILE, SYMLINK
-from layermodel.union.words import ATTRIBUTES, PATH, inode, kind_at, seen
-
-# Layers.
-
-
-@dataclass(frozen=True, eq=False)
-class File:
-    """A file of a layer. The same object at two paths of one layer is a file with two names (hard links).
-
-    Attributes:
-        content: its bytes.
-        mode: its permission bits.
-        owner: numbers of user and group.
-        mtime: when it was last changed, in nanoseconds since 1970.
-        xattrs: its extended attributes, names with their prefix (``user.note``).
-    """
-
-    content: bytes = b""
-    mode: int = 0o644
-    owner: tuple[int, int] = (0, 0)
-    mtime: int = 0
-    xattrs: Mapping[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Directory:
-    """A directory of a layer; if opaque, nothing of the layers beneath shows in it. The rest as for a file."""
-
-    opaque: bool = False
-    mode: int = 0o755
-    owner: tuple[int, int] = (0, 0)
-    mtime: int = 0
-    xattrs: Mapping[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Symlink:
-    """A symlink of a layer, and where it points to. The rest as for a file."""
-
-    content: bytes
-    mode: int = 0o777
-    owner: tuple[int, int] = (0, 0)
-    mtime: int = 0
-    xattrs: Mapping[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Fifo:
-    """A FIFO of a layer. The attributes are as for a file."""
-
-    mode: int = 0o644
-    owner: tuple[int, int] = (0, 0)
-    mtime: int = 0
-    xattrs: Mapping[str, bytes] = field(default_factory=dict)
-
-
-class Whiteout(Enum):
-    """The type of :data:`WHITEOUT`."""
-
-    WHITEOUT = "whiteout"
-
-
-WHITEOUT = Whiteout.WHITEOUT
-"""Stands at a path of a layer that hides what the layers beneath have there."""
-
-Present = File | Directory | Symlink | Fifo
-Layer = Mapping[str, Present | Whiteout]
-"""What a layer has, by path from the root of the mount. The root itself is ``""`` and may be left out."""
-
-_KINDS: dict[type[Present], int] = {Directory: DIRECTORY, File: FILE, Symlink: SYMLINK, Fifo: FIFO}
-
-
-class NotSaid(ValueError):
-    """The model does not say what this call does."""
-
-
-@dataclass(frozen=True)
-class Attributes:
-    """What an inode has; as for a :class:`File`."""
-
-    content: bytes
-    mode: int
-    owner: tuple[int, int]
-    mtime: int
-    xattrs: Mapping[str, bytes]
-
-
-def _attributes(one: Present) -> Attributes:
-    content = one.content if isinstance(one, File | Symlink) else b""
-    return Attributes(content, one.mode, one.owner, one.mtime, dict(one.xattrs))
-
-
-# The state: plain dictionaries.
-
-
-def _parent(path: str) -> str:
-    return path.rpartition("/")[0]
-
-
-def within(path: str, directory: str) -> bool:
-    """Whether the path is in the directory, at any depth."""
-    return path != directory and (not directory or path.startswith(directory + "/"))
-
-
-def way(path: str) -> list[str]:
-    """The path and all that are on the way to it, which begins at the root."""
-    parts = path.split("/") if path else []
-    return ["/".join(parts[:n]) for n in range(len(parts) + 1)]
-
-
-class _Names:
-    """Which inode is at which path, read both ways, and what is in which directory."""
-
-    def __init__(self) -> None:
-        self.at: dict[str, int] = {}
-        self.of: dict[int, set[str]] = {}
-        self.inside: dict[str, set[str]] = {}
-
-    def enter(self, path: str) -> None:
-        if path:
-            self.inside.setdefault(_parent(path), set()).add(path)
-
-    def leave(self, path: str) -> None:
-        if path:
-            self.inside[_parent(path)].discard(path)
-            if not self.inside[_parent(path)]:
-                del self.inside[_parent(path)]
-
-    def put(self, path: str, number: int | None) -> None:
-        """Have this inode at the path, or none."""
-        old = self.at.pop(path, None)
-        if old is not None:
-            self.of[old].discard(path)
-            if not self.of[old]:
-                del self.of[old]
-        if number is not None:
-            self.at[path] = number
-            self.of.setdefault(number, set()).add(path)
-
-    def below(self, path: str) -> Iterator[str]:
-        """All paths in a directory, at any depth."""
-        todo = [path]
-        while todo:
-            for child in sorted(self.inside.get(todo.pop(), ())):
-                yield child
-                todo.append(child)
-
-
-class Tree:
-    """What the image shows and what the upper holds: the machine's state, with payload for elements."""
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.lower, self.upper = _Names(), _Names()
-        self.built: dict[int, Attributes] = {}
-        self.copied: dict[int, Attributes] = {}
-        self.whiteouts: set[str] = set()
-        self.opaque: set[str] = set()
-        self.kind: dict[int, int] = {}
-        self.linked: set[int] = set()
-
-    def mark(self, path: str, number: int | None, whiteout: bool, opaque: bool) -> None:
-        """Have the upper hold this at a path."""
-        self.upper.put(path, number)
-        for marks, there in ((self.whiteouts, whiteout), (self.opaque, opaque)):
-            if there:
-                marks.add(path)
-            else:
-                marks.discard(path)
-        was = path in self.upper.inside.get(_parent(path), ())
-        if number is not None or whiteout or opaque:
-            self.upper.enter(path)
-        elif was:
-            self.upper.leave(path)
-
-
-def merged(layers: Iterable[Layer]) -> Tree:
-    """Put each layer over what the layers beneath it show, and ask the machine what is seen."""
-    tree, number = Tree(), 0
-    for layer in layers:
-        _check(layer)
-        numbers: dict[int, int] = {}
-        for path, one in sorted(layer.items()):
-            if isinstance(one, Whiteout):
-                tree.mark(path, None, True, False)
-                continue
-            if id(one) in numbers:
-                tree.linked.add(numbers[id(one)])
-            else:
-                numbers[id(one)], number = number, number + 1
-            mine = numbers[id(one)]
-            tree.kind[mine], tree.built[mine] = _KINDS[type(one)], _attributes(one)
-            tree.mark(path, mine, False, isinstance(one, Directory) and one.opaque)
-        tree = _flat(tree)
-    if "" not in tree.lower.at:
-        tree.lower.put("", number)
-        tree.kind[number], tree.built[number] = DIRECTORY, _attributes(Directory())
-    return tree
-
-
-def _check(layer: Layer) -> None:
-    for path, one in layer.items():
-        names = path.split("/")
-        if path and any(name in ("", ".", "..") for name in names):
-            raise ValueError(f"{path!r} is not a path from the root of the mount")
-        if not path and not isinstance(one, Directory):
-            raise ValueError("the root of a layer is a directory")
-        if len(names) > 1 and not isinstance(layer.get(_parent(path)), Directory):
-            raise ValueError(f"the layer has {path!r}, but not the directory that it is in")
-    directories = [id(one) for one in layer.values() if isinstance(one, Directory)]
-    if len(set(directories)) != len(directories):
-        raise ValueError("directories have no hard links: one object is at two paths")
-
-
-def _flat(tree: Tree) -> Tree:
-    """The same, but with all that is seen in the image, and nothing in the upper."""
-    result = Tree()
-    for path in sorted(tree.lower.at.keys() | tree.upper.at.keys()):
-        number = Window(tree, [path], bare=True).shows(path)
-        if number is not None:
-            result.lower.put(path, number)
-            result.lower.enter(path)
-            result.kind[number], result.built[number] = tree.kind[number], tree.built[number]
-    result.linked = tree.linked & result.kind.keys()
-    return result
-
-
-# Windows.
+from layermodel.union.stored import Tree, moved_to, parent, way
+from layermodel.union.words import ATTRIBUTES, PATH, inode, merged, seen
 
 SIZES = (8, 16, 32, 64, 128, 256)
 """How many paths a window may have. Rules are compiled when a window of the size first needs them."""
@@ -267,8 +40,8 @@ class Compiled:
         self.paths = paths
         self.at = {name: offset for name, (_, offset, _) in self.ground.layout.slots.items()}
         c, p = CONTAINER.constant("?c"), PATH.constant("?p")
-        self.seen, self.inode, self.kind = (
-            self.ground.formula(term(UNION.state, c, p), ("?c", "?p")) for term in (seen, inode, kind_at))
+        self.seen, self.inode, self.merged = (
+            self.ground.formula(term(UNION.state, c, p), ("?c", "?p")) for term in (seen, inode, merged))
 
 
 @cache
@@ -316,23 +89,45 @@ _NOW = object()
 """The time of the operation; no time that was set is the same element."""
 
 
+def surroundings(tree: Tree, paths: Iterable[str], move: tuple[str, str] | None = None) -> set[str]:
+    """The paths, all on the way to them, and where the image is looked at for any of these.
+
+    Args:
+        move: a rename, from and to; the paths that these become are then needed, too. A new path of something may
+            be one at which there is something already, if the target is in the source.
+    """
+    result, todo = set[str](), list(paths)
+    while todo:
+        new = set(way(todo.pop())) - result
+        result |= new
+        for path in new:
+            # Nothing is where the image has nothing: has_source may be false for it, and the paths have an end.
+            beneath = (tree.source(path), tree.redirects.get(path, ""))
+            todo += [there for there in beneath if there in tree.lower.at]
+            if move is not None and (path == move[0] or tree.holds(path)):
+                there = moved_to(*move, path)
+                todo += [] if there is None else [there]
+    return result
+
+
 class Window:
     """A part of a tree as vectors of the machine."""
 
     def __init__(self, tree: Tree, paths: Iterable[str], *, bare: bool = False, key: str | None = None,
-                 creator: tuple[int, int] = (0, 0)) -> None:
+                 creator: tuple[int, int] = (0, 0), move: tuple[str, str] | None = None) -> None:
         """Lay out the paths and all that are on the way to them.
 
         Args:
             bare: leave out the attributes; only what is where can then be asked.
             key: the extended attribute that is spoken of.
-            creator: user and group of the process.
+            creator: user and group of what is made.
+            move: a rename, from and to, after which paths are asked of where they are then.
 
         Raises:
             NotSaid: if there are more paths than the largest window has.
         """
         self._tree, self._key = tree, key
-        self.names = sorted({step for path in paths for step in way(path)})
+        self.names = sorted(surroundings(tree, paths, move))
         size = next((size for size in SIZES if size >= len(self.names)), None)
         if size is None:
             raise NotSaid(f"the call concerns {len(self.names)} paths, and a window has {SIZES[-1]} at most")
@@ -341,7 +136,7 @@ class Window:
         self.inodes: list[int] = []
         self.element: dict[int, int] = {}
         self.state: list[int | bool] = [0] * self.compiled.ground.layout.lengths["S"]
-        parents = tuple(self.number[_parent(name)] for name in self.names)
+        parents = tuple(self.number[parent(name)] for name in self.names)
         # Compiled rules do nothing with vectors but to index them; most rigid values are zero, and as many as
         # the third power of the paths, so that this one is not a tuple.
         self.rigid: defaultdict[int, int | bool] = defaultdict(int, _shape(size, parents))
@@ -350,6 +145,8 @@ class Window:
         self._lay_names()
         if not bare:
             self._lay_attributes()
+        for one, other in () if move is None else (move, move[::-1]):
+            self._moves(one, other)
 
     def _lay_names(self) -> None:
         tree, at, state = self._tree, self.compiled.at, self.state
@@ -366,9 +163,13 @@ class Window:
                 state[at["whiteout"] + n] = True
             if name in tree.opaque:
                 state[at["opaque"] + n] = True
-            # Nothing is redirected: the image is looked at where it is, from the root, which is the first name.
-            state[at["has_source"] + n] = True
-            state[at["source"] + n] = n
+            redirect = tree.redirects.get(name)
+            state[at["redirected"] + n] = redirect is not None
+            state[at["redirect"] + n] = n if redirect is None else self.number[redirect]
+            state[at["anchor"] + n] = self.number[tree.anchor(name)]
+            source = self.number.get(tree.source(name))
+            state[at["has_source"] + n] = source is not None
+            state[at["source"] + n] = n if source is None else source
 
     def _inode(self, number: int) -> int:
         element = self.element.setdefault(number, len(self.inodes))
@@ -417,6 +218,10 @@ class Window:
         vectors = (self.state, self.state, self.rigid, (), (0, self.number[path]))
         return self.inodes[self.compiled.inode(*vectors)] if self.compiled.seen(*vectors) else None
 
+    def merges(self, path: str) -> bool:
+        """Whether the upper's directory at a path is merged with one of the image."""
+        return bool(self.compiled.merged(self.state, self.state, self.rigid, (), (0, self.number[path])))
+
     def arguments(self, rule: str, traits: Vector, named: Mapping[str, Any]) -> Vector | None:
         """The arguments of a rule, with the inode that it makes or finds; None if the rule presupposes others."""
         found: dict[str, int] = {"container": 0, "key": _THE_KEY}
@@ -450,16 +255,15 @@ class Window:
             self.rigid[at("starts", mine, number)] = other.startswith(value)
         return mine
 
-    def moves(self, source: str, target: str) -> None:
-        """Say what becomes of paths when the source is renamed to the target, and back; no other is asked of."""
+    def _moves(self, source: str, target: str) -> None:
+        """Say what becomes of paths when the source is renamed to the target; no other is asked of."""
         index = self.compiled.ground.layout.index
-        for one, other in ((source, target), (target, source)):
-            for n, name in enumerate(self.names):
-                there = moved_to(one, other, name)
-                if there in self.number:
-                    arguments = (self.number[one], self.number[other], n)
-                    self.rigid[index("fits", *arguments)] = True
-                    self.rigid[index("moved", *arguments)] = self.number[there]
+        for n, name in enumerate(self.names):
+            there = moved_to(source, target, name)
+            if there in self.number:
+                arguments = (self.number[source], self.number[target], n)
+                self.rigid[index("fits", *arguments)] = True
+                self.rigid[index("moved", *arguments)] = self.number[there]
 
     def run(self, rule: str, traits: Vector, arguments: Vector) -> tuple[str | None, Vector]:
         """The refusal, or None, and the state after."""
@@ -476,11 +280,12 @@ class Window:
         """
         tree, at, before = self._tree, self.compiled.at, self.state
         numbers = dict(enumerate(self.inodes)) | {self.compiled.spare: new}
-        marks = ("has_upper", "upper", "whiteout", "opaque")
+        marks = ("has_upper", "upper", "whiteout", "opaque", "redirected", "redirect")
         for n, name in enumerate(self.names):
-            has, upper, whiteout, opaque = (after[at[mark] + n] for mark in marks)
+            has, upper, whiteout, opaque, redirected, redirect = (after[at[mark] + n] for mark in marks)
             if any(after[at[mark] + n] != before[at[mark] + n] for mark in marks):
-                tree.mark(name, numbers[upper] if has else None, whiteout, opaque)
+                tree.mark(name, numbers[upper] if has else None, whiteout=bool(whiteout), opaque=bool(opaque),
+                          redirect=self.names[redirect] if redirected else None)
         released = {}
         for element, number in numbers.items():
             if after[at["copied"] + element]:
@@ -507,10 +312,3 @@ class Window:
         if value is not None and self._key is not None:
             found[self._key] = value
         return Attributes(content, mode, owner, now if mtime is _NOW else mtime, found)
-
-
-def moved_to(source: str, target: str, path: str) -> str | None:
-    """What becomes of a path when the source is renamed to the target, if it is the source or in it."""
-    if path == source:
-        return target
-    return "/".join(filter(None, (target, path[len(source):].lstrip("/")))) if within(path, source) else None

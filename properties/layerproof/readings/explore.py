@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layermodel.language.rules import Rule
@@ -129,13 +129,15 @@ class _Search:
 
     def run(self) -> None:
         """Visit all reachable states."""
+        empties = self.explorer.subject.finite.empties
         self._judge(self.start)
         queue = deque([self.start])
         while queue:
             state = queue.popleft()
             for event, outcome in self._steps(state):
                 reached = outcome.state
-                self.back.setdefault(reached, set()).add(state)
+                if empties:
+                    self.back.setdefault(reached, set()).add(state)
                 if reached not in self.came:
                     depth = self._depth(state) + 1
                     self.came[reached] = state, event, depth
@@ -143,7 +145,7 @@ class _Search:
                     queue.append(reached)
                     self._judge(reached)
             self.explorer.progress(self.result)
-        if self.explorer.subject.finite.empties:
+        if empties:
             self.result.stuck += len(self.came) - len(_reaching(self.start, self.back))
 
     def _depth(self, state: Vector) -> int:
@@ -151,24 +153,28 @@ class _Search:
         return 0 if came is None else came[2]
 
     def _steps(self, state: Vector) -> Iterable[tuple[Event, Outcome]]:
-        result, monitor = self.result, self.explorer._monitor
+        result, monitor, rigid, traits = self.result, self.explorer._monitor, self.rigid, self.traits
+        wanted, lawless = self.explorer.wanted is not None, not self.explorer.subject.catalogue.laws
         for rule, choices in self.explorer._moves:
+            name, given, run = rule.rule.name, rule.given, rule.run
             for alternatives in choices:
-                arguments = next((a for a in alternatives if rule.given(
-                    state, state, self.rigid, self.traits, a)), None)
-                if arguments is None:
-                    continue
-                outcome = rule.run(state, self.rigid, self.traits, arguments)
-                result.steps += 1
-                event = Event(rule.rule.name, arguments, outcome.refusal)
-                self._reached(state, event)
-                if outcome.refusal is None:
-                    result.fired[rule.rule.name] += 1
+                for arguments in alternatives:
+                    if given(state, state, rigid, traits, arguments):
+                        break
                 else:
-                    result.refused[rule.rule.name, outcome.refusal] += 1
-                for violation in monitor.step(
-                        rule.rule, state, outcome, self.rigid, self.traits, arguments):
-                    self._found(violation, state, (event,))
+                    continue
+                outcome = run(state, rigid, traits, arguments)
+                result.steps += 1
+                event = Event(name, arguments, outcome.refusal)
+                if wanted:
+                    self._reached(state, event)
+                if outcome.refusal is None:
+                    result.fired[name] += 1
+                else:
+                    result.refused[name, outcome.refusal] += 1
+                if not lawless:
+                    for violation in monitor.step(rule.rule, state, outcome, rigid, traits, arguments):
+                        self._found(violation, state, (event,))
                 yield event, outcome
 
     def _reached(self, state: Vector, event: Event) -> None:
@@ -234,7 +240,7 @@ def shortest(
     Args:
         progress: is called for each state, and may end the search by raising.
     """
-    lawless = subject.of(subject.machine, Catalogue(()))
+    lawless = replace(subject, catalogue=Catalogue(()), finite=replace(subject.finite, empties=False))
     explorer = Explorer(lawless, subject.sizes(sizes), algebra=False, rules=rules, wanted=wanted,
                         progress=lambda _: progress())
     return explorer.run({dialect: traits}).runs
