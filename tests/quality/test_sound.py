@@ -514,3 +514,50 @@ def test_a_law_follows_from_others_of_more_objects_and_other_sorts():
 def test_what_can_be_decided_by_the_prover_alone_is_not_less_sound():
     prover = Prover(LENDING, CATALOGUE)
     assert all("proved" == prover.verdict(o).outcome for o in prover.obligations.all())
+
+
+# What rules presuppose.
+
+
+def presupposing(given, *parameters, refusals=(), **updates):
+    """The machine with one more rule that presupposes something."""
+    return having(lambda s, *a: Effect(updates=updates, given=given(s, *a), refusals=tuple(
+        Refusal(name, when(s, *a)) for name, when in refusals)), *parameters, refused=tuple(name for name, _ in refusals))
+
+
+FOUND, NEW_BOOK = Parameter("reader", READER, "found"), Parameter("book", BOOK, "new")
+OTHER = Parameter("other", BOOK)
+HIDDEN = {
+    "one that may not be there": (presupposing(lambda s, b, r: (And(s.lent(b), s.to(b) == r),), B, FOUND), "there may be nothing"),
+    "one of several": (presupposing(lambda s, b, r: (Implies(s.lent(b), s.stays(b) == s.stays(b)),), B, FOUND), "may find more than one reader"),
+    "one of which the refusal depends": (presupposing(lambda s, b, r: (), B, FOUND, refusals=[
+        ("no", lambda s, b, r: s.to(b) != r), ("else", lambda s, b, r: BoolVal(True))]), "may find more than one reader"),
+    "a case hidden with what is found": (presupposing(lambda s, b, r: (And(Not(s.lent(b)), s.to(b) == r),), B, FOUND),
+                                         "there may be nothing"),
+    "a case hidden with what is new": (presupposing(lambda s, b, o: (Implies(s.owned(o), And(Not(s.lent(o)), Not(s.owned(b)))), Not(s.owned(b))), NEW_BOOK, OTHER),
+                                       "more presupposes, and does not say, that it is not so that lent(other)"),
+    "a value hidden with what is new": (presupposing(lambda s, b, o: (Or(Not(s.owned(b)), b == o), Implies(s.owned(o), And(s.wear(o) == NEW, b != o)),), NEW_BOOK, OTHER),
+                                        "that it is not so that wear(other) is worn"),
+    "a trait hidden with what is new": (presupposing(lambda s, b: (And(Not(s.owned(b)), Not(And(s.strict, b == b))),), NEW_BOOK),
+                                        "that it is not so that strict"),
+}
+
+
+@pytest.mark.parametrize("attack", HIDDEN)
+def test_a_case_that_is_hidden_in_what_is_presupposed_is_said(attack):
+    hiding, says = HIDDEN[attack]
+    proof = prove(hiding, CATALOGUE)
+    assert not proof.holds
+    assert any(says in sentence for sentence in proof.vacuous)
+
+
+@pytest.mark.parametrize("open_", [
+    presupposing(lambda s, b, r: (s.to(b) == r,), B, FOUND),
+    presupposing(lambda s, b, r: (Implies(s.lent(b), s.to(b) == r),), B, FOUND, refusals=[("not-lent", lambda s, b, r: Not(s.lent(b)))]),
+    presupposing(lambda s, b, r: (s.lent(b), Implies(s.lent(b), s.to(b) == r)), B, FOUND),  # the case is one of what is named
+    presupposing(lambda s, b, r: (), B, replace(FOUND, role="chosen")),
+    presupposing(lambda s, b, o: (Not(s.owned(b)), b != o), NEW_BOOK, OTHER),
+    presupposing(lambda s, b: (Not(s.lent(b)),), B),
+])
+def test_what_is_presupposed_may_say_which_object_is_meant(open_):
+    assert prove(open_, CATALOGUE).holds

@@ -158,8 +158,9 @@ class Parameter:
     """A parameter of a rule.
 
     Attributes:
-        role: ``named``, what the caller of the operation says; ``new``, what the operation makes; or
-            ``found``, what the other parameters and the state determine (the image that a tag names).
+        role: ``named``, what the caller of the operation says; ``new``, what the operation makes;
+            ``found``, what the other parameters and the state determine (the image that a tag names); or
+            ``chosen``, what they leave a choice of (which inode the copy of a file has).
     """
 
     name: str

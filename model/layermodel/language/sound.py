@@ -40,7 +40,7 @@ _WORD = re.compile(r"[A-Za-z]\w*")  # of what formulas say as ``s.word``
 _NAME = re.compile(r"[A-Za-z][\w-]*")
 _PLACE = re.compile(r"v\d+")
 _DEFINED = re.compile(r"[A-Za-z]\w*!\w+")
-_ROLES = ("named", "new", "found")
+_ROLES = ("named", "new", "found", "chosen")
 _NEXT = "'"
 
 

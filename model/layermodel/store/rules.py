@@ -219,10 +219,15 @@ def load_unnamed(s: State, i: Term) -> Effect:
     return Effect(updates=_adds_image(s, i, _chain_size(s, i)))
 
 
+def _follows(s: State, i: Term, j: Term) -> Term:
+    """Image j is present, and the history of image i goes on from it by one row."""
+    return And(s.image(j), *_steps_on(s, i, j)[1:])
+
+
 def load_with_parent(s: State, i: Term, j: Term) -> Effect:
     """Load an archive of a present or absent image on top of its present parent, parentage recorded."""
     return Effect(
-        given=(s.extends(i, j), s.image(j), *_steps_on(s, i, j)[2:]),
+        given=(exists(IMAGE, lambda k: _follows(s, i, k)), _follows(s, i, j)),
         updates={**_adds_image(s, i, _chain_size(s, i)), **_recorded(s, i, j)},
     )
 

@@ -487,7 +487,7 @@ _PARAMETERS = {
     "c": Parameter("container", CONTAINER), "p": Parameter("path", PATH), "q": Parameter("target", PATH),
     "k": Parameter("content", DATA), "m": Parameter("mode", MODE), "o": Parameter("owner", OWNER),
     "t": Parameter("time", TIME), "x": Parameter("key", KEY), "v": Parameter("value", VALUE),
-    "+j": Parameter("inode", INODE, "new"), "=j": Parameter("inode", INODE, "found"),
+    "+j": Parameter("inode", INODE, "new"), "=j": Parameter("inode", INODE, "chosen"),
 }
 
 
