@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from layermodel.language.rules import Rule
 from layerproof.commands.common import common, emit, machine_option
-from layerproof.laws.law import Catalogue
+from layerproof.laws.book import rule_text
 from layerproof.machines.registry import Subject
 
 
@@ -48,17 +47,6 @@ def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output
     emit(format_, output, lambda: [
         {"name": r.name, "parameters": [{"name": p.name, "sort": p.sort.name, "role": p.role}
                                         for p in r.parameters],
-         "refused": dict(r.refused), "then": r.then, "source": r.source} for r in listed],
-        lambda: "\n\n".join(_rule_text(rule, subject.catalogue) for rule in listed))
-
-
-def _rule_text(rule: Rule, catalogue: Catalogue) -> str:
-    lines = [f"{rule.name} ({', '.join(p.name for p in rule.parameters if p.role == 'named')})"]
-    made = [p.name for p in rule.parameters if p.role == "new"]
-    lines += [f"  makes    a new {name}" for name in made]
-    width = max((len(n) for n in rule.refused), default=0)
-    for number, (name, says) in enumerate(rule.refused.items()):
-        lines.append(f"  {'refused' if number == 0 else '       '}  {name:<{width}}  {says}")
-    laws = [law.id for law in catalogue.laws if law.kind.value != "algebraic" and law.about(rule)]
-    return "\n".join([*lines, f"  then     {rule.then}", f"  keeps    {' '.join(laws)}",
-                      f"  source   {rule.source}"])
+         "kind": r.kind.value, "presupposes": list(r.presupposed), "refused": dict(r.refused), "then": r.then,
+         "source": r.source} for r in listed],
+        lambda: "\n\n".join(rule_text(rule, subject.catalogue) for rule in listed))

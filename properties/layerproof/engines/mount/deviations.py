@@ -97,5 +97,5 @@ DEVIATIONS: tuple[UnionDeviation, ...] = (
         "overlayfs-metacopy-dates", "overlayfs", "Linux 6.18", ("COW-3",),
         "A file of which only the attributes were copied up is dated anew when it is opened for writing, though "
         "nothing is written.", "found by this project",
-        lambda rule, d: rule == "open" and d.what == "mtime" and d.kind == FILE, option="metacopy=on"),
+        lambda rule, d: rule == "open-for-writing" and d.what == "mtime" and d.kind == FILE, option="metacopy=on"),
 )

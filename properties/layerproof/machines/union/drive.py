@@ -86,8 +86,8 @@ class ModelWorld:
 
 
 _WEIGHTS = {"unlink": 5, "rmdir": 5, "mkdir": 6, "create": 5, "rename": 5, "rename-directory": 8,
-            "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 2, "list": 2, "readlink": 2, "open": 4,
-            "append": 4}
+            "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 2, "list": 2, "readlink": 2,
+            "open-for-writing": 4, "append": 4}
 _USUAL_WEIGHT, _OFTEN = 3, 25
 
 SMALL = Scene(Paths(("", "a", "b", "c", "a/a", "b/a", "c/a")), contents=3, modes=2, owners=2, times=3, keys=2,
