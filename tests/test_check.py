@@ -8,14 +8,15 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from layerproof.check import PLANS, Check, Checks
+from layerproof.check import Check, Checks
 from layerproof.cli import main
-from layerproof.machines.registry import SUBJECTS
-from layerproof.readings.drive import Driven, Statistics
+from layerproof.machines.registry import subject
+from layerproof.readings.drive import Driven
 from layerproof.readings.explore import Exploration
 from layerproof.readings.prove.prove import Proof, Verdict
+from layerproof.runs.statistics import Statistics
 
-STORE = SUBJECTS["store"]
+STORE = subject("store")
 RULES = STORE.machine.rules
 REFUSALS = [(rule.name, refusal) for rule in RULES for refusal in rule.refused]
 LAWS = [law.id for law in STORE.catalogue.laws]
@@ -30,7 +31,7 @@ def sound(**changed):
     explored = Exploration({}, ("docker",), fired=Counter(r.name for r in RULES), refused=Counter(REFUSALS),
                            premises=Counter(LAWS))
     statistics = Statistics(Counter(r.name for r in RULES), Counter(REFUSALS), Counter(LAWS), 10, 1)
-    made = Check(STORE, proof(), [explored] * len(PLANS["store"].explored), {"docker": Driven(statistics)}, None,
+    made = Check(STORE, proof(), [explored] * len(STORE.plan.explored), {"docker": Driven(statistics)}, None,
                  {m.name: m.breaks for m in STORE.mutants()})
     return replace(made, **changed)
 
@@ -86,7 +87,7 @@ def test_the_command_says_what_was_reached(changed, says, monkeypatch):
 
 def test_one_machine_may_be_asked_for(monkeypatch):
     asked = []
-    monkeypatch.setattr("layerproof.check.check", lambda tell, subjects: asked.append(
+    monkeypatch.setattr("layerproof.check.check", lambda subjects, tell: asked.append(
         [s.name for s in subjects]) or Checks([sound()], 1))
     for arguments in ([], ["--machine", "union"]):
         CliRunner().invoke(main, ["check", *arguments])

@@ -254,7 +254,7 @@ class Rule:
     """One operation.
 
     Attributes:
-        body: from a state, and from arguments by the names of the parameters, to what it does.
+        body: from a state and arguments, in the order of the parameters, to what it does.
         then: what it does when it is not refused, in sentences for the rule book.
         source: where it comes from.
     """
@@ -295,8 +295,11 @@ class Rule:
 
     def apply(self, state: State, *arguments: Term) -> Step:
         """Return the step of this rule from a state with arguments for the parameters, in their order."""
-        named = {p.name: a for p, a in zip(self.parameters, arguments, strict=True)}
-        return Step(self, state, arguments, self.body(state, **named))
+        return Step(self, state, arguments, self.body(state, *arguments))
+
+    def by_name(self, arguments: Sequence[Term]) -> Arguments:
+        """Return arguments for the parameters, in their order, by the parameters' names."""
+        return Arguments(self.name, {p.name: a for p, a in zip(self.parameters, arguments, strict=True)})
 
     def step(self, state: State) -> Step:
         """Return the step with the rule's own parameters left open."""
@@ -357,8 +360,7 @@ class Step:
     @cached_property
     def by_name(self) -> Arguments:
         """The arguments by the names of the parameters."""
-        return Arguments(self.rule.name, {
-            p.name: a for p, a in zip(self.rule.parameters, self.arguments, strict=True)})
+        return self.rule.by_name(self.arguments)
 
     def argument(self, name: str) -> Term:
         """Return an argument by its parameter's name.
@@ -475,9 +477,12 @@ class Machine:
     hints: tuple[Hint, ...] = ()
 
     def __post_init__(self) -> None:
-        """Tell the rules what they speak of."""
+        """Tell the rules what they speak of, and refuse a machine that nothing can be proved of."""
+        from layermodel.language.sound import check_machine
+
         for rule in self.rules:
             rule.speaks_of(self.state)
+        check_machine(self)
 
     @cached_property
     def symbol_by_name(self) -> dict[str, Symbol]:

@@ -108,7 +108,7 @@ def rule(kind: RuleKind, *, then: str, source: str) -> Callable[[Callable[..., C
         return Rule(
             name=function.__name__.strip("_").replace("_", "-"),
             parameters=_parameters(function),
-            body=lambda state, **arguments: effect(function(state, **arguments)),
+            body=lambda state, *arguments: effect(function(state, *arguments)),
             kind=kind, then=then, source=source)
     return make
 

@@ -66,7 +66,9 @@ def _same_file(s: State, container: Term, path: Term, target: Term) -> Term:
 
 def _other_file(s: State, container: Term, path: Term, target: Term) -> Presupposition:
     return presupposes(Not(_same_file(s, container, path, target)),
-                       "the container, the path and the target are none for rename-to-itself")
+                       "the container does not see one inode at the path and at the target; or the target is not "
+                       "the path, and copy-up breaks that inode's hard links (it is not copied up and has some "
+                       f"and {INDEX.lacks})")
 
 
 @rule(LOOKS, then="nothing changes", source="rename(2), same file")

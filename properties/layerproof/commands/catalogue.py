@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from layerproof.commands.common import common, emit, machine_option
-from layerproof.laws.book import rule_text
-from layerproof.machines.registry import Subject
+from layerproof.commands.layout import prose
+from layerproof.laws.book import rule_entries
+
+if TYPE_CHECKING:
+    from layerproof.subject import Subject
 
 
 @click.command("laws")
-@machine_option
+@machine_option()
 @click.option("--law", "laws", multiple=True, help="Only this law; may be repeated.")
 @common
 def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: str | None) -> None:
@@ -24,9 +29,9 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
             if law.group != group:
                 group = law.group
                 parts.append(f"\n{group}\n{'-' * len(group)}")
-            parts.append(f"{law.id}  {law.statement}")
-            parts.append(f"      {law.kind.value} law; sources: {'; '.join(law.sources)}")
-            parts += [f"      known deviation {d.key} ({d.engine} {d.versions}, {d.rule}): {d.says}"
+            parts.append(prose(f"{law.id}  {law.statement}", len(law.id) + 2))
+            parts.append(prose(f"      {law.kind.value} law; sources: {'; '.join(law.sources)}", 8))
+            parts += [prose(f"      known deviation {d.key} ({d.engine} {d.versions}, {d.rule}): {d.says}", 8)
                       for d in law.deviations]
         return "\n".join(parts).lstrip("\n")
 
@@ -37,7 +42,7 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
 
 
 @click.command("rules")
-@machine_option
+@machine_option()
 @click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
 @common
 def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output: str | None) -> None:
@@ -49,4 +54,5 @@ def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output
                                         for p in r.parameters],
          "kind": r.kind.value, "presupposes": list(r.presupposed), "refused": dict(r.refused), "then": r.then,
          "source": r.source} for r in listed],
-        lambda: "\n\n".join(rule_text(rule, subject.catalogue) for rule in listed))
+        lambda: "\n\n".join("\n".join(prose(*entry) for entry in rule_entries(rule, subject.catalogue))
+                            for rule in listed))

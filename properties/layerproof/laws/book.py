@@ -1,32 +1,32 @@
-"""The rule book: a rule as text, for one who knows the operations and not the terms.
-
-Nothing here knows how wide a line may be; who prints the text breaks its lines.
-"""
+"""The rule book: a rule in words, for one who knows the operations and not the terms."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from layermodel.language.rules import Rule
 from layerproof.laws.law import Catalogue
 
-_WIDTH = len("presupposes")
+Entry = tuple[str, int]
+"""A paragraph, and by how many columns its lines after the first are indented; who prints it breaks the lines."""
 
-
-def rule_text(rule: Rule, catalogue: Catalogue) -> str:
-    """Return what the rule book says of a rule: all its parameters and conditions, and the laws that it keeps."""
-    lines = [f"{rule.name} ({', '.join(p.name for p in rule.parameters if p.role == 'named')})",
-             _entry("does", rule.kind.value)]
-    lines += [_entry("with", _ROLES[p.role].format(p.name)) for p in rule.parameters if p.role != "named"]
-    lines += [_entry("presupposes" if n == 0 else "", says) for n, says in enumerate(rule.presupposed)]
-    width = max((len(name) for name in rule.refused), default=0)
-    lines += [_entry("refused" if n == 0 else "", f"{name:<{width}}  {says}")
-              for n, (name, says) in enumerate(rule.refused.items())]
-    laws = [law.id for law in catalogue.laws if law.kind.value != "algebraic" and law.about(rule)]
-    return "\n".join([*lines, _entry("then", rule.then), _entry("keeps", " ".join(laws)),
-                      _entry("source", rule.source)])
-
-
+_LABEL = len("presupposes")
 _ROLES = {"new": "a new {}", "found": "the {} that the state and what is named determine"}
 
 
-def _entry(what: str, says: str) -> str:
-    return f"  {what:<{_WIDTH}}  {says}"
+def rule_entries(rule: Rule, catalogue: Catalogue) -> list[Entry]:
+    """Return what the rule book says of a rule: all its parameters and conditions, and the laws that it keeps."""
+    width = max((len(name) for name in rule.refused), default=0)
+    laws = [law.id for law in catalogue.laws if law.kind.value != "algebraic" and law.about(rule)]
+    return [
+        (f"{rule.name} ({', '.join(p.name for p in rule.parameters if p.role == 'named')})", 4),
+        *_entries("does", [rule.kind.value]),
+        *_entries("with", [_ROLES[p.role].format(p.name) for p in rule.parameters if p.role != "named"]),
+        *_entries("presupposes", rule.presupposed),
+        *_entries("refused", [f"{name:<{width}}  {says}" for name, says in rule.refused.items()], width + 2),
+        *_entries("then", [rule.then]), *_entries("keeps", [" ".join(laws)]), *_entries("source", [rule.source]),
+    ]
+
+
+def _entries(label: str, says: Iterable[str], indent: int = 0) -> list[Entry]:
+    return [(f"  {'' if n else label:<{_LABEL}}  {one}", 4 + _LABEL + indent) for n, one in enumerate(says)]

@@ -16,6 +16,7 @@ from enum import Enum
 import z3
 
 from layermodel.language.rules import Machine, Rule, Sort, State, Term
+from layerproof.laws.sound import check_laws
 
 Conclusions = Mapping[str, Term]
 
@@ -63,14 +64,17 @@ class Law:
         universal: the formula is a universal one (no object is claimed to exist for each other), which
             makes it a good hypothesis; the others are used only where they are needed.
         sums: the formula speaks of sums, which have to be instantiated by hand.
-        follows_from: state laws that imply this one in the same state; it is proved from them.
+        follows_from: state laws that imply this one in the same state (a step law: in the state after); it is
+            proved from them. No law may come back to itself by these and by ``from_steps``.
         from_steps: by rule, step laws that are hypotheses, beside the usual ones, of the proof for that rule when
-            it is done; for a step law only such as come before it in the catalogue.
+            it is done. A state law has them together with a ``focus``.
         focus: of a step and the variables, what the step laws in ``from_steps`` speak of; the proof for all else
             looks at what the rule does. For a state law.
         axioms: those that its proofs use although they are not for all proofs.
         rules: the rules that a step law is about; empty for all.
         refusals: a step law about refused steps: the refusals that it is about.
+        idle: those among its rules of which the premise never holds: the law is there so that it does not come
+            about.
     """
 
     id: str
@@ -89,6 +93,7 @@ class Law:
     axioms: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
     runs: Runs | None = None
     deviations: tuple[Deviation, ...] = ()
 
@@ -124,9 +129,17 @@ class Algebra:
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """All laws of a machine."""
+    """All laws of a machine.
+
+    Raises:
+        WrongRequest: if a proof of them would be no proof (:mod:`layerproof.laws.sound`).
+    """
 
     laws: tuple[Law, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse laws that would be proved from themselves, and the like."""
+        check_laws(self.laws)
 
     def of(self, kind: Kind) -> tuple[Law, ...]:
         """Return the laws of one kind."""
@@ -166,13 +179,14 @@ def state_law(
 def step_law(
     identifier: str, group: str, statement: str, variables: Variables, premise: Callable[..., Term],
     conclusions: Callable[..., Conclusions], sources: tuple[str, ...], *, rules: tuple[str, ...] = (),
-    refusals: tuple[str, ...] = (), sums: bool = False, follows_from: tuple[str, ...] = (),
-    from_steps: Mapping[str, tuple[str, ...]] | None = None, deviations: tuple[Deviation, ...] = (),
+    refusals: tuple[str, ...] = (), idle: tuple[str, ...] = (), sums: bool = False,
+    follows_from: tuple[str, ...] = (), from_steps: Mapping[str, tuple[str, ...]] | None = None,
+    deviations: tuple[Deviation, ...] = (),
 ) -> Law:
     """A law about what is before and after a step."""
     return Law(identifier, group, Kind.STEP, statement, variables, premise, conclusions, sources,
-               rules=rules, refusals=refusals, sums=sums, follows_from=follows_from, from_steps=from_steps or {},
-               deviations=deviations)
+               rules=rules, refusals=refusals, idle=idle, sums=sums, follows_from=follows_from,
+               from_steps=from_steps or {}, deviations=deviations)
 
 
 def same(a: Algebra, other: State) -> Conclusions:

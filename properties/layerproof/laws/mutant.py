@@ -1,8 +1,8 @@
 """Deliberately wrong machines: each must be caught, or a law is missing.
 
 A mutant changes the effect of one or a few rules: it forgets a check, lets a refused operation half-happen,
-takes one image too many. It never says again what a rule does. The table is
-:mod:`layerproof.machines.store.mutants`; what is here makes the machines and looks for the law that each breaks.
+takes one image too many. It never says again what a rule does. Each machine has a table of them; what catches
+them is :mod:`layerproof.mutants`.
 """
 
 from __future__ import annotations
@@ -23,18 +23,10 @@ from layermodel.language.rules import (
     Term,
     Update,
 )
-from layermodel.store.rules import STORE
 from layerproof.laws.law import Catalogue
-from layerproof.machines.store.laws import STORE_LAWS
 
 Change = Callable[[Effect, State, Arguments], Effect]
 """From what a rule does in a state with given arguments, which have names, to what the mutant does there."""
-
-SMALL: Mapping[str, int] = {
-    "Layer": 2, "Image": 2, "Reference": 2, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
-    "Content": 2,
-}
-"""How many objects an exploration has, unless a mutant says that it needs others."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Mutant:
         says: what is wrong now.
         breaks: the law that says so most directly.
         bug: a public thread that it is modelled on.
-        sizes: objects of each sort with which an exploration finds it.
+        sizes: objects of each sort with which an exploration finds it; the machine's usual ones for mutants if empty.
         among: the operations, besides its own, that its runs are confined to; all if empty.
     """
 
@@ -57,16 +49,16 @@ class Mutant:
     breaks: str
     change: Change
     bug: str = ""
-    sizes: Mapping[str, int] = field(default_factory=lambda: SMALL)
+    sizes: Mapping[str, int] = field(default_factory=dict)
     among: tuple[str, ...] = ()
 
-    def machine(self, machine: Machine = STORE) -> Machine:
+    def machine(self, machine: Machine) -> Machine:
         """Return the machine with this mutant's rules in place of its own."""
         for name in self.rules:
             machine = machine.with_rule(_changed(machine.rule_by_name[name], self.change))
         return machine
 
-    def confined(self, machine: Machine = STORE, catalogue: Catalogue = STORE_LAWS) -> tuple[Machine, Catalogue]:
+    def confined(self, machine: Machine, catalogue: Catalogue) -> tuple[Machine, Catalogue]:
         """Return the mutated machine with the operations that its runs need, and the laws of no others."""
         mutated = self.machine(machine)
         if not self.among:
@@ -80,8 +72,8 @@ class Mutant:
 def _changed(rule: Rule, change: Change) -> Rule:
     """The rule with a changed effect."""
     @lru_cache(maxsize=1)  # it is asked for in the same words again and again
-    def body(s: State, **arguments: Term) -> Effect:
-        return change(rule.body(s, **arguments), s, Arguments(rule.name, arguments))
+    def body(s: State, *arguments: Term) -> Effect:
+        return change(rule.body(s, *arguments), s, rule.by_name(arguments))
 
     return replace(rule, body=body)
 

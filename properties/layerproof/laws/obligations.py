@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
 import z3
 
-from layermodel.language.rules import Machine, Rule, Sort, State, Step, Symbol, Term, Trait
+from layermodel.language.rules import Machine, Rule, Sort, State, Step, Symbol, Term, Trait, Update
+from layerproof.errors import WrongRequest
 from layerproof.laws.law import Algebra, Catalogue, Kind, Law
+from layerproof.laws.sound import check_state_law, check_together
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,33 @@ class Obligation:
         """Rule, refusal and law, for reports."""
         refused = f" refused {self.refusal}" if self.refusal else ""
         return f"{self.rule}{refused} keeps {self.law.id}"
+
+
+def _concludes(obligation: Obligation) -> Obligation:
+    if not obligation.conclusions:
+        refused = f" refused with {obligation.refusal!r}" if obligation.refusal else ""
+        raise WrongRequest(f"{obligation.law.id} concludes nothing of {obligation.rule}{refused}")
+    return obligation
+
+
+def nothing(sort: Sort) -> Term:
+    """What a symbol is of that which is not there: the same for all, and of no account."""
+    return {"Bool": z3.BoolVal(False), "Int": z3.IntVal(0)}.get(sort.name, sort.constant(f"nothing {sort.name}"))
+
+
+def settled(machine: Machine, state: State, changed: Container[str]) -> State:
+    """The state in which what symbols say of what is not there is forgotten, as it is where a machine is run.
+
+    Args:
+        changed: the symbols that a step changes; what no other says need not be looked at again.
+    """
+    def forgets(symbol: Symbol, there: Symbol) -> Update:
+        return lambda *at: z3.If(getattr(state, there.name)(*at[:len(there.arguments)]),
+                                 getattr(state, symbol.name)(*at), nothing(symbol.result))
+
+    return state.updated({
+        symbol.name: forgets(symbol, machine.symbol(symbol.of)) for symbol in machine.mutable
+        if symbol.of is not None and (symbol.name in changed or symbol.of in changed)})
 
 
 def constants(law: Law) -> tuple[tuple[str, Sort, Term], ...]:
@@ -97,34 +127,58 @@ def _sum_hypotheses(machine: Machine, catalogue: Catalogue, terms: list[Term]) -
     return result
 
 
+@dataclass(frozen=True)
+class _Words:
+    """What state laws speak of: machines with the same are the same to them."""
+
+    sorts: tuple[Sort, ...]
+    symbols: tuple[Symbol, ...]
+    traits: tuple[Trait, ...]
+    machine: Machine = field(compare=False)
+
+
 @lru_cache(maxsize=8)
-def _closed_laws(
-    symbols: tuple[Symbol, ...], traits: tuple[Trait, ...], catalogue: Catalogue,
-) -> tuple[tuple[Law, Term], ...]:
-    """The state laws as closed formulas, which are the same for all machines with the same symbols."""
-    state = Machine("", (), symbols, traits, (), {}, ()).state
-    return tuple((law, closed(law, state)) for law in catalogue.of(Kind.STATE))
+def _closed_laws(words: _Words, catalogue: Catalogue) -> tuple[tuple[Law, Term], ...]:
+    """The state laws as closed formulas, once for all machines with the same symbols.
+
+    Raises:
+        WrongRequest: if one speaks of anything but the state that it is given.
+    """
+    laws = catalogue.of(Kind.STATE)
+    for law in laws:
+        check_state_law(words.machine, law)
+    return tuple((law, closed(law, words.machine.state)) for law in laws)
 
 
 class Obligations:
     """All obligations of a machine and a catalogue."""
 
     def __init__(self, machine: Machine, catalogue: Catalogue) -> None:
-        """Prepare the hypotheses that all obligations share."""
+        """Prepare the hypotheses that all obligations share.
+
+        Raises:
+            WrongRequest: if the catalogue speaks of what the machine does not have.
+        """
+        check_together(machine, catalogue.laws)
         self.machine = machine
         self.catalogue = catalogue
         self.axioms = {axiom.name: axiom.formula for axiom in machine.axioms}
         self.axioms |= {f"values {n}": f for n, f in enumerate(machine.enumerations)}
         self._taken: dict[str, Step] = {}
-        state_laws = _closed_laws(machine.symbols, machine.traits, catalogue)
+        state_laws = _closed_laws(_Words(machine.sorts, machine.symbols, machine.traits, machine), catalogue)
         self.universal = {law.id: formula for law, formula in state_laws if law.universal and not law.sums}
         self.existential = {law.id: formula for law, formula in state_laws if not law.universal and not law.sums}
 
-    def _step_of(self, rule: Rule) -> Step:
+    def step(self, rule: Rule) -> Step:
         """The step of a rule: the same terms for all laws."""
         if rule.name not in self._taken:
-            self._taken[rule.name] = rule.step(self.machine.state)
+            self._taken[rule.name] = self._settled(rule.step(self.machine.state))
         return self._taken[rule.name]
+
+    def _settled(self, step: Step) -> Step:
+        """The step after which nothing is said of what is not there."""
+        step.__dict__["after"] = settled(self.machine, step.after, step.effect.updates)
+        return step
 
     def all(self, rules: set[str] | None = None, laws: set[str] | None = None) -> Iterator[Obligation]:
         """Yield every obligation, or those of some rules and laws."""
@@ -132,7 +186,7 @@ class Obligations:
             yield from unit()
 
     def _alone(self, make: Callable[[Law], Obligation], law: Law) -> Iterator[Obligation]:
-        yield make(law)
+        yield _concludes(make(law))
 
     def units(
         self, rules: set[str] | None = None, laws: set[str] | None = None,
@@ -157,23 +211,34 @@ class Obligations:
         """The initial state satisfies a state law."""
         variables = constants(law)
         terms = tuple(term for _, _, term in variables)
-        start = self.machine.start
+        start = settled(self.machine, self.machine.start, self.machine.symbol_by_name)
         return Obligation(
             "init", law, None, dict(self.axioms), law.premise(start, *terms),
             law.conclusions(start, *terms), variables, needs_sums=law.sums, end=start,
-            extra={other.id: at(other, start, ()) for other in map(self.catalogue.law, law.follows_from)
-                   if not other.variables})
+            extra=self._after(law, terms, start))
 
     def of(self, rule: Rule, law: Law) -> Iterator[Obligation]:
-        """The obligations of one rule and one state or step law."""
+        """The obligations of one rule and one state or step law.
+
+        Raises:
+            WrongRequest: if the law concludes nothing: that would be proved without a proof.
+        """
+        yield from map(_concludes, self._of(rule, law))
+
+    def _of(self, rule: Rule, law: Law) -> Iterator[Obligation]:
         if law.kind is Kind.STATE:
-            yield self._state(rule, law)
+            yield self._state(rule, law, None)
+            yield from (self._state(rule, law, r.name) for r in self.step(rule).effect.refusals if r.leaves)
         elif not law.refusals:
             yield self._step(rule, law, None)
         else:
-            for refusal in rule.refused:
-                if law.refusals == ("*",) or refusal in law.refusals:
-                    yield self._step(rule, law, refusal)
+            for refusal in self.refusals(rule, law):
+                yield self._step(rule, law, refusal)
+
+    @staticmethod
+    def refusals(rule: Rule, law: Law) -> list[str]:
+        """The refusals of a rule that a law about refused steps speaks of."""
+        return [name for name in rule.refused if law.refusals == ("*",) or name in law.refusals]
 
     def hypotheses(self, step: Step, refusal: str | None) -> dict[str, Term]:
         """What every proof about a step with this outcome starts from."""
@@ -183,35 +248,24 @@ class Obligations:
         hypotheses["outcome"] = step.done if refusal is None else step.refused(refusal)
         return hypotheses | self.universal
 
-    def _state(self, rule: Rule, law: Law) -> Obligation:
-        step = self._step_of(rule)
+    def _state(self, rule: Rule, law: Law, refusal: str | None) -> Obligation:
+        step = self.step(rule) if refusal is None else RefusedStep.of(self.step(rule), refusal)
         variables = constants(law)
         terms = tuple(term for _, _, term in variables)
-        hypotheses = self.hypotheses(step, None)
-        extra: dict[str, Term] = {}
+        hypotheses = self.hypotheses(step, refusal)
         if law.follows_from:
             hypotheses = {n: f for n, f in hypotheses.items() if n not in self.universal}
-            hypotheses |= self._after(law, terms, step)
+            hypotheses |= self._after(law, terms, step.after)
         elif law.sums:
             hypotheses |= _sum_hypotheses(self.machine, self.catalogue, [*step.arguments, *terms])
         whole = Obligation(
-            rule.name, law, None, hypotheses, law.premise(step.after, *terms),
-            law.conclusions(step.after, *terms), variables, (step,), step.after, law.sums, extra)
-        return replace(whole, parts=self._parts(rule, law, whole))
+            rule.name, law, refusal, hypotheses, law.premise(step.after, *terms),
+            law.conclusions(step.after, *terms), variables, (step,), step.after, law.sums)
+        return replace(whole, parts=self._parts(rule, law, whole) if refusal is None else ())
 
     def _steps(self, rule: Rule, law: Law, step: Step) -> dict[str, Term]:
-        """The step laws that the proof of this law uses: each has its own obligation.
-
-        Raises:
-            ValueError: if a law would be proved from one that is not about steps of this rule, or a step law from
-                one that comes after it, perhaps from itself.
-        """
-        place = self.catalogue.laws.index
-        used = [self.catalogue.law(name) for name in law.from_steps.get(rule.name, ())]
-        if any(other.kind is not Kind.STEP or not other.about(rule)
-               or (law.kind is Kind.STEP and place(other) >= place(law)) for other in used):
-            raise ValueError(f"the proof of {law.id} for {rule.name} may not use {', '.join(o.id for o in used)}")
-        return {other.id: closed(other, step) for other in used}
+        """The step laws that the proof of this law uses: each has its own obligation."""
+        return {name: closed(self.catalogue.law(name), step) for name in law.from_steps.get(rule.name, ())}
 
     def _parts(self, rule: Rule, law: Law, whole: Obligation) -> tuple[Obligation, ...]:
         """A state law of any state after of which step laws say enough, and of all that these do not speak of."""
@@ -227,23 +281,21 @@ class Obligations:
                         conclusions=law.conclusions(step.after, *terms)),
                 replace(whole, premise=z3.And(z3.Not(focus), whole.premise)))
 
-    def _after(self, law: Law, terms: tuple[Term, ...], step: Step) -> dict[str, Term]:
-        """The laws that this one follows from, after the step: each has its own obligation there."""
-        return {
-            f"{implied.id} after": at(implied, step.after, _matching(implied, terms, step.after))
-            for implied in map(self.catalogue.law, law.follows_from)
-        }
+    def _after(self, law: Law, terms: tuple[Term, ...], after: State) -> dict[str, Term]:
+        """The laws that this one follows from, in the state after: each has its own obligation there."""
+        return {f"{name} after": _implied(self.machine, self.catalogue.law(name), terms, after)
+                for name in law.follows_from}
 
     def _step(self, rule: Rule, law: Law, refusal: str | None) -> Obligation:
-        step = self._step_of(rule)
+        step = self.step(rule)
         if refusal is not None:
-            step = _Refused.of(step, refusal)
+            step = RefusedStep.of(step, refusal)
         variables = constants(law)
         terms = tuple(term for _, _, term in variables)
         hypotheses = self.hypotheses(step, refusal)
         if law.sums:
             hypotheses |= _sum_hypotheses(self.machine, self.catalogue, [*step.arguments, *terms])
-        hypotheses |= self._after(law, terms, step)
+        hypotheses |= self._after(law, terms, step.after)
         return Obligation(
             rule.name, law, refusal, hypotheses, law.premise(step, *terms), law.conclusions(step, *terms),
             variables, (step,), step.after, law.sums, self._steps(rule, law, step) if refusal is None else {})
@@ -257,6 +309,11 @@ class Obligations:
         ends = [steps[-1].after if steps else self.machine.state for steps in (left, right)]
         algebra = Algebra(self.machine, self.machine.state, ends[0], ends[1])
         hypotheses = dict(self.axioms)
+        defined = Counter(d.decl.name() for step in taken.values() for d in step.effect.definitions)
+        for name, times in defined.items():
+            if times > 1:  # the same relation, of two states: a contradiction, from which all would follow
+                raise WrongRequest(f"{law.id}: two steps define one relation {name!r}; a rule has to make it "
+                                   "anew each time, with define()")
         for number, step in enumerate(taken.values()):
             hypotheses[f"given {number}"] = step.given
             hypotheses[f"outcome {number}"] = step.done
@@ -277,8 +334,8 @@ class Obligations:
         for number in range(len(run)):
             rule, arguments = run[number]
             if run[: number + 1] not in taken:
-                taken[run[: number + 1]] = self.machine.rule_by_name[rule].apply(
-                    state, *(terms[a] for a in arguments))
+                taken[run[: number + 1]] = self._settled(self.machine.rule_by_name[rule].apply(
+                    state, *(terms[a] for a in arguments)))
             steps.append(taken[run[: number + 1]])
             state = steps[-1].after
         return tuple(steps)
@@ -295,23 +352,33 @@ class AnyAfter(Step):
         return abstract
 
 
-class _Refused(Step):
+class RefusedStep(Step):
     """A step that is refused: the state after it is what the refusal leaves."""
 
     @classmethod
     def of(cls, step: Step, refusal: str) -> Step:
+        """The same step of a rule, refused."""
         refused = cls(step.rule, step.before, step.arguments, step.effect)
-        refused.__dict__["after"] = step.after_refusal(refusal)
+        leaves = next(r.leaves for r in step.effect.refusals if r.name == refusal)
+        refused.__dict__["after"] = settled(step.before._machine, step.after_refusal(refusal), leaves)
         return refused
 
 
-def _matching(law: Law, terms: tuple[Term, ...], state: State) -> tuple[Term, ...]:
-    """Choose for each variable of a law a term of its sort from another law's, through ``image_of``."""
-    result = []
-    for _, sort in law.variables:
-        found = next((t for t in terms if t.sort() == sort.z3), None)
-        if found is None:
-            container = next(t for t in terms if t.sort().name() == "Container")
-            found = state.image_of(container)
-        result.append(found)
-    return tuple(result)
+def _implied(machine: Machine, law: Law, terms: tuple[Term, ...], state: State) -> Term:
+    """A law that another follows from, in a state: of the other's objects and what the state says of them.
+
+    Of all objects, where these are of other sorts; any choice is sound, and few make short proofs.
+    """
+    known: dict[Term, list[Term]] = {}
+    for term in terms:
+        known.setdefault(term.sort(), []).append(term)
+    images: dict[Term, list[Term]] = {}
+    for symbol in machine.symbols:
+        if len(symbol.arguments) == 1 and symbol.result in machine.sorts:
+            images.setdefault(symbol.result.z3, []).extend(
+                getattr(state, symbol.name)(term) for term in known.get(symbol.arguments[0].z3, []))
+    known = {**images, **known}
+    choices = [known.get(sort.z3, []) for _, sort in law.variables]
+    if not all(choices):
+        return closed(law, state)
+    return z3.And([at(law, state, chosen) for chosen in itertools.product(*choices)])

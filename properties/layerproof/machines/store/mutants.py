@@ -23,7 +23,6 @@ from layermodel.store.words import (
     used,
 )
 from layerproof.laws.mutant import (
-    SMALL,
     Mutant,
     both,
     defines,
@@ -37,6 +36,8 @@ from layerproof.laws.mutant import (
     without,
 )
 
+SMALL = {"Layer": 2, "Image": 2, "Reference": 2, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1, "Content": 2}
+"""How many objects an exploration has, unless a mutant says that it needs others."""
 _TWO_CONTAINERS = {**SMALL, "Reference": 1, "Container": 2, "Name": 2}
 _ONE_IMAGE = {**SMALL, "Layer": 1, "Image": 1, "Reference": 1}
 _THREE_IMAGES = {**SMALL, "Layer": 1, "Image": 3, "Reference": 1}

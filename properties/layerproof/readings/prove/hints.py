@@ -39,5 +39,5 @@ def _objects(machine: Machine, obligation: Obligation) -> dict[str, list[Term]]:
 
 
 def _mentioned(term: Term) -> Term:
-    """A formula that says nothing of the term, and that has it."""
-    return z3.Function("mentioned", term.sort(), z3.BoolSort())(term)
+    """A formula that says nothing of the term, and that has it. No machine can have a symbol of this name."""
+    return z3.Function("is mentioned", term.sort(), z3.BoolSort())(term)

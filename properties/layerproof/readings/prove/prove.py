@@ -10,22 +10,25 @@ seconds, so that a verdict does not depend on the machine's load.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from multiprocessing import get_context
+from functools import cached_property, lru_cache
 
 import z3
 
-from layermodel.language.rules import Machine, Term
+from layermodel.language.rules import Term
+from layermodel.language.sound import Malformed, unique
 from layerproof.errors import WrongRequest
-from layerproof.laws.law import Catalogue, Kind
-from layerproof.laws.lemmas import Provable
+from layerproof.laws.law import Kind
+from layerproof.laws.lemmas import Lemma, Provable, axiom_lemmas
 from layerproof.laws.obligations import Obligation, Obligations
+from layerproof.laws.sound import unmet
+from layerproof.process.workers import workers
 from layerproof.readings.prove.finite import SIZES, Instance, SmallStores
 from layerproof.readings.prove.hints import hints
-from layerproof.readings.prove.sums import eliminate
-from layerproof.readings.prove.vacuity import vacuous
+from layerproof.readings.prove.sums import eliminate, sum_lemmas
+from layerproof.readings.prove.vacuity import Witnesses, missing
+from layerproof.readings.prove.vacuity import witnesses as look
+from layerproof.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,18 @@ class Proof:
 
     Attributes:
         lemmas: by name, whether the induction went through.
-        vacuous: what could not be shown to happen: axioms, rules, refusals, premises.
+        vacuous: what could not be shown to happen: axioms, rules, refusals, premises, conditions.
         witnesses: how many such things were shown to happen.
+        rests_on: laws that were used and not proved here.
+        begun: whether the initial state, and with it every rule, was looked at.
     """
 
     verdicts: tuple[Verdict, ...]
     lemmas: Mapping[str, bool]
     vacuous: tuple[str, ...] = ()
     witnesses: int = 0
+    rests_on: tuple[str, ...] = ()
+    begun: bool = True
 
     def count(self, outcome: str) -> int:
         """The number of obligations with an outcome."""
@@ -99,6 +106,16 @@ class Proof:
         return proved and all(self.lemmas.values()) and not self.vacuous
 
 
+def supposed(proof: Proof) -> list[str]:
+    """What a proof takes for granted, in sentences; none if it stands by itself."""
+    sentences = []
+    if proof.rests_on:
+        sentences.append(f"rests on {', '.join(proof.rests_on)}: assumed before each step, and not proved here")
+    if not proof.begun:
+        sentences.append("rests on the initial state and the other rules, which were not looked at")
+    return sentences
+
+
 Shown = dict[tuple[int, str], set[str]]
 """Conclusions that were proved, by the number of the part that they are of, with the laws that were used."""
 
@@ -107,18 +124,18 @@ Shown = dict[tuple[int, str], set[str]]
 class Prover:
     """Proves the obligations of one machine and catalogue."""
 
-    machine: Machine
-    catalogue: Catalogue
+    subject: Subject
     tiers: tuple[Tier, ...] = TIERS
     obligations: Obligations = field(init=False)
 
     def __post_init__(self) -> None:
         """Build the shared hypotheses."""
+        self.machine, self.catalogue = self.subject.machine, self.subject.catalogue
         self.obligations = Obligations(self.machine, self.catalogue)
         self.tiers = tuple(t for t in self.tiers if self.machine.hints or not t.hinted)
         self.unused = {a.name for a in self.machine.axioms if not a.for_proofs}
         self.laws = {law.id for law in self.catalogue.laws}
-        self.stores = SmallStores(self.machine, self.catalogue)
+        self.stores = SmallStores(self.subject)
 
     def verdict(self, obligation: Obligation) -> Verdict:
         """Prove an obligation, or refute it on a finite store, or say that it is undecided."""
@@ -128,7 +145,8 @@ class Prover:
         for tiers, counts in ((self.tiers[:first], SIZES[:2]), (self.tiers[first:], SIZES[2:])):
             used = self._proof(obligation, tiers, shown)
             if used is not None:
-                return self._verdict(obligation, "proved", used=tuple(sorted(used)))
+                implied = used.union(obligation.law.follows_from)
+                return self._verdict(obligation, "proved", used=tuple(sorted(implied)))
             instance = self.stores.counterexample(obligation, counts)
             if instance is not None:
                 return self._verdict(obligation, "refuted", instance=instance)
@@ -137,6 +155,15 @@ class Prover:
     def proves(self, obligation: Obligation) -> bool:
         """Whether it proves an obligation; if not, no small store is searched."""
         return self._proof(obligation, self.tiers, {}) is not None
+
+    def establishes(self, lemma: Provable) -> bool:
+        """Whether it proves a lemma, and that it is one about something that can be."""
+        if isinstance(lemma, Lemma):
+            return lemma.proved
+        obligations = list(lemma.obligations())
+        outcomes = {(o.rule, o.refusal): o for o in obligations}.values()
+        return bool(obligations) and all(map(self.proves, obligations)) and all(
+            self.stores.possible(one, {"": z3.BoolVal(True)}) for one in outcomes)
 
     def _proof(self, obligation: Obligation, tiers: Sequence[Tier], shown: Shown) -> set[str] | None:
         """Prove the parts that amount to an obligation, if it has any; else as a whole, or one by one."""
@@ -219,9 +246,9 @@ class Prover:
 
 
 @lru_cache(maxsize=2)
-def _prover(machine: Machine, catalogue: Catalogue) -> Prover:
+def _prover(subject: Subject) -> Prover:
     """What a process proves with, portion after portion."""
-    return Prover(machine, catalogue)
+    return Prover(subject)
 
 
 @dataclass(frozen=True)
@@ -230,29 +257,48 @@ class Task:
 
     Attributes:
         rules, laws: names; all if None. With rules given, the initial state is left out.
-        lemmas: what is proved beside the laws.
+        beside: lemmas beside those that the proofs of this machine use, which are always proved.
+
+    Raises:
+        WrongRequest: if a name is unknown, or two lemmas have one.
     """
 
-    machine: Machine
-    catalogue: Catalogue
+    subject: Subject
     rules: frozenset[str] | None = None
     laws: frozenset[str] | None = None
-    lemmas: tuple[Provable, ...] = ()
+    beside: tuple[Provable, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what would be proved of nothing, or shown by something of the same name."""
+        for what, names, known in (("rule", self.rules, self.subject.machine.rule_by_name),
+                                   ("law", self.laws, {law.id for law in self.subject.catalogue.laws})):
+            if unknown := sorted((names or frozenset()) - set(known)):
+                raise WrongRequest(f"there is no {what} {', '.join(map(repr, unknown))} to prove")
+        if not self.subject.catalogue.laws:
+            raise WrongRequest("there is nothing to prove: the catalogue has no laws")
+        try:
+            unique("there are two lemmas", (lemma.name for lemma in self.lemmas))
+        except Malformed as error:
+            raise WrongRequest(str(error)) from error
+
+    @cached_property
+    def lemmas(self) -> tuple[Provable, ...]:
+        """All that is proved beside the laws: what the proofs use, and more."""
+        sums = sum_lemmas() if any(law.sums for law in self.subject.catalogue.laws) else ()
+        return (*axiom_lemmas(self.subject.machine), *sums, *self.beside)
 
     def lemma(self, number: int) -> bool:
         """Prove a lemma."""
-        return self.lemmas[number].proved
+        return _prover(self.subject).establishes(self.lemmas[number])
 
 
 Placed = tuple[int, Verdict]
 """A verdict, and its place among all."""
-Witnesses = tuple[list[str], set[str]]
-"""What could not be shown to happen, and what was."""
 
 
 def portion(task: Task, number: int, of: int) -> Iterator[Placed]:
     """Prove every so-manieth portion of the obligations."""
-    prover = _prover(task.machine, task.catalogue)
+    prover = _prover(task.subject)
     rules, laws = (None if s is None else set(s) for s in (task.rules, task.laws))
     for place, unit in enumerate(prover.obligations.units(rules, laws)):
         if place % of == number:
@@ -262,16 +308,17 @@ def portion(task: Task, number: int, of: int) -> Iterator[Placed]:
 
 def witnesses(task: Task, number: int = 0, of: int = 1) -> Witnesses:
     """Look for what must be able to happen, so that the proofs mean something, in every so-manieth rule."""
-    chosen = [r for r in task.machine.rules if task.rules is None or r.name in task.rules]
-    listed = [law for law in task.catalogue.laws if task.laws is None or law.id in task.laws]
-    # Of some rules only, a step law's premise need not hold in any step.
-    able = [law for law in listed if law.kind is not Kind.STEP or task.rules is None]
-    stores = _prover(task.machine, task.catalogue).stores
-    return vacuous(task.machine, task.catalogue, stores, chosen[number::of], able)
+    catalogue = task.subject.catalogue
+    chosen = [r for r in task.subject.machine.rules if task.rules is None or r.name in task.rules]
+    listed = [law for law in catalogue.laws if task.laws is None or law.id in task.laws]
+    of_states = [law for law in listed if law.kind is not Kind.STEP]
+    prover = _prover(task.subject)
+    return look(prover.obligations, prover.stores, chosen[number::of], of_states[number::of], listed,
+                whole=task.rules is None)
 
 
 def together(
-    portions: Iterable[Iterable[Placed]], found: Sequence[Witnesses], lemmas: Mapping[str, bool],
+    task: Task, portions: Iterable[Iterable[Placed]], found: Iterable[Witnesses], lemmas: Mapping[str, bool],
 ) -> Proof:
     """What all portions of a task come to.
 
@@ -281,33 +328,45 @@ def together(
     Raises:
         WrongRequest: if there was nothing to prove.
     """
-    verdicts = sorted((placed for part in portions for placed in part), key=lambda placed: placed[0])
-    if not verdicts:
+    placed = sorted((placed for part in portions for placed in part), key=lambda placed: placed[0])
+    if not placed:
         raise WrongRequest("there is nothing to prove: none of these laws is about any of these rules")
-    missing = [m for absent, _ in found for m in absent]
-    # A premise is witnessed when any share of the rules did.
-    premises = [m for m in missing if m.startswith("the premise of")]
-    everywhere = [m for m in dict.fromkeys(premises) if premises.count(m) == len(found)]
-    lacking = [m for m in missing if m not in premises] + everywhere
-    return Proof(tuple(verdict for _, verdict in verdicts), lemmas, tuple(lacking),
-                 len(set().union(*(happened for _, happened in found))))
+    verdicts = tuple(verdict for _, verdict in placed)
+    never, witnessed = missing(found)
+    laws = [law for law in task.subject.catalogue.laws if task.laws is None or law.id in task.laws]
+    return Proof(verdicts, {**{lemma.name: False for lemma in task.lemmas}, **lemmas},
+                 (*never, *unmet(task.subject.machine, laws)), witnessed, _rests_on(task, verdicts),
+                 task.rules is None)
+
+
+def _rests_on(task: Task, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+    """The laws that the proofs use and that are not proved here, of every rule and of the initial state.
+
+    What a step law says of a step is proved where it is of that rule; a state law that holds before a step has to
+    come from all the others.
+    """
+    chosen = task.laws if task.laws is not None else {law.id for law in task.subject.catalogue.laws}
+    by_step = {law.id for law in task.subject.catalogue.of(Kind.STEP)}
+    proved = chosen if task.rules is None else chosen & by_step
+    used = {name for verdict in verdicts for name in verdict.used}
+    return tuple(law.id for law in task.subject.catalogue.laws if law.id in used - proved)
 
 
 def prove(
-    machine: Machine, catalogue: Catalogue, *, rules: Iterable[str] | None = None,
-    laws: Iterable[str] | None = None, lemmas: Iterable[Provable] = (), jobs: int = 1,
+    subject: Subject, *, rules: Iterable[str] | None = None,
+    laws: Iterable[str] | None = None, beside: Iterable[Provable] = (), jobs: int = 1,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Proof:
     """Prove the obligations of a machine.
 
     Args:
         rules, laws: names; all if None. With rules given, the initial state is left out.
-        lemmas: what is proved beside the laws.
+        beside: what is proved, too, beside the laws and the lemmas that their proofs use.
         jobs: the number of processes.
         progress: is told how many obligations are done since it was last told.
     """
-    task = Task(machine, catalogue, None if rules is None else frozenset(rules),
-                None if laws is None else frozenset(laws), tuple(lemmas))
+    task = Task(subject, None if rules is None else frozenset(rules),
+                None if laws is None else frozenset(laws), tuple(beside))
     names, numbers = [lemma.name for lemma in task.lemmas], range(len(task.lemmas))
 
     def told(part: Iterable[Placed]) -> list[Placed]:
@@ -318,16 +377,16 @@ def prove(
         return result
 
     if jobs == 1:
-        return together([told(portion(task, 0, 1))], [witnesses(task)],
+        return together(task, [told(portion(task, 0, 1))], [witnesses(task)],
                         dict(zip(names, map(task.lemma, numbers), strict=True)))
     global _inherited
     _inherited = task
-    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+    with workers(jobs) as pool:
         portions, shares = range(jobs * PORTIONS), range(jobs * 2)
         shown = pool.map(_lemma, numbers)
         proved = pool.map(_portion, portions, [len(portions)] * len(portions))
         found = pool.map(_witnesses, shares, [len(shares)] * len(shares))
-        return together([told(part) for part in proved], list(found), dict(zip(names, shown, strict=True)))
+        return together(task, [told(part) for part in proved], list(found), dict(zip(names, shown, strict=True)))
 
 
 PORTIONS = 32

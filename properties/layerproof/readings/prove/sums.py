@@ -66,10 +66,19 @@ def _sums_in(term: Term, found: dict[int, Term], seen: set[int]) -> None:
     if term.get_id() in seen:
         return
     seen.add(term.get_id())
-    if is_sum(term):
+    if is_sum(term) and not _depends(term, 0):
         found[term.get_id()] = term
     for child in [term.body()] if z3.is_quantifier(term) else term.children():
         _sums_in(child, found, seen)
+
+
+def _depends(term: Term, bound: int) -> bool:
+    """Whether a term depends on variables that are bound outside of it; so many are bound within."""
+    if z3.is_var(term):
+        return bool(z3.get_var_index(term) >= bound)
+    if z3.is_quantifier(term):
+        return _depends(term.body(), bound + term.num_vars())
+    return any(_depends(child, bound) for child in term.children())
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,8 @@ def eliminate(formulas: Sequence[Term], points: Sequence[Term]) -> list[Term]:
     """Replace sums by integer constants and add the lemma instances about them.
 
     Args:
-        formulas: in which no sum depends on a bound variable.
+        formulas: a sum in them that depends on a bound variable is not one number; it stays as it is, and nothing
+            is known of it.
         points: terms at which two summed terms may differ (lemma *one point*).
     """
     with_sums = [_sums_of(formula) for formula in formulas]
@@ -118,7 +128,7 @@ def _sums_of(formula: Term) -> tuple[Term, ...]:
 def _canonical(term: Term) -> Term:
     """The sum with its bound variable named by its sort, so that equal bodies are equal terms."""
     array = term.arg(0)
-    variable = z3.Const(f"sum.at.{array.var_sort(0)}", array.var_sort(0))
+    variable = z3.Const(f"summed {array.var_sort(0)}", array.var_sort(0))
     return z3.Function("canonical", z3.IntSort(), array.var_sort(0), z3.IntSort())(
         z3.substitute_vars(array.body(), variable), variable)
 
@@ -128,7 +138,7 @@ def _distinct(terms: Sequence[Term]) -> list[_Sum]:
     for term in terms:
         key = _canonical(term)
         if key not in sums:
-            sums[key] = _Sum(key, z3.Int(f"sum!{len(sums)}"), key.arg(0), key.arg(1))
+            sums[key] = _Sum(key, z3.Int(f"sum {len(sums)}"), key.arg(0), key.arg(1))
     return list(sums.values())
 
 

@@ -142,7 +142,8 @@ LAWS = (
              lambda t, i: And(i == t.argument("image"), Not(Or(forces(t))), used(t.before, i)),
              lambda t, i: {"it has another name, and stays": And(
                  several_tags(t.before, i), t.after.image(i))},
-             ("docker-rmi(1)", "moby#13261"), rules=("remove-by-tag", "remove-by-digest", "remove-by-id")),
+             ("docker-rmi(1)", "moby#13261"), rules=("remove-by-tag", "remove-by-digest", "remove-by-id"),
+             idle=("remove-by-id",)),  # it is refused
 )
 
 

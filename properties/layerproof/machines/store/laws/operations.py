@@ -80,6 +80,8 @@ _NEEDS_WHAT_IT_NAMES = (
     "tag", "remove-by-id", "create", "start", "stop", "kill", "pause", "unpause", "restart", "rename",
     "remove", "write", "commit", "build-step", "pull-layer", "pull-finish", "build-begin", "build-add",
     "build-finish", "abort")
+_OTHER = tuple(dict.fromkeys(
+    name for rule in STORE.rules for name in rule.refused if not name.startswith("no-such-")))
 _STATUS_RULES = ("start", "stop", "kill", "pause", "unpause", "restart")
 
 LAWS = (
@@ -277,8 +279,9 @@ LAWS = (
              "what the operation names is there (an image in a build: or is not in it).", (),
              true, lambda t: {what: formula for what, formula in _there(t).items()
                               if "not-in-build" not in t.rule.refused or "lease" in what},
-             ("Engine API 1.41, status 404 before 409",), rules=_NEEDS_WHAT_IT_NAMES, refusals=tuple(dict.fromkeys(
-                 name for rule in STORE.rules for name in rule.refused if not name.startswith("no-such-")))),
+             ("Engine API 1.41, status 404 before 409",), rules=tuple(
+                 name for name in _NEEDS_WHAT_IT_NAMES if {*_OTHER} & {*STORE.rule_by_name[name].refused}),
+             refusals=_OTHER),
     step_law("OP-43", OPERATIONS, "A reference that is taken away named an image.", R,
              lambda t, r: t.named(r, REFERENCE),
              lambda t, r: {"it named one": exists(IMAGE, lambda i: t.before.names(r, i))},
