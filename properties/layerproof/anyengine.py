@@ -1,4 +1,4 @@
-"""Judging an engine of any machine that does not say itself how: methods named after the rules, and one that looks.
+"""Judging an engine of a machine that does not say itself how: methods named after the rules, and one that looks.
 
 Nothing has to be subclassed. An engine has a ``name``, a ``version``, a method for each rule that it can do (with
 ``_`` for ``-``) that takes what a caller says as keyword arguments and raises :class:`~layerproof.errors.Refused`
@@ -15,7 +15,7 @@ from typing import Any
 
 from layermodel.language.ground import Outcome, Vector, usual_name
 from layermodel.language.rules import INT, Machine, Rule, Sort
-from layermodel.language.run import Run
+from layermodel.language.run import Run, named_in
 from layermodel.language.terms import Layout
 from layerproof.errors import Refused, WrongRequest
 from layerproof.runs.finding import Difference
@@ -72,8 +72,8 @@ def check_capabilities(
         return
     for word in sorted(claimed):
         if word not in words:
-            raise WrongRequest(f"the engine {engine.name} says that it can do {word!r}, which is no operation of the "
-                               f"machine {machine.name}; known: {', '.join(words)}")
+            raise WrongRequest(f"the engine {engine.name} says that it can do {word!r}, which is no operation of "
+                               f"the machine {machine.name}; known: {', '.join(words)}")
         if not callable(getattr(engine, method(words[word]), None)):
             raise WrongRequest(f"the engine {engine.name} says that it can do {word!r}, and has no method "
                                f"{method(words[word])!r}")
@@ -93,7 +93,8 @@ class AnyBeside:
 
     def do(self, rule: Rule, arguments: Vector) -> Answer:
         """Call the method of the rule."""
-        said = {p.name: _said(p.sort, a) for p, a in zip(rule.parameters, arguments, strict=True) if p.role == "named"}
+        named = named_in(rule, arguments)
+        said = {p.name: _said(p.sort, named[p.name]) for p in rule.parameters if p.name in named}
         refusal, detail = None, ""
         try:
             getattr(self._engine, method_of(rule.name))(**said)
@@ -138,17 +139,17 @@ class AnyBeside:
         Raises:
             WrongRequest: if the engine shows what no state can have.
         """
-        machine, layout = self._run.ground.machine, self._run.ground.layout
+        machine, layout, engine = self._run.ground.machine, self._run.ground.layout, self._engine.name
         values = list(expected)
         for name, shown in seen.items():
             symbol = machine.symbol_by_name.get(name)
             if symbol is None or symbol.rigid:
-                raise WrongRequest(f"the engine {self._engine.name} shows {name!r}, which is no symbol of the state")
+                raise WrongRequest(f"the engine {engine} shows {name!r}, which is no symbol of the state")
             for at, value in (shown.items() if symbol.arguments else [((), shown)]):
                 objects = at if isinstance(at, tuple) else (at,)
                 if not _are(layout, symbol.arguments, objects):
-                    raise WrongRequest(f"the engine {self._engine.name} shows {name} of {at!r}, which is no object")
-                values[layout.index(name, *objects)] = _element(self._engine.name, layout, name, symbol.result, value)
+                    raise WrongRequest(f"the engine {engine} shows {name} of {at!r}, which is no object")
+                values[layout.index(name, *objects)] = _element(engine, layout, name, symbol.result, value)
         return tuple(values)
 
 

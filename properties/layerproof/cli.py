@@ -23,7 +23,7 @@ COMMANDS = {
     "laws": ("catalogue", "The catalogue of laws."),
     "rules": ("catalogue", "The rule book."),
     "replay": ("replay", "Replay a trace file in the model, or beside an engine."),
-    "explain": ("explain", "What depends on what: at the end of a trace, in a store, in an archive."),
+    "explain": ("explain", "What depends on what, and what stands in the way of a removal."),
 }
 """The commands, each with its module in :mod:`layerproof.commands`, imported when it is asked for, and with what
 the list of commands says of it."""

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 Sizes = Mapping[str, int]
 Traits = Mapping[str, bool]
-Draw = Callable[["SearchStrategy[Any]"], Any]
-"""Draws a value of a strategy."""
+Draw = usual.Draw
 
 
 @dataclass(frozen=True)
@@ -244,7 +243,8 @@ class Subject:
     """A machine, its laws, and what each reading asks of it.
 
     Attributes:
-        dialects: valuations of its traits by name; may be left out of a machine without traits.
+        dialects: valuations of its traits by name. A machine without traits has one; without a dialect, a machine
+            with traits can be proved only, as proofs leave them free.
         mutants: makes the deliberately wrong versions.
         lemmas: makes what is proved beside the laws.
         longer: makes what takes longer to prove than all that ``check`` does may.
@@ -253,7 +253,7 @@ class Subject:
             it is :mod:`layerproof.anyengine`.
 
     Raises:
-        WrongRequest: if a dialect does not fit the machine's traits, or there is none.
+        WrongRequest: if a dialect does not fit the machine's traits.
     """
 
     machine: Machine
@@ -272,10 +272,7 @@ class Subject:
     def __post_init__(self) -> None:
         """Check the dialects."""
         names = {t.name for t in self.machine.traits}
-        if not self.dialects:
-            if names:
-                raise WrongRequest(f"the machine {self.name} has traits ({', '.join(sorted(names))}), and no dialect "
-                                   "that says which of them hold")
+        if not self.dialects and not names:
             object.__setattr__(self, "dialects", {self.name: {}})
         for dialect, traits in self.dialects.items():
             if odd := sorted(names ^ traits.keys()):
@@ -374,6 +371,9 @@ class Subject:
         Raises:
             WrongRequest: if a dialect or a trait is not known.
         """
+        if not self.dialects:
+            raise WrongRequest(f"the machine {self.name} has traits and no dialect that says which of them hold: "
+                               "it can be proved only")
         chosen = {n: dict(self.dialect(n)) for n in tuple(names) or tuple(self.dialects)}
         for setting in settings:
             trait, _, value = setting.partition("=")
@@ -393,7 +393,7 @@ class Subject:
             WrongRequest: if it is not known.
         """
         if name not in self.dialects:
-            raise WrongRequest(f"unknown dialect {name!r}; known: {', '.join(self.dialects)}")
+            raise WrongRequest(f"unknown dialect {name!r}; known: {', '.join(self.dialects) or 'none'}")
         return self.dialects[name]
 
     def sized(self, text: str | None) -> dict[str, int]:

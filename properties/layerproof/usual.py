@@ -1,4 +1,4 @@
-"""What stands for the parts of a machine of which nothing is said: how it is explored, drawn at random, and shown."""
+"""What stands for the parts of a machine of which nothing is said: how it is explored, drawn and shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from layerproof.runs.monitor import Bench
-    from layerproof.subject import Draw, Subject
+
+Draw = Callable[["SearchStrategy[Any]"], Any]
+"""Draws a value of a strategy."""
 
 _MOST = 1_000_000
 """Choices of rigid values that are looked through for those that keep the axioms."""
@@ -37,8 +39,8 @@ def universes(ground: GroundMachine) -> list[Vector]:
     layout, machine = ground.layout, ground.machine
     ranges = [_values(layout, symbol) for symbol in machine.rigid for _ in layout.tuples(symbol)]
     if (count := math.prod(map(len, ranges))) > _MOST:
-        raise WrongRequest(f"the machine {machine.name} has {count:,} choices of rigid values at these sizes, more than "
-                           f"{_MOST:,}: take smaller ones, or say which are to be explored (Finite.universes)")
+        raise WrongRequest(f"the machine {machine.name} has {count:,} choices of rigid values at these sizes, "
+                           f"more than {_MOST:,}: take smaller ones, or say which there are (Finite.universes)")
     valid = ground.axioms()
     found = [vector for vector in itertools.product(*ranges) if valid(vector)]
     if not found:
@@ -55,8 +57,12 @@ def _values(layout: Layout, symbol: Symbol) -> Sequence[int | bool]:
 # Random runs.
 
 
-def scenes(subject: Subject, bench: Bench) -> SearchStrategy[Any]:
-    """Draw one of the universes that are explored."""
+def scenes(subject: Any, bench: Bench) -> SearchStrategy[Any]:
+    """Draw one of the universes that are explored.
+
+    Args:
+        subject: the machine, a :class:`~layerproof.subject.Subject`.
+    """
     from hypothesis import strategies as st
 
     return st.sampled_from([Settled(bench.ground.layout.sizes, rigid)
@@ -82,7 +88,8 @@ def choose(run: Run, rule: Rule, draw: Draw) -> Vector | None:
 
     refusable, last = draw(st.integers(0, 3)) == 0, None
     for _ in range(_TRIES):
-        named = {p.name: draw(st.sampled_from(list(run.elements(p)))) for p in rule.parameters if p.role == "named"}
+        named = {p.name: draw(st.sampled_from(list(run.elements(p))))
+                 for p in rule.parameters if p.role == "named"}
         arguments = run.complete(rule, named)
         if arguments is not None:
             last = arguments

@@ -39,7 +39,7 @@ MALFORMED: dict[str, tuple[Damage, str]] = {
     "event not an object": (lambda d: d.update(events=[1]), "event 1 is not a JSON object"),
     "unknown rule": (lambda d: d["events"][1].update(rule="fly"), "event 2 names an unknown rule 'fly'"),
     "no argument": (lambda d: d["events"][0].pop("image"), "event 1 (load) has no argument 'image'"),
-    "argument out of range": (lambda d: d["events"][0].update(image=3), "'image' of event 1 is not the number"),
+    "argument out of range": (lambda d: d["events"][0].update(image=3), "'image' of event 1 is not the number of an Image: 3"),
     "argument not boolean": (lambda d: d["events"][1].update(force=2), "'force' of event 2 is not true or false"),
     "extra argument": (lambda d: d["events"][0].update(force=True), "event 1 (load) has an unknown argument 'force'"),
     "unknown field": (lambda d: d.update(colour=1), "the trace has an unknown field 'colour'"),

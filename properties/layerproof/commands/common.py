@@ -189,8 +189,8 @@ def machine_option(usual: str | None = "store") -> Callable[[Callable[..., Any]]
         named = click.option(
             "--machine", metavar="NAME", help="The machine: store or union, or your own as module:ATTRIBUTE."
             + (f"  [default: {usual}]" if usual else ""))(whole)
-        return click.option("--machine-file", metavar="PATH", help="A machine of your own: a Python file that calls "
-                            "it SUBJECT.")(named)
+        return click.option("--machine-file", metavar="PATH", help="A machine of your own: a Python file that "
+                            "calls it SUBJECT.")(named)
 
     return with_machine
 

@@ -86,7 +86,8 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("conform")
 @click.argument("engine")
 @click.option("--operations", default=2000, show_default=True,
-              help="How many at least; up to twice as many (for mounts, 20,000) are done to reach every rule and refusal.")
+              help="How many at least; up to twice as many (for mounts, 20,000) are done to reach every rule and "
+              "refusal.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--dialect", help="Hold it to this dialect, whatever it says itself.")
 @click.option("--trait", "traits", multiple=True, metavar="NAME=true|false", help="Set a trait of the dialect.")
@@ -102,8 +103,8 @@ def conform_command(
 ) -> None:
     """Judge an engine by random operations beside the model.
 
-    ENGINE is directory or docker, a union file system (overlayfs, fuse-overlayfs, or tmpfs as the control), or one of
-    your own: PATH.py:NAME or module:NAME, a class or a function of no arguments.
+    ENGINE is directory or docker, a union file system (overlayfs, fuse-overlayfs, or tmpfs as the control), or one
+    of your own: PATH.py:NAME or module:NAME, a class or a function of no arguments.
     """
     from layerproof.commands import report
     from layerproof.readings.conform import conform

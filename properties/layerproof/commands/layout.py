@@ -1,4 +1,7 @@
-"""Words on a page: tables and paragraphs as wide as there is room, and a number with its noun."""
+"""Words on a page: tables and paragraphs as wide as there is room.
+
+What other rooms need of it, too, is in rooms below (:mod:`layerproof.process.terminal`, :mod:`layerproof.words`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import io
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from layerproof.process.terminal import width as width  # what lays out a page asks here
+from layerproof.process.terminal import width as width
+from layerproof.words import a as a
+from layerproof.words import counted as counted
 
 _GAP = 2
 _LEAST_PROSE = 24
@@ -98,21 +103,3 @@ def prose(text: str, indent: int = 0, width: int | None = None) -> str:
     room = _width_or(width)
     hanging = " " * min(indent, room // 2)
     return textwrap.fill(text, room, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 finding", "2 findings", "1,000 universes"."""
-    return f"{number:,} {noun if number == 1 else _plural(noun)}"
-
-
-def _plural(noun: str) -> str:
-    if noun.endswith("y") and noun[-2:-1] not in set("aeiou"):
-        return noun[:-1] + "ies"
-    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
-
-
-def a(noun: str) -> str:
-    """Return a noun with its article: "a layer", "an image"."""
-    first = noun.lower()
-    vowel = first.startswith(("a", "e", "i", "o", "u")) and not first.startswith(("uni", "use", "one"))
-    return f"{'an' if vowel or first.startswith('hour') else 'a'} {noun}"

@@ -38,8 +38,8 @@ def language_of(data: Any, machine: Subject | None) -> Subject:
     if machine is not None:
         return machine
     if name not in names():
-        raise WrongRequest(f"the trace is of an unknown machine {name!r}; known: {', '.join(names())}, or give yours "
-                           "by --machine-file")
+        raise WrongRequest(f"the trace is of an unknown machine {name!r}; known: {', '.join(names())}, or give "
+                           "yours by --machine-file")
     return machine_named(name)
 
 
@@ -51,8 +51,8 @@ def language_of(data: Any, machine: Subject | None) -> Subject:
 @read_limit_option
 @common
 def replay_command(
-    trace: str, engine: str | None, subject: Subject | None, timeout: float, budget: float | None, read_limit: int | None,
-    format_: str, output: str | None, **given: Any,
+    trace: str, engine: str | None, subject: Subject | None, timeout: float, budget: float | None,
+    read_limit: int | None, format_: str, output: str | None, **given: Any,
 ) -> None:
     """Replay a trace file in the model, or beside an engine."""
     from layerproof.commands import report

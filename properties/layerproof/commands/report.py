@@ -143,7 +143,7 @@ _DRAWN = 3  # counterexamples that are drawn; further ones are named
 
 
 def drawn(proof: Proof, subject: Subject, style: str) -> str:
-    """The store after the step of the first counterexample, as one graph and nothing else; empty if there is none."""
+    """The store after the step of the first counterexample, as a graph alone; empty if there is none."""
     instance = next((v.instance for v in proof.verdicts if v.instance), None)
     return "" if instance is None else picture(subject, instance.sizes, instance.rigid, instance.states, style)
 
@@ -168,7 +168,8 @@ def exploration_text(e: Exploration, subject: Subject) -> str:
     parts = [f"{'all' if e.complete else 'some'} universes of {sizes}: {e.universes}, in the dialects "
              f"{' and '.join(e.dialects)}",
              f"{e.states:,} states, {e.steps:,} steps, depth {e.depth}" + (
-                 f"; from all but {e.stuck} the empty store can be reached again" if subject.finite.empties else "")]
+                 f"; from all but {e.stuck} the empty store can be reached again"
+                 if subject.finite.empties else "")]
     for finding in e.findings.values():
         parts += [violation_text(subject, finding.violations[0]), trace_text(subject, finding.trace)]
     return "\n".join(parts)

@@ -60,8 +60,8 @@ def explore_command(
 @record_option
 @common
 def drive_command(
-    subject: Subject, operations: int, seed: int, dialects: tuple[str, ...], mutant: str | None, record: str | None,
-    format_: str, output: str | None,
+    subject: Subject, operations: int, seed: int, dialects: tuple[str, ...], mutant: str | None,
+    record: str | None, format_: str, output: str | None,
 ) -> None:
     """Let Hypothesis drive the model and check every law after every step."""
     from layerproof.commands import report

@@ -1,4 +1,4 @@
-"""The engines that the commands know by name. Each is a folder of this package; it is imported when it is asked for.
+"""The engines that the commands know by name. Each is a folder of this package, imported when asked for.
 
 A folder has a module ``opening`` with an :class:`Entry`; a name here is all else that a new engine needs.
 """
@@ -66,7 +66,7 @@ def entry(name: str, machine: str) -> Entry:
 
 
 def embedded(machine: str) -> tuple[Callable[[], Any], ...]:
-    """What opens the embedded engine of a machine, in each way in which it is to be judged; nothing without one."""
+    """What opens the embedded engine of a machine, in each way in which it is judged; nothing without one."""
     name = _EMBEDDED.get(machine)
     return () if name is None else entry(name, machine).embedded
 

@@ -39,7 +39,7 @@ class Mutant:
         says: what is wrong now.
         breaks: the law that says so most directly.
         bug: a public thread that it is modelled on.
-        sizes: objects of each sort with which an exploration finds it; the machine's usual ones for mutants if empty.
+        sizes: objects of each sort with which an exploration finds it; the machine's usual ones if empty.
         among: the operations, besides its own, that its runs are confined to; all if empty.
     """
 

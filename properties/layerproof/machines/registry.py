@@ -31,7 +31,8 @@ def subject(name: str) -> Subject:
         found: Subject = getattr(importlib.import_module(where), what)
         return found
     if ":" not in name:
-        raise WrongRequest(f"unknown machine {name!r}; known: {', '.join(_SUBJECTS)}, or your own as module:ATTRIBUTE")
+        raise WrongRequest(
+            f"unknown machine {name!r}; known: {', '.join(_SUBJECTS)}, or your own as module:ATTRIBUTE")
     return _own(name)
 
 

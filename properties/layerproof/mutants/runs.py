@@ -97,7 +97,7 @@ def kill_by_conform(
 
 
 def _guided(subject: Subject, wrong: Subject, mutant: Mutant, engine: Any) -> Kill | None:
-    """What the explorer's shortest run shows on an engine, where a run over settled rigid values can be done on it."""
+    """What the explorer's shortest run shows on an engine on which such a run can be done."""
     if not Judge(subject, engine).judging.tours:
         return None
     explored = kill_by_exploration(subject, mutant, dialects={engine.dialect: subject.dialect(engine.dialect)})

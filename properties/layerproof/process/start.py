@@ -14,6 +14,9 @@ from typing import Any
 
 from layerproof.errors import WrongRequest
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What Ctrl-C, a service manager, and a terminal that is closed send."""
+
 
 def begin() -> None:
     """Have signals end the program in one sentence, and have all that is printed arrive or be missed loudly.
@@ -21,7 +24,7 @@ def begin() -> None:
     Commands put their own handlers in place of these while there is something to clean up
     (:class:`layerproof.process.signals.Ending`).
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):  # ignored as under nohup
             signal.signal(number, _end)
     if sys.stdout is not None:

@@ -22,14 +22,15 @@ def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
     wherever they are, so that they cannot remove it themselves.
     """
     folder = Temporary()
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("fork"), initializer=_begin,
+                               initargs=(str(folder.path),))
     try:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("fork"), initializer=_begin,
-                                 initargs=(str(folder.path),)) as pool:
-            try:
-                yield pool
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)  # else what is in vain would be done first
-                raise
+        yield pool
+    except BaseException:
+        pool.shutdown(cancel_futures=True)  # else what is in vain would be done first
+        raise
+    else:
+        pool.shutdown()
     finally:
         folder.remove()
 

@@ -215,15 +215,16 @@ class EngineWorld:
         return self._finding(rule.name, outcome, answer, differences, laws, states)
 
     def _finding(
-        self, rule: str, outcome: Outcome, answer: Answer, differences: Sequence[Difference], laws: tuple[str, ...],
-        states: States | None = None,
+        self, rule: str, outcome: Outcome, answer: Answer, differences: Sequence[Difference],
+        laws: tuple[str, ...], states: States | None = None,
     ) -> Finding:
         judge = self._judge
         trace = Trace(judge.subject.name, judge.dialect, judge.traits, judge.subject.drivable.scene(self.run),
                       tuple(self.events))
         return Finding(
-            trace, laws, (), judge.engine.name, judge.engine.version, outcome.refusal, answer.refusal, answer.detail,
-            tuple(differences), states, judge.known(rule, differences, laws), self.beside.script(trace, differences))
+            trace, laws, (), judge.engine.name, judge.engine.version, outcome.refusal, answer.refusal,
+            answer.detail, tuple(differences), states, judge.known(rule, differences, laws),
+            self.beside.script(trace, differences))
 
     def _laws(
         self, rule: Rule, arguments: Vector, before: Vector, outcome: Outcome, answer: Answer,
@@ -351,12 +352,13 @@ def _follow(judge: Judge, trace: Trace) -> Finding | None:
 def cannot_happen(number: int, event: Event) -> WrongRequest:
     """What to say of an event of a trace that cannot happen in the state that it comes to."""
     return WrongRequest(
-        f"event {number}: {event.rule} presupposes what is not so there (a new object that is there already, say, or "
-        "one that is not such as the operation makes)")
+        f"event {number}: {event.rule} presupposes what is not so there (a new object that is there already, say, "
+        "or one that is not such as the operation makes)")
 
 
 def replay_on(
-    subject: Subject, trace: Trace, engine: Any, *, deviations: Iterable[Deviation] = (), budget: float | None = None,
+    subject: Subject, trace: Trace, engine: Any, *, deviations: Iterable[Deviation] = (),
+    budget: float | None = None,
 ) -> Finding | None:
     """Do the operations of a trace on an engine and compare after each; return the first difference.
 

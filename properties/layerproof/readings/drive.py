@@ -226,8 +226,8 @@ def sizes_of_runs(subject: Subject) -> dict[str, int]:
 
 def drive(
     subject: Subject, *, dialect: str, operations: int, traits: Traits | None = None, seed: int = 0,
-    rules: Iterable[str] | None = None, progress: Callable[[int], None] = lambda steps: None, complete: bool = True,
-    often: Collection[str] = (), like: Bench | None = None,
+    rules: Iterable[str] | None = None, progress: Callable[[int], None] = lambda steps: None,
+    complete: bool = True, often: Collection[str] = (), like: Bench | None = None,
 ) -> Driven:
     """Drive the model at random and check every law after every step, until one is broken.
 

@@ -27,7 +27,7 @@ class Exploration:
     Attributes:
         states: distinct states, over all rigid values and dialects.
         steps: transitions, refused ones included.
-        universes: how many rigid values were explored, and ``complete`` says whether these were all, and all states.
+        universes: how many rigid values were explored, and ``complete`` says whether all were, with all states.
         fired: how often each rule was done; ``refused``: how often each refusal was had.
         premises: how often each law's premise held (counted up to a thousand).
         stuck: states from which the empty store can no longer be reached.
@@ -64,7 +64,7 @@ class Explorer:
         stop_at_first: end with the first law that is broken.
         progress: is told after each state; it may end the search by raising :class:`Stop`.
         rules: the operations that are done; all if None.
-        wanted: rules and refusals to which a shortest run is looked for; when there is one to each, the search ends.
+        wanted: rules and refusals to which a shortest run is looked for; with one to each the search ends.
         most: states that are visited at most; a search that needs more is not complete.
     """
 
@@ -104,7 +104,8 @@ class Explorer:
 
     def _alternatives(self, rule: Rule) -> list[list[Vector]]:
         """Every choice of arguments; together those that differ only in a new object, where any stands for all."""
-        fresh = [n for n, p in enumerate(rule.parameters) if p.role != "named" and p.sort.name in self.subject.finite.fresh]
+        alike = self.subject.finite.fresh
+        fresh = [n for n, p in enumerate(rule.parameters) if p.role != "named" and p.sort.name in alike]
         grouped: dict[Vector, list[Vector]] = {}
         for arguments in self._ground.arguments(rule):
             key = tuple(a for n, a in enumerate(arguments) if n not in fresh)

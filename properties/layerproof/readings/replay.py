@@ -68,7 +68,8 @@ def replay(
         if broken is not None:
             findings.append(broken)
         if event.recorded and event.refusal != outcome.refusal:
-            says = Difference("recorded answer", outcome.refusal or "done", event.refusal or "done", f"event {number}")
+            says = Difference("recorded answer", outcome.refusal or "done", event.refusal or "done",
+                              f"event {number}")
             findings.append(Finding(checked.trace(), (), differences=(says,), expected=outcome.refusal,
                                     observed=event.refusal))
         progress(number)

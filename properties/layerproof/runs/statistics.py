@@ -34,6 +34,14 @@ class Statistics:
         else:
             self.refused[rule, refusal] += 1
 
+    def add(self, other: Statistics) -> None:
+        """Add what was counted elsewhere."""
+        self.done += other.done
+        self.refused += other.refused
+        self.premises += other.premises
+        self.steps += other.steps
+        self.examples += other.examples
+
     def never(self, rules: Iterable[Rule], unreachable: Iterable[tuple[str, str]] = ()) -> list[str]:
         """Return the rules that were never done and the refusals that were never had."""
         return named(self.missing(rules, unreachable))

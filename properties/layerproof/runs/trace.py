@@ -18,6 +18,7 @@ from layermodel.language.rules import BOOL, INT, Machine, Parameter, Rule, Sort,
 from layermodel.language.run import UNSETTLED
 from layermodel.language.terms import Layout
 from layerproof.errors import WrongRequest
+from layerproof.words import a
 
 FORMAT = 2
 _MOST = 64
@@ -174,7 +175,7 @@ def settled_json(machine: Machine, scene: Settled) -> dict[str, Any]:
     layout = Layout.of(machine, scene.sizes)
     return {
         "sizes": {s.name: scene.sizes[s.name] for s in machine.sorts if not s.values},
-        "rigid": {s.name: [scene.rigid[layout.index(s.name, *a)] for a in layout.tuples(s)]
+        "rigid": {s.name: [scene.rigid[layout.index(s.name, *at)] for at in layout.tuples(s)]
                   for s in machine.rigid}}
 
 
@@ -234,7 +235,7 @@ def element_of(sizes: Mapping[str, int], sort: Sort, value: Any, where: str) -> 
             return bool(value)
         raise WrongRequest(f"{where} is not true or false: {_short(value)}")
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < sizes[sort.name]:
-        raise WrongRequest(f"{where} is not the number of a {sort.name}: {_short(value)}")
+        raise WrongRequest(f"{where} is not the number of {a(sort.name)}: {_short(value)}")
     return value
 
 
@@ -242,7 +243,7 @@ def element_of(sizes: Mapping[str, int], sort: Sort, value: Any, where: str) -> 
 
 
 def _event_out(language: Language, rule: Rule, event: Event, scene: Scene) -> dict[str, Any]:
-    said = {p.name: language.put(p, a, scene) for p, a in _pairs(rule, event) if a != UNSETTLED}
+    said = {p.name: language.put(p, element, scene) for p, element in _pairs(rule, event) if element != UNSETTLED}
     said = {name: value for name, value in said.items() if value is not None}
     return {"rule": event.rule, **said, **({"refused": event.refusal} if event.recorded else {})}
 

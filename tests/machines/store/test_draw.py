@@ -386,3 +386,12 @@ def test_any_other_json_is_a_value_error_or_a_store(view, data):
         sentence = ""
         assert read == to_json(from_json(read))
     assert sentence.isprintable()
+
+
+def test_a_long_name_is_folded_only_where_there_is_no_room():
+    name = "registry.example.com/a/longer/name:1"
+    view = replace(BEFORE, images={i: replace(row, references=frozenset({name}) if "tag-0" in row.references
+                                              else row.references) for i, row in BEFORE.images.items()})
+    assert name in table(view, width=100)
+    assert name not in table(view, width=60)
+    assert max(map(len, table(view, width=60).split("\n"))) <= 60

@@ -105,8 +105,8 @@ class StoreBeside:
                 wanted, seen = expected[position], observed.state[position]
                 if wanted != seen:
                     where = ", ".join(self._called(s, a) for s, a in zip(symbol.arguments, arguments, strict=True))
-                    result.append(Difference(
-                        symbol.name, self._called(symbol.result, wanted), self._called(symbol.result, seen), where))
+                    says = {value: self._called(symbol.result, value) for value in (wanted, seen)}
+                    result.append(Difference(symbol.name, says[wanted], says[seen], where))
         return result
 
     def _called(self, sort: Sort, element: int) -> str:

@@ -315,7 +315,9 @@ def table(before: StoreView, after: StoreView | None = None, *, width: int | Non
     grid = Table(box=box.SIMPLE_HEAD, expand=False, pad_edge=False)
     if after is not None:
         grid.add_column("", no_wrap=True)
-    grid.add_column("object", overflow="fold", min_width=9, max_width=30)
+    # Of names that take more room than what is said of them only so much stands on one line.
+    columns = terminal.width() if width is None else width
+    grid.add_column("object", overflow="fold", min_width=9, max_width=max(30, columns * 2 // 5))
     for title in ("store",) if after is None else titles:
         grid.add_column(title, overflow="fold", ratio=1)
     kind = ""
@@ -329,7 +331,7 @@ def table(before: StoreView, after: StoreView | None = None, *, width: int | Non
         if after is not None:
             cells = [change.mark, *cells, _cell(kind, new.get(key), marked)]
         grid.add_row(*(Text(c) for c in cells))
-    return _rendered(grid, width)
+    return _rendered(grid, columns)
 
 
 def _cell(kind: str, row: _Fields | None, marked: Collection[str]) -> str:

@@ -36,7 +36,8 @@ from layerproof.laws.mutant import (
     without,
 )
 
-SMALL = {"Layer": 2, "Image": 2, "Reference": 2, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1, "Content": 2}
+SMALL = {"Layer": 2, "Image": 2, "Reference": 2, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
+         "Content": 2}
 """How many objects an exploration has, unless a mutant says that it needs others."""
 _TWO_CONTAINERS = {**SMALL, "Reference": 1, "Container": 2, "Name": 2}
 _ONE_IMAGE = {**SMALL, "Layer": 1, "Image": 1, "Reference": 1}

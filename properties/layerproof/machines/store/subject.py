@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from layerproof.laws.mutant import Mutant
 
 _BOTH = ("docker", "podman")
-_FEW = {"Layer": 2, "Image": 2, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1, "Content": 2}
+_FEW = {"Layer": 2, "Image": 2, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
+        "Content": 2}
 
 
 def _mutants() -> Sequence[Mutant]:

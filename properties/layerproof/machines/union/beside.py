@@ -87,7 +87,8 @@ class UnionBeside:
     def _compared(self, reply: dict[str, Any]) -> list[Difference]:
         """In which what is seen and stored differs from the model."""
         paths, run = self._run.scene.paths, self._run
-        result = [Difference("layer below", "unchanged", "changed", name, law="LOWER-2") for name in reply["changed"]]
+        result = [Difference("layer below", "unchanged", "changed", name, law="LOWER-2")
+                  for name in reply["changed"]]
         for container, there in enumerate(reply["seen"]):
             view = run.view(container)
             result += views(container, view, paths, there, run.linked)

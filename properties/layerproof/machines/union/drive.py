@@ -67,7 +67,7 @@ _OF_DIRECTORIES = ("rmdir", "rename-directory")
 
 
 def choose(run: Run, rule: Rule, draw: Draw) -> Vector | None:
-    """Draw arguments, and mostly look for some near them with which the operation has an outcome that is wanted."""
+    """Draw arguments, and mostly look for some near them with which the outcome is one that is wanted."""
     assert isinstance(run, UnionReference)
     sizes = run.scene.sizes
     named = {p.name: draw(st.integers(0, sizes[p.sort.name] - 1)) for p in rule.parameters if p.role == "named"}
