@@ -8,7 +8,6 @@ import click
 
 from layerproof.commands.common import common, emit, machine_option
 from layerproof.commands.layout import prose
-from layerproof.laws.book import rule_entries
 
 if TYPE_CHECKING:
     from layerproof.subject import Subject
@@ -47,6 +46,8 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
 @common
 def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output: str | None) -> None:
     """The rule book."""
+    from layerproof.laws.book import rule_entries
+
     names = subject.rule_names(rules)
     listed = [r for r in subject.machine.rules if names is None or r.name in names]
     emit(format_, output, lambda: [
