@@ -8,14 +8,21 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from layerproof.check import PLANS, Check, Checks
+import layerproof.check
+from layerproof.check import Check, Checks, Stage, check
 from layerproof.cli import main
-from layerproof.machines.registry import SUBJECTS
-from layerproof.readings.drive import Driven, Statistics
+from layerproof.commands.check import _progress as told_as
+from layerproof.errors import WrongRequest
+from layerproof.laws.law import Catalogue
+from layerproof.machines.registry import subject
+from layerproof.machines.store.mutants import MUTANTS
+from layerproof.readings.drive import Driven
 from layerproof.readings.explore import Exploration
-from layerproof.readings.prove.prove import Proof, Verdict
+from layerproof.readings.prove.prove import Proof, Task, Verdict
+from layerproof.runs.statistics import Statistics
+from layerproof.subject import Explored, Plan
 
-STORE = SUBJECTS["store"]
+STORE = subject("store")
 RULES = STORE.machine.rules
 REFUSALS = [(rule.name, refusal) for rule in RULES for refusal in rule.refused]
 LAWS = [law.id for law in STORE.catalogue.laws]
@@ -30,7 +37,7 @@ def sound(**changed):
     explored = Exploration({}, ("docker",), fired=Counter(r.name for r in RULES), refused=Counter(REFUSALS),
                            premises=Counter(LAWS))
     statistics = Statistics(Counter(r.name for r in RULES), Counter(REFUSALS), Counter(LAWS), 10, 1)
-    made = Check(STORE, proof(), [explored] * len(PLANS["store"].explored), {"docker": Driven(statistics)}, None,
+    made = Check(STORE, proof(), [explored] * len(STORE.plan.explored), {"docker": Driven(statistics)}, None,
                  {m.name: m.breaks for m in STORE.mutants()})
     return replace(made, **changed)
 
@@ -86,8 +93,67 @@ def test_the_command_says_what_was_reached(changed, says, monkeypatch):
 
 def test_one_machine_may_be_asked_for(monkeypatch):
     asked = []
-    monkeypatch.setattr("layerproof.check.check", lambda tell, subjects: asked.append(
+    monkeypatch.setattr("layerproof.check.check", lambda subjects, tell: asked.append(
         [s.name for s in subjects]) or Checks([sound()], 1))
     for arguments in ([], ["--machine", "union"]):
         CliRunner().invoke(main, ["check", *arguments])
     assert [["store", "union"], ["union"]] == asked
+
+
+@pytest.fixture
+def little():
+    """The store, with which ``check`` does little: two laws, two mutants, and few operations."""
+    plan = Plan((Explored({"Layer": 1, "Image": 1, "Lease": 1}, ("docker",), algebra=False),), driven=100, judged=50)
+    return replace(STORE, catalogue=Catalogue(STORE.catalogue.laws[:2]), mutants=lambda: MUTANTS[:2], plan=plan)
+
+
+def test_it_tells_how_far_each_reading_is(little):
+    told = []
+    result = check([little], told.append)
+    rules = [rule for rule in RULES for law in little.catalogue.laws if law.about(rule)]
+    expected = {"explore": 2, "drive": 100 * len(STORE.dialects), "conform": 50, "mutants": 2,
+                "prove": len(rules) + 2, "witness": 4, "lemmas": len(Task(little).lemmas)}
+    for stages in told:
+        assert expected == {s.reading: s.total for s in stages}
+        assert all(0 <= s.done <= s.total for s in stages)
+    before = {s.reading: 0 for s in told[0]}
+    for stages in told:
+        assert all(before[s.reading] <= s.done for s in stages)
+        before = {s.reading: s.done for s in stages}
+    assert expected == before
+    assert any(0 < s.done < s.total for stages in told for s in stages if s.reading == "prove")
+    one = result.machines[0]
+    assert (expected["prove"], 2, 2) == (len(one.proof.verdicts), one.explorations[0].universes, len(one.kills))
+
+
+def test_how_far_it_is_leaves_out_what_is_done():
+    stages = [Stage("store", "prove", 5, 1297, "laws of rules"), Stage("store", "mutants", 3, 3, "mutants"),
+              Stage("union", "drive", 4000, 4000, "operations")]
+    assert "store: prove 5 of 1,297 laws of rules\nunion: done" == told_as(stages)
+
+
+def test_a_reading_that_fails_ends_it_all(little, monkeypatch):
+    def fails(*_, **__):
+        raise WrongRequest("as it must")
+
+    monkeypatch.setattr("layerproof.check.killer", fails)
+    with pytest.raises(WrongRequest, match="as it must"):
+        check([little])
+
+
+def test_what_was_not_met_by_luck_is_driven_for_again(little, monkeypatch):
+    law = little.catalogue.laws[0].id
+    asked = []
+
+    def drives(*_, dialect, seed, **__):
+        asked.append((dialect, seed))
+        met = Counter(x.id for x in little.catalogue.laws if x.id != law or seed == len(STORE.dialects))
+        return Driven(Statistics(premises=met, steps=1))
+
+    monkeypatch.setattr("layerproof.check.drive", drives)
+    monkeypatch.setitem(layerproof.check._inherited, "store", little)
+    found = layerproof.check._driven(lambda _: None, "store", 0)
+    names = [*STORE.dialects]
+    assert [(name, n) for n, name in enumerate([*names, *names])] == asked
+    assert dict.fromkeys(names, 2) == {name: one.statistics.steps for name, one in found.items()}
+    assert 1 == sum(one.statistics.premises[law] for one in found.values())

@@ -12,7 +12,7 @@ from layermodel.store.reference import BUILDS, ROOTS, WRITES, Reference, Shape
 from layermodel.store.rules import STORE
 from layermodel.store.view import ContainerRow, ImageRow, LayerRow, LeaseRow, StoreView, store_view
 from layermodel.store.words import DIALECTS
-from layerproof.readings.drive import archives
+from layerproof.machines.store.drive import archives
 
 LAYERS, IMAGES, REFERENCES, CONTAINERS, LEASES = 4, 4, 3, 2, 2
 SIZES = st.integers(0, 5000)

@@ -3,62 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from mmap import mmap
 from typing import Any
 
-from layerproof.engines.directory.engine import DirectoryEngine
+from layermodel.language.ground import GroundMachine
+from layerproof.engines.registry import embedded
 from layerproof.laws.law import Kind, Law
-from layerproof.machines.registry import SUBJECTS, Subject
+from layerproof.laws.obligations import Obligations
 from layerproof.mutants.kills import killer
 from layerproof.process.workers import workers
 from layerproof.readings.conform import Conformance, conform
-from layerproof.readings.drive import Driven, impossible, named
-from layerproof.readings.explore import Exploration
-from layerproof.readings.prove.prove import PORTIONS, Placed, Proof, Task, portion, together, witnesses
+from layerproof.readings.drive import Driven, drive, impossible, sizes_of_runs
+from layerproof.readings.explore import Exploration, Explorer
+from layerproof.readings.prove.prove import (
+    PORTIONS,
+    Placed,
+    Proof,
+    Task,
+    portion,
+    together,
+    witnesses,
+)
 from layerproof.readings.prove.vacuity import Witnesses
-
-
-@dataclass(frozen=True)
-class Explored:
-    """What ``check`` explores: sizes other than the machine's usual ones, the dialects, and whether laws about two
-    runs are checked, too, which takes as long as all the others."""
-
-    sizes: Mapping[str, int]
-    dialects: tuple[str, ...]
-    algebra: bool = True
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What ``check`` does with a machine besides proving it.
-
-    Attributes:
-        driven: operations in each dialect.
-        judged: operations on the embedded engine; 0 if there is none for the machine.
-    """
-
-    explored: tuple[Explored, ...]
-    driven: int
-    judged: int = 0
-
-
-_STORE = ("docker", "podman")
-PLANS: Mapping[str, Plan] = {
-    "store": Plan((
-        Explored({"Layer": 1, "Image": 1, "Container": 2, "Name": 2}, _STORE),  # two containers
-        Explored({}, _STORE, algebra=False),  # two images
-        Explored({"Layer": 1, "Image": 1, "Reference": 2, "Repository": 2}, _STORE),  # two references
-    ), driven=1000, judged=1000),
-    "union": Plan((
-        # A name in a directory, two containers, attributes.
-        Explored({"Path": 3, "Data": 1, "Time": 1}, ("overlayfs", "overlayfs-index-redirect")),
-        Explored({"Path": 2, "Container": 2, "Data": 1, "Time": 1}, ("overlayfs",)),
-        Explored({"Path": 2, "Value": 2}, ("overlayfs", "fuse-overlayfs")),
-    ), driven=800),
-}
+from layerproof.runs.monitor import Bench
+from layerproof.runs.statistics import named
+from layerproof.subject import Explored, Subject
 
 _NEVER = "premise never held"
 _NOT_APPLICABLE = "not applicable"
@@ -69,7 +43,7 @@ class Check:
     """All results for one machine.
 
     Attributes:
-        directory: the run on the embedded engine, where there is one for the machine.
+        judged: the run on the embedded engine, where there is one for the machine.
         kills: each mutant with the law that a proof refutes for it, or None.
     """
 
@@ -77,7 +51,7 @@ class Check:
     proof: Proof
     explorations: list[Exploration]
     driven: dict[str, Driven]
-    directory: Conformance | None
+    judged: Conformance | None
     kills: dict[str, str | None]
 
     @property
@@ -89,10 +63,10 @@ class Check:
     def verdict(self) -> str:
         """``held``, ``violated``, or ``incomplete`` where something was undecided or never reached."""
         findings = [*(e.findings or e.stuck for e in self.explorations),
-                    *(d.findings for d in self.driven.values()), self._judged("findings")]
+                    *(d.findings for d in self.driven.values()), self._of_engine("findings")]
         if self.proof.count("refuted") or any(findings) or self.survived:
             return "violated"
-        never = [self.never, self._judged("never"), self.idle]
+        never = [self.never, self._of_engine("never"), self.idle]
         return "held" if self.proof.holds and not any(never) else "incomplete"
 
     @property
@@ -110,8 +84,8 @@ class Check:
         machine, dialects = self.subject.machine, self.subject.dialects.values()
         return named(pair for pair in left if not all(pair in impossible(machine, traits) for traits in dialects))
 
-    def _judged(self, what: str) -> list[Any]:
-        return [] if self.directory is None else getattr(self.directory, what)
+    def _of_engine(self, what: str) -> list[Any]:
+        return [] if self.judged is None else getattr(self.judged, what)
 
     @property
     def idle(self) -> list[str]:
@@ -120,7 +94,7 @@ class Check:
         A law that only a larger store can put to the test has to be so in what was driven.
         """
         return [law.id for law in self.subject.catalogue.laws if self.law(law)["drive"] == _NEVER
-                or (self.law(law)["explore"] == _NEVER and law.id not in self.subject.large)]
+                or (self.law(law)["explore"] == _NEVER and law.id not in self.subject.finite.large)]
 
     def law(self, law: Law) -> dict[str, Any]:
         """What each reading showed of a law."""
@@ -134,8 +108,8 @@ class Check:
             "drive": "broken" if "drive" in broken else self._held(
                 sum(d.statistics.premises[law.id] for d in self.driven.values())),
             # An engine is asked only where it differs; it is compared with a model that keeps the law.
-            "directory": "broken" if "directory" in broken else (
-                _NOT_APPLICABLE if law.kind is Kind.ALGEBRAIC or self.directory is None else "agrees"),
+            "engine": "broken" if "engine" in broken else (
+                _NOT_APPLICABLE if law.kind is Kind.ALGEBRAIC or self.judged is None else "agrees"),
             "mutants": sum(killer == law.id for killer in self.kills.values()),
         }
 
@@ -145,8 +119,8 @@ class Check:
     def _broken(self) -> dict[str, set[str]]:
         return {
             "explore": {i for e in self.explorations for i in e.findings},
-            "drive": {f.violation.law for d in self.driven.values() for f in d.findings},
-            "directory": {i for f in self._judged("findings") for i in f.laws},
+            "drive": {i for d in self.driven.values() for f in d.findings for i in f.laws},
+            "engine": {i for f in self._of_engine("findings") for i in f.laws},
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -160,13 +134,13 @@ class Check:
             "states": sum(e.states for e in self.explorations),
             "explored": [{"sizes": dict(e.sizes), "dialects": list(e.dialects), "universes": e.universes,
                           "states": e.states, "steps": e.steps, "stuck": e.stuck, "algebra": plan.algebra}
-                         for e, plan in zip(self.explorations, PLANS[self.subject.name].explored, strict=True)],
+                         for e, plan in zip(self.explorations, explored(self.subject), strict=True)],
             "driven": {"operations": {d: r.statistics.steps for d, r in self.driven.items()},
                        "not reached": named(self.undriven)},
             "never": self.never,
-            "directory": None if self.directory is None else {
-                "operations": self.directory.statistics.steps,
-                "findings": len(self.directory.findings), "never": self.directory.never},
+            "engine": None if self.judged is None else {
+                "name": self.judged.engine, "operations": self.judged.statistics.steps,
+                "findings": len(self.judged.findings), "never": self.judged.never},
             "mutants": {"killed": len(self.kills) - len(self.survived), "survived": self.survived},
         }
 
@@ -201,82 +175,221 @@ class Checks:
         }
 
 
-Progress = Callable[[str], None]
+# How far it is.
 
 
-def _explored(name: str, number: int) -> Exploration:
-    subject, plan = SUBJECTS[name], PLANS[name].explored[number]
-    explorer = subject.explorer({**subject.sizes, **plan.sizes}, algebra=plan.algebra)
+@dataclass(frozen=True)
+class Stage:
+    """How far one reading of one machine is: so many of its ``total`` of ``what`` are done."""
+
+    machine: str
+    reading: str
+    done: int
+    total: int
+    what: str
+
+
+Progress = Callable[[Sequence[Stage]], None]
+"""Is told of all stages, a few times a second."""
+
+_Tell = Callable[[int], None]
+"""Is told how much of a piece of work is done."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece of work that one process does.
+
+    Attributes:
+        do: is given what to tell how far it is, the machine's name, and ``number``.
+        total: how much it is, of ``what``.
+    """
+
+    machine: str
+    reading: str
+    do: Callable[[_Tell, str, int], Any]
+    number: int
+    total: int
+    what: str
+
+
+_EVERY = 0.2
+"""Seconds between two looks at how far it is."""
+
+_counts: memoryview = memoryview(b"")
+"""How much of each piece is done: memory that forked workers share, each of whom writes those of its pieces."""
+
+
+def _pieces(subject: Subject) -> list[_Piece]:
+    """All but the proofs: what takes long."""
+    plan, name = subject.plan, subject.name
+    pieces = []
+    for number, one in enumerate(explored(subject)):
+        ground = GroundMachine(subject.machine, subject.sizes(one.sizes))
+        universes = len(subject.finite.universes(ground))
+        pieces.append(_Piece(name, "explore", _explored, number, universes, "universes"))
+    pieces.append(_Piece(name, "drive", _driven, 0, plan.driven * len(subject.dialects), "operations"))
+    if plan.judged and embedded(name):
+        pieces.append(_Piece(name, "conform", _judged, 0, plan.judged, "operations"))
+    return [*pieces, _Piece(name, "mutants", _kills, 0, len(subject.mutants()), "mutants")]
+
+
+def _proofs(subject: Subject) -> list[_Piece]:
+    units = sum(1 for _ in Obligations(subject.machine, subject.catalogue).units())
+    return [
+        *(_Piece(subject.name, "prove", _proved, n, len(range(n, units, PORTIONS)), "laws of rules")
+          for n in range(PORTIONS)),
+        *(_Piece(subject.name, "witness", _witnesses, n, 1, "parts") for n in range(_SHARES)),
+        _Piece(subject.name, "lemmas", _lemmas, 0, len(_task(subject).lemmas), "lemmas")]
+
+
+def _stages(pieces: Sequence[_Piece]) -> list[Stage]:
+    stages: dict[tuple[str, str], Stage] = {}
+    for slot, piece in enumerate(pieces):
+        place = piece.machine, piece.reading
+        before = stages.get(place) or Stage(*place, 0, 0, piece.what)
+        stages[place] = replace(before, done=before.done + min(_counts[slot], piece.total),
+                                total=before.total + piece.total)
+    return list(stages.values())
+
+
+# The work.
+
+
+def explored(subject: Subject) -> tuple[Explored, ...]:
+    """What is explored of a machine: what its plan says, or else the usual sizes in every dialect."""
+    return subject.plan.explored or (Explored({}, tuple(subject.dialects)),)
+
+
+_inherited: dict[str, Subject] = {}
+"""What forked workers find: machines hold functions, which cannot be sent between processes."""
+
+
+def _explored(tell: _Tell, name: str, number: int) -> Exploration:
+    subject = _inherited[name]
+    plan = explored(subject)[number]
+    explorer = Explorer(subject, subject.sizes(plan.sizes), algebra=plan.algebra,
+                        progress=lambda e: tell(e.universes - 1))
     return explorer.run({d: subject.dialects[d] for d in plan.dialects})
 
 
-def _driven(name: str) -> dict[str, Driven]:
-    subject = SUBJECTS[name]
-    bench = subject.bench()
-    return {dialect: subject.drive(
-        subject.machine, subject.catalogue, traits=traits, dialect=dialect, entropy=number,
-        operations=PLANS[name].driven, complete=False, like=bench)
-        for number, (dialect, traits) in enumerate(subject.dialects.items())}
+def _driven(tell: _Tell, name: str, _: int) -> dict[str, Driven]:
+    """Drive all dialects, some times over if there is a law whose premise held in none of them.
+
+    It is a matter of luck what a thousand operations come across, and Hypothesis draws from what stands in the
+    source of whatever is imported, if that is not installed but run from a folder: the draws differ there.
+    """
+    subject = _inherited[name]
+    operations, dialects, found = subject.plan.driven, [*subject.dialects], dict[str, Driven]()
+    laws = {law.id for law in subject.catalogue.laws}
+    bench = Bench(subject.machine, subject.catalogue, sizes_of_runs(subject))
+    for seed in range(_DRIVES * len(dialects)):
+        again, number = divmod(seed, len(dialects))
+        if again and not number and (
+                laws <= {law for one in found.values() for law in one.statistics.premises}
+                or any(one.findings for one in found.values())):
+            break
+        dialect = dialects[number]
+        driven = drive(subject, dialect=dialect, seed=seed, operations=operations, complete=False, like=bench,
+                       progress=partial(_told, tell, seed * operations, operations))
+        if again:
+            found[dialect].statistics.add(driven.statistics)
+            found[dialect].findings.extend(driven.findings)
+        else:
+            found[dialect] = driven
+    return found
 
 
-def _judged(name: str) -> Conformance | None:
-    subject, operations = SUBJECTS[name], PLANS[name].judged
-    if not operations:
-        return None
-    with closing(DirectoryEngine()) as engine:
-        return conform(subject.machine, subject.catalogue, engine, operations=operations)
+_DRIVES = 5
+"""How often at most each dialect is driven."""
 
 
-def _kills(name: str) -> dict[str, str | None]:
+def _told(tell: _Tell, before: int, most: int, done: int) -> None:
+    tell(before + min(done, most))
+
+
+def _judged(tell: _Tell, name: str, _: int) -> Conformance:
+    subject = _inherited[name]
+    with closing(embedded(name)[0]()) as engine:
+        return conform(subject, engine, operations=subject.plan.judged, progress=tell)
+
+
+def _kills(tell: _Tell, name: str, _: int) -> dict[str, str | None]:
     """Each mutant with the law that kills it, or None."""
-    subject = SUBJECTS[name]
-    return {mutant.name: killer(mutant, machine=subject.machine, catalogue=subject.catalogue)
-            for mutant in subject.mutants()}
+    subject, found = _inherited[name], dict[str, str | None]()
+    for mutant in subject.mutants():
+        tell(len(found))
+        found[mutant.name] = killer(subject, mutant)
+    return found
 
 
-def _proved(name: str, number: int) -> list[Placed]:
-    return list(portion(_task(SUBJECTS[name]), number, PORTIONS))
+def _proved(tell: _Tell, name: str, number: int) -> list[Placed]:
+    found: list[Placed] = []
+    for place, verdict in portion(_task(_inherited[name]), number, PORTIONS):
+        found.append((place, verdict))
+        tell(len(range(number, place, PORTIONS)))
+    return found
 
 
-def _witnesses(name: str, number: int) -> Witnesses:
-    return witnesses(_task(SUBJECTS[name]), number, _SHARES)
+def _witnesses(_: _Tell, name: str, number: int) -> Witnesses:
+    return witnesses(_task(_inherited[name]), number, _SHARES)
 
 
 _SHARES = 4
 
 
+def _lemmas(tell: _Tell, name: str, _: int) -> dict[str, bool]:
+    task, found = _task(_inherited[name]), dict[str, bool]()
+    for number, lemma in enumerate(task.lemmas):
+        tell(number)
+        found[lemma.name] = task.lemma(number)
+    return found
+
+
 def _task(subject: Subject) -> Task:
-    return Task(subject.machine, subject.catalogue, beside=subject.lemmas())
+    return Task(subject, beside=subject.lemmas())
+
+
+def _do(slot: int, piece: _Piece) -> Any:
+    """Do a piece of work in a worker."""
+    def tell(done: int) -> None:
+        _counts[slot] = done
+
+    result = piece.do(tell, piece.machine, piece.number)
+    tell(piece.total)
+    return result
 
 
 def check(
-    progress: Progress = lambda text: None, subjects: Iterable[Subject] = tuple(SUBJECTS.values()),
+    subjects: Iterable[Subject], progress: Progress = lambda stages: None,
 ) -> Checks:
-    """Run all readings of the machines, in two processes: what takes long first, the proofs piece by piece."""
+    """Run all readings of the machines, in two processes: what takes long first, the proofs piece by piece.
+
+    Args:
+        progress: is told how far each reading of each machine is.
+    """
+    global _counts
     start, chosen = time.perf_counter(), list(subjects)
+    _inherited.update({one.name: one for one in chosen})
+    pieces = [piece for part in (_pieces, _proofs) for one in chosen for piece in part(one)]
+    _counts = memoryview(mmap(-1, 8 * len(pieces))).cast("q")
     with workers(2) as pool:
-        begun = {one.name: _begin(pool, one.name) for one in chosen}
-        proofs = {one.name: (
-            [pool.submit(_proved, one.name, n) for n in range(PORTIONS)],
-            [pool.submit(_witnesses, one.name, n) for n in range(_SHARES)]) for one in chosen}
-        machines = []
-        for one in chosen:
-            explored, driven, judged, kills = begun[one.name]
-            task = _task(one)
-            progress(f"{one.name}: explore, drive, mutants, and prove every law of every rule")
-            machines.append(Check(
-                one, together(task, [p.result() for p in proofs[one.name][0]],
-                              [w.result() for w in proofs[one.name][1]],
-                              {lemma.name: lemma.proved for lemma in task.lemmas}),
-                [e.result() for e in explored], driven.result(), judged.result(), kills.result()))
-    return Checks(machines, time.perf_counter() - start)
+        futures = [pool.submit(_do, slot, piece) for slot, piece in enumerate(pieces)]
+        left: set[Future[Any]] = set(futures)
+        while left:
+            done, left = wait(left, _EVERY, FIRST_EXCEPTION)
+            for future in done:
+                future.result()  # raises at once what went wrong
+            progress(_stages(pieces))
+    found: dict[tuple[str, str], list[Any]] = {}
+    for piece, future in zip(pieces, futures, strict=True):
+        found.setdefault((piece.machine, piece.reading), []).append(future.result())
+    return Checks([_together(one, {r: parts for (name, r), parts in found.items() if name == one.name})
+                   for one in chosen], time.perf_counter() - start)
 
 
-def _begin(pool: ProcessPoolExecutor, name: str) -> tuple[
-    list[Future[Exploration]], Future[dict[str, Driven]], Future[Conformance | None],
-    Future[dict[str, str | None]],
-]:
-    """Start all but the proofs."""
-    driven = pool.submit(_driven, name)
-    return ([pool.submit(_explored, name, n) for n in range(len(PLANS[name].explored))], driven,
-            pool.submit(_judged, name), pool.submit(_kills, name))
+def _together(subject: Subject, found: Mapping[str, list[Any]]) -> Check:
+    """The results of all pieces of a machine."""
+    driven, lemmas, kills = (found[reading][0] for reading in ("drive", "lemmas", "mutants"))
+    proof = together(_task(subject), found["prove"], found["witness"], lemmas)
+    return Check(subject, proof, found["explore"], driven, found.get("conform", [None])[0], kills)

@@ -4,32 +4,57 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-import signal
 import sys
 from typing import Any
 
 import click
 
-from layerproof.commands.catalogue import laws_command, rules_command
-from layerproof.commands.check import check_command
-from layerproof.commands.engine import conform_command, replay_command
-from layerproof.commands.explain import explain_command
-from layerproof.commands.mutants import mutants_command
-from layerproof.commands.prove import prove_command
-from layerproof.commands.run import drive_command, explore_command
 from layerproof.errors import LayerproofError
+
+COMMANDS = {
+    "check": ("check", "Everything about the model: the main job."),
+    "prove": ("prove", "Prove every law of every rule, for stores of any size, in any dialect."),
+    "explore": ("run", "Visit every store that can be reached with few objects."),
+    "drive": ("run", "Let Hypothesis drive the model and check every law after every step."),
+    "conform": ("engine", "Judge an engine by random operations beside the model."),
+    "mutants": ("mutants", "The kill matrix: deliberately wrong machines, and what catches each."),
+    "laws": ("catalogue", "The catalogue of laws."),
+    "rules": ("catalogue", "The rule book."),
+    "replay": ("replay", "Replay a trace file in the model, or beside an engine."),
+    "explain": ("explain", "What depends on what, and what stands in the way of a removal."),
+}
+"""The commands, each with its module in :mod:`layerproof.commands`, imported when it is asked for, and with what
+the list of commands says of it."""
 
 
 class _Main(click.Group):
-    """Turns our errors into one sentence and exit status 2, whatever command they come from."""
+    """Imports a command when it is used, and turns our errors into one sentence and exit status 2."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def main(self, *arguments: Any, **options: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            return super().main(*arguments, **options)
         except LayerproofError as error:
             click.echo(f"layerproof: {error}", err=True)
             sys.exit(2)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"layerproof.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx  # click would import every command for its first sentence
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
 
 
 @click.group(cls=_Main)
@@ -38,15 +63,6 @@ def main() -> None:
     """A formal model of container storage, and a checker that judges real engines by it."""
     # Hypothesis would keep a cache in the working folder, which is the user's.
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.devnull)
-    # A terminated run cleans up its engine just as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-
-
-for command in (
-    check_command, prove_command, explore_command, drive_command, conform_command, mutants_command,
-    laws_command, rules_command, replay_command, explain_command,
-):
-    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ import pytest
 from click.testing import CliRunner
 
 from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
-from layermodel.store.rules import STORE
 from layerproof.cli import main
 from layerproof.engines.directory.faults import faulty
+from layerproof.engines.docker.deviations import DEVIATIONS
 from layerproof.machines.store.laws import STORE_LAWS
-from layerproof.readings.conform import Conformance, replay
-from layerproof.readings.drive import Statistics
-from samples import a_trace
+from layerproof.machines.store.subject import STORE_SUBJECT
+from layerproof.readings.conform import Conformance, replay_on
+from layerproof.runs.statistics import Statistics
+from samples import a_trace, a_trace_file
 
 
 def run(*arguments):
@@ -68,7 +69,8 @@ def test_laws_are_listed_with_their_sources():
 def test_the_rule_book_reads_aloud():
     book = run("rules", "--rule", "create").output
     assert "no-such-image" in book
-    assert "then     the container exists" in book
+    assert "presupposes the container is new" in " ".join(book.split())
+    assert "name-taken a container has the name then the container exists" in " ".join(book.split())
 
 
 def test_a_mutant_is_refuted_with_a_drawing():
@@ -80,7 +82,7 @@ def test_a_mutant_is_refuted_with_a_drawing():
 
 def test_a_trace_replays_and_is_explained(tmp_path):
     path = tmp_path / "trace.json"
-    path.write_text(a_trace().to_json())
+    path.write_text(a_trace_file())
     assert 0 == run("replay", str(path)).exit_code
     assert 0 == run("replay", str(path), "--on", "directory").exit_code
     explained = run("explain", str(path), "image-0").output
@@ -94,11 +96,11 @@ def test_known_deviations_fail_a_strict_run_in_text_data_and_status(monkeypatch,
     engine = faulty("forced-removal-takes-used-image")
     engine.name = "docker"  # of which the catalogue knows this
     try:
-        findings = replay(STORE, STORE_LAWS, a_trace(), engine)
+        finding = replay_on(STORE_SUBJECT, a_trace(), engine, deviations=DEVIATIONS)
     finally:
         engine.close()
-    assert ["docker-force-stopped"] == [f.known.key for f in findings]
-    judged = Conformance("docker", "1", "docker", Statistics(), findings)
+    assert "docker-force-stopped" == finding.known.key
+    judged = Conformance("docker", "1", "docker", Statistics(), findings=[finding])
     monkeypatch.setattr("layerproof.commands.engine.conform", lambda *_, **__: judged)
     text = run("conform", "directory", *options)
     data = run("conform", "directory", *options, "--format", "json")
@@ -119,7 +121,7 @@ def test_a_run_that_its_budget_ends_is_incomplete():
 
 def test_a_replay_that_its_budget_ends_is_incomplete(tmp_path):
     path = tmp_path / "trace.json"
-    path.write_text(a_trace().to_json())
+    path.write_text(a_trace_file())
     arguments = ("replay", str(path), "--on", "directory", "--budget")
     late = run(*arguments, "0.000001")
     assert 1 == late.exit_code

@@ -79,7 +79,7 @@ class Command:
     @property
     def folder(self) -> Path | None:
         """Return the folder of the private daemon, once there is one."""
-        for folder in self.temporary.glob("layerproof-docker-*"):
+        for folder in filter(Path.is_dir, self.temporary.glob("layerproof-docker-*")):
             self.name = folder.name
             return folder
         return None

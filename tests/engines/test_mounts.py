@@ -12,18 +12,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from layerproof.machines.union.conform import UnionJudge, conform_union, follow
+from layerproof.machines.union.report import union_conformance_text
+from layerproof.machines.union.traces import UnionTrace
 
 from layermodel.union.reference import Scene
 from layermodel.union.rules import UNION
 from layermodel.union.trees import DIRECTORY, FIFO, FILE, Layer, Node
 from layerproof.engines.mount.engine import MountEngine
 from layerproof.errors import EngineUnreachable, WrongRequest
-from layerproof.machines.union.conform import UnionJudge, conform_union, follow
 from layerproof.machines.union.laws import UNION_LAWS
 from layerproof.machines.union.mutants import UNION_MUTANTS
-from layerproof.machines.union.report import union_conformance_text
 from layerproof.machines.union.script import script
-from layerproof.machines.union.traces import UnionTrace
 from layerproof.mutants.runs import kill_union_by_conform
 from layerproof.runs.trace import Event
 
@@ -68,7 +68,7 @@ def test_what_is_opened_for_writing_is_dated_by_the_kernel_with_metacopy():
     needs("overlayfs")
     layer = Layer((plain(DIRECTORY), Node(FILE, content=1, xattr=(0, 0))), {0: 0, AT["a"]: 1})
     trace = UnionTrace("overlayfs-redirect", (layer,), (
-        Event("chown", (0, AT["a"], 1, 1), None), Event("open", (0, AT["a"], 1), None)))
+        Event("chown", (0, AT["a"], 1, 1), None), Event("open-for-writing", (0, AT["a"], 1), None)))
     for options, known in ((("metacopy=on",), ["overlayfs-metacopy-dates"]), (("redirect_dir=on",), [])):
         with closing(MountEngine("overlayfs", options)) as engine:
             finding = follow(UnionJudge(UNION, UNION_LAWS, engine, SCENE), trace)

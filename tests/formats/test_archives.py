@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from layermodel.formats.archives import read_archive
 from layermodel.formats.content import ArchiveEntry, ImageSpec, archive, chain_ids, digest
-from layermodel.formats.tars import Limits, Malformed
+from layermodel.formats.documents import Malformed
+from layermodel.formats.tars import Limits
 from layermodel.store.loading import loaded
 from layermodel.store.words import DIALECTS
 
@@ -151,7 +152,7 @@ def test_a_member_that_links_to_itself_leads_nowhere(tmp_path):
 
 @pytest.mark.parametrize(("limits", "says"), [
     (Limits(layers=1), "more than 1 layers"), (Limits(members=2), "more than 2 members"),
-    (Limits(document=10), "more than 10 bytes"), (Limits(unpacked=100), "more than 100 bytes"),
+    (Limits(document=10), "more than 10 bytes"), (Limits(bytes=100), "more than 100 bytes"),
 ])
 def test_everything_has_a_limit(tmp_path, limits, says):
     with pytest.raises(Malformed, match=says):
@@ -169,4 +170,4 @@ def test_any_damage_ends_in_a_store_or_in_one_sentence(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("damaged") / "image.tar"
     path.write_bytes(damaged)
     with contextlib.suppress(Malformed):
-        assert loaded(read_archive(path, Limits(unpacked=1 << 20)), DIALECTS["docker"]).images
+        assert loaded(read_archive(path, Limits(bytes=1 << 20)), DIALECTS["docker"]).images

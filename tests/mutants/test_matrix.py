@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from layerproof.cli import main
 from layerproof.errors import WrongRequest
 from layerproof.machines.store.mutants import MUTANTS
+from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.mutants.matrix import Cell, KillMatrix, kill_matrix
 from layerproof.process.workers import workers
 
@@ -72,7 +73,7 @@ def test_the_command_fails_unless_all_is_killed_and_every_reading_kills(monkeypa
     arguments = ["mutants", "--mutant", OTHER.name, "--mutant", ONE.name, "--reading", "prove", "--jobs", "3"]
     text = CliRunner().invoke(main, arguments)
     data = CliRunner().invoke(main, [*arguments, "--format", "json"])
-    assert [([ONE, OTHER], ("prove",), 3)] * 2 == asked
+    assert [(STORE_SUBJECT, [ONE, OTHER], ("prove",), 3)] * 2 == asked
     assert (status, status, says) == (text.exit_code, data.exit_code, text.output.splitlines()[-len(says):])
     assert made.to_json() == json.loads(data.output)
 
@@ -88,13 +89,13 @@ def test_the_command_says_which_kills_the_explorer_guided(monkeypatch):
 ])
 def test_a_matrix_that_would_say_nothing_is_a_wrong_request(mutants, readings, says):
     with pytest.raises(WrongRequest, match=says):
-        kill_matrix(mutants, readings)
+        kill_matrix(STORE_SUBJECT, mutants, readings)
 
 
 def test_two_processes_fill_the_matrix_as_one_does():
     told = []
     chosen = [m for m in MUTANTS if m.name in ("write-lost", "load-adds-again")]
-    made = [kill_matrix(chosen, ("explore", "prove"), jobs=jobs, progress=told.append) for jobs in (1, 2)]
+    made = [kill_matrix(STORE_SUBJECT, chosen, ("explore", "prove"), jobs=jobs, progress=told.append) for jobs in (1, 2)]
     one, two = ({place: replace(cell, seconds=0) for place, cell in m.cells.items()} for m in made)
     assert one == two
     assert all(cell.killed for cell in one.values())

@@ -14,8 +14,8 @@ from layerproof.laws.law import Catalogue
 from layerproof.laws.obligations import Obligation, Obligations
 from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.machines.store.mutants import MUTANTS
+from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.mutants.kills import kill_by_exploration
-from layerproof.readings.explore import Explorer
 from layerproof.readings.prove.finite import SmallStores
 from layerproof.runs.monitor import Monitor
 
@@ -31,7 +31,7 @@ def test_z3_and_the_compiled_rule_take_the_same_step(rule):
     obligation = Obligation(rule, STORE_LAWS.laws[0], None, dict(laws.axioms) | {"given": step.given},
                             z3.BoolVal(True), {}, (), (step,))
     ground = GroundMachine(STORE, SIZES)
-    stores = SmallStores(STORE, Catalogue(()))
+    stores = SmallStores(STORE_SUBJECT.of(STORE, Catalogue(())))
     for wanted in (None, *STORE.rule_by_name[rule].refused):
         problem = stores.problem(obligation, 2)
         query = problem.query
@@ -85,11 +85,10 @@ def test_explore_and_the_reference_store_agree_on_random_runs():
 
 @pytest.mark.parametrize("mutant", MUTANTS[:12:3], ids=lambda m: m.name)
 def test_what_explore_finds_in_a_mutant_replays_in_the_right_machine_without_a_broken_law(mutant):
-    kill = kill_by_exploration(mutant)
+    kill = kill_by_exploration(STORE_SUBJECT, mutant)
     assert kill is not None
-    explorer = Explorer(STORE, STORE_LAWS, kill.trace.sizes)
-    ground = GroundMachine(STORE, explorer.sizes)
-    reference = Reference.fixed(ground, DIALECTS[kill.trace.dialect], kill.trace.rigid)
+    ground = GroundMachine(STORE, kill.trace.scene.sizes)
+    reference = Reference.fixed(ground, DIALECTS[kill.trace.dialect], kill.trace.scene.rigid)
     monitor = Monitor(ground, STORE_LAWS)
     for event in kill.trace.events:
         if reference.given(event.rule, event.arguments):

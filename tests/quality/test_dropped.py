@@ -4,6 +4,7 @@ import pytest
 
 from layermodel.store.rules import STORE
 from layerproof.laws.mutant import Mutant, forgets, without
+from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.mutants.kills import kill_by_proof
 
 
@@ -15,5 +16,5 @@ def test_a_rule_without_one_of_its_parts_breaks_a_law(rule):
     assert changes
     survivors = [
         what for what, change in changes.items()
-        if kill_by_proof(Mutant("dropped", (rule.name,), f"{what} is dropped", "", change)) is None]
+        if kill_by_proof(STORE_SUBJECT, Mutant("dropped", (rule.name,), f"{what} is dropped", "", change)) is None]
     assert [] == survivors

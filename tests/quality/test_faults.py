@@ -6,10 +6,9 @@ from contextlib import closing
 
 import pytest
 
-from layermodel.store.rules import STORE
 from layerproof.engines.directory.engine import DirectoryEngine
 from layerproof.engines.directory.faults import FAULTS, faulty
-from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import Conformance, conform
 
 NOT_FOUND: dict[str, str] = {
@@ -27,7 +26,7 @@ REST = [name for name in FAULTS if name not in SAMPLE]
 
 def judge(engine: DirectoryEngine, operations: int) -> Conformance:
     with closing(engine):
-        return conform(STORE, STORE_LAWS, engine, operations=operations, complete=False, most=1)
+        return conform(STORE_SUBJECT, engine, operations=operations, complete=False, most=1)
 
 
 def check(name: str) -> None:

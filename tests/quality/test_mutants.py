@@ -10,19 +10,22 @@ import pytest
 
 from layermodel.language.ground import GroundMachine, Vector
 from layermodel.language.rules import Machine
-from layermodel.store.reference import Reference
 from layermodel.store.rules import STORE
-from layermodel.store.words import DIALECTS
 from layerproof.engines.directory.engine import DirectoryEngine
 from layerproof.laws.law import Catalogue, Kind
-from layerproof.laws.mutant import SMALL, Mutant
+from layerproof.laws.mutant import Mutant
+from layerproof.machines.store.drive import scene_of
 from layerproof.machines.store.laws import STORE_LAWS
-from layerproof.machines.store.mutants import MUTANTS
+from layerproof.machines.store.mutants import MUTANTS, SMALL
+from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.mutants.kills import Kill, Suspect, kill_by_exploration, kill_by_proof, laws_broken
 from layerproof.mutants.runs import kill_by_conform, kill_by_drive
-from layerproof.readings.conform import Conformance, EngineFinding, replay
-from layerproof.readings.drive import Broken, ModelWorld, Statistics
-from layerproof.runs.monitor import AlgebraMonitor, Bench, Monitor, Violation
+from layerproof.readings.conform import Conformance, replay_on
+from layerproof.readings.drive import first_broken
+from layerproof.runs.checked import Checked
+from layerproof.runs.finding import Finding, Violation
+from layerproof.runs.monitor import AlgebraMonitor, Bench, Monitor
+from layerproof.runs.statistics import Statistics
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 SAME = Mutant("same", tuple(r.name for r in STORE.rules), "Nothing is wrong.", "", lambda effect, *_: effect)
@@ -31,7 +34,7 @@ SAME = Mutant("same", tuple(r.name for r in STORE.rules), "Nothing is wrong.", "
 @cache
 def proof_of(name: str) -> Kill:
     """The kill by proof, computed once for all tests."""
-    kill = kill_by_proof(BY_NAME[name])
+    kill = kill_by_proof(STORE_SUBJECT, BY_NAME[name])
     assert kill is not None, f"{name} survives: a law is missing"
     return kill
 
@@ -88,7 +91,7 @@ def test_killed_by_proof(name: str) -> None:
 @pytest.mark.parametrize("name", BY_NAME)
 def test_counterexample_is_real(name: str) -> None:
     kill = proof_of(name)
-    assert kill.law in {violation.law for violation in violations(BY_NAME[name].machine(), kill)}
+    assert kill.law in {violation.law for violation in violations(BY_NAME[name].machine(STORE), kill)}
 
 
 @pytest.mark.parametrize("name", [
@@ -97,7 +100,7 @@ def test_counterexample_steps_alike_in_both_readings(name: str) -> None:
     kill = proof_of(name)
     found = kill.instance
     assert kill.verdict is not None
-    ground = GroundMachine(BY_NAME[name].machine(), found.sizes)
+    ground = GroundMachine(BY_NAME[name].machine(STORE), found.sizes)
     before = plain(ground, found.states[0])
     rule = ground.rule(kill.verdict.rule)
     assert rule.given(before, before, found.rigid, found.traits, found.arguments[0])
@@ -113,7 +116,7 @@ def test_right_rules_break_nothing_there(name: str) -> None:
 @pytest.mark.parametrize("name", BY_NAME)
 def test_right_rules_are_not_killed(name: str) -> None:
     mutant = BY_NAME[name]
-    assert list(Suspect(STORE, mutant.rules).refute({mutant.breaks}, counts=(1, 2))) == []
+    assert list(Suspect(STORE_SUBJECT, mutant.rules).refute({mutant.breaks}, counts=(1, 2))) == []
 
 
 EXPLORED: dict[str, tuple[str, int]] = {
@@ -149,7 +152,7 @@ EXPLORED: dict[str, tuple[str, int]] = {
 
 @pytest.mark.parametrize("name", EXPLORED)
 def test_killed_by_exploration(name: str) -> None:
-    kill = kill_by_exploration(BY_NAME[name])
+    kill = kill_by_exploration(STORE_SUBJECT, BY_NAME[name])
     assert kill is not None
     assert kill.trace is not None
     assert (*EXPLORED[name], kill.length) == (kill.law, kill.length, len(kill.trace.events))
@@ -173,7 +176,7 @@ NOT_SEEN_BY_CONFORM = {
 @cache
 def drive_of(name: str) -> Kill:
     """The kill by random operations, computed once for all tests."""
-    kill = kill_by_drive(BY_NAME[name])
+    kill = kill_by_drive(STORE_SUBJECT, BY_NAME[name])
     assert kill is not None
     return kill
 
@@ -181,7 +184,7 @@ def drive_of(name: str) -> Kill:
 @cache
 def conform_of(name: str) -> Kill:
     """The kill beside a sound engine, computed once for all tests."""
-    kill = kill_by_conform(BY_NAME[name])
+    kill = kill_by_conform(STORE_SUBJECT, BY_NAME[name])
     assert kill is not None
     return kill
 
@@ -189,23 +192,22 @@ def conform_of(name: str) -> Kill:
 def broken_on_the_way(machine: Machine, kill: Kill) -> set[str]:
     """The laws that a machine breaks where it does the operations of a run, as far as it can."""
     assert kill.trace is not None
-    bench = Bench(machine, STORE_LAWS, kill.trace.sizes)
-    store = Reference.fixed(bench.ground, DIALECTS[kill.trace.dialect], kill.trace.rigid)
-    world = ModelWorld(store, bench.monitor, AlgebraMonitor(bench.ground, STORE_LAWS), Statistics(), "")
-    try:
-        for event in kill.trace.events:
-            if store.given(event.rule, event.arguments):
-                world.step(machine.rule_by_name[event.rule], event.arguments)
-    except Broken as broken:
-        return {broken.finding.violation.law}
+    trace, bench = kill.trace, Bench(machine, STORE_LAWS, kill.trace.scene.sizes)
+    store = STORE_SUBJECT.drivable.begin(bench.ground, trace.scene, trace.traits)
+    checked = Checked(bench, store, "", trace.traits, scene_of, AlgebraMonitor(bench.ground, STORE_LAWS))
+    for event in trace.events:
+        if store.given(event.rule, event.arguments):
+            finding = first_broken(checked, machine, [event])
+            if finding is not None:
+                return set(finding.laws)
     return set()
 
 
-def departures(machine: Machine, kill: Kill) -> list[EngineFinding]:
+def departure(machine: Machine, kill: Kill) -> Finding | None:
     """Where a sound engine is not as a machine says in the operations of a run."""
-    assert isinstance(kill.finding, EngineFinding)
+    assert kill.finding is not None
     with closing(DirectoryEngine()) as engine:
-        return replay(machine, STORE_LAWS, kill.finding.trace, engine)
+        return replay_on(STORE_SUBJECT.of(machine), kill.finding.trace, engine)
 
 
 @pytest.mark.parametrize("name", SAMPLE)
@@ -214,53 +216,55 @@ def test_killed_by_drive(name: str) -> None:
     assert kill.trace is not None
     assert ("drive", len(kill.trace.events)) == (kill.reading, kill.length)
     assert kill.length <= 6
-    assert broken_on_the_way(BY_NAME[name].machine(), kill)
+    assert broken_on_the_way(BY_NAME[name].machine(STORE), kill)
     assert set() == broken_on_the_way(STORE, kill)
 
 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_sound_engine_departs_from_a_mutant(name: str) -> None:
     kill = conform_of(name)
-    assert isinstance(kill.finding, EngineFinding)
+    assert kill.finding is not None
     assert ("conform", len(kill.finding.trace.events), False) == (kill.reading, kill.length, kill.guided)
     assert kill.length <= 6
     assert kill.finding.rule in BY_NAME[name].rules
-    assert [kill.finding.signature] == [f.signature for f in departures(BY_NAME[name].machine(), kill)]
-    assert [] == departures(STORE, kill)
+    found = departure(BY_NAME[name].machine(STORE), kill)
+    assert found is not None
+    assert kill.finding.signature == found.signature
+    assert departure(STORE, kill) is None
 
 
 def test_what_random_operations_do_not_show_the_explorers_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
     mutant = BY_NAME["finish-ends-all"]
     nothing = Conformance("directory", "1", "docker", Statistics())
     monkeypatch.setattr("layerproof.mutants.runs.conform", lambda *_, **__: nothing)
-    kill = kill_by_conform(mutant)
+    kill = kill_by_conform(STORE_SUBJECT, mutant)
     assert kill is not None
     assert kill.guided
-    assert departures(mutant.machine(), kill)
-    assert [] == departures(STORE, kill)
+    assert departure(mutant.machine(STORE), kill) is not None
+    assert departure(STORE, kill) is None
 
 
 def test_what_is_not_wrong_survives_every_reading() -> None:
     same = replace(SAME, rules=("untag",), among=("load", "tag"))
     assert [None] * 4 == [
-        kill_by_proof(same), kill_by_exploration(same), kill_by_drive(same, operations=200),
-        kill_by_conform(same, operations=200)]
+        kill_by_proof(STORE_SUBJECT, same), kill_by_exploration(STORE_SUBJECT, same), kill_by_drive(STORE_SUBJECT, same, operations=200),
+        kill_by_conform(STORE_SUBJECT, same, operations=200)]
 
 
 def test_laws_broken_has_the_expected_law_among_all() -> None:
-    assert laws_broken(BY_NAME["write-lost"], counts=(1,)) == ("OP-24",)
+    assert laws_broken(STORE_SUBJECT, BY_NAME["write-lost"], counts=(1,)) == ("OP-24",)
 
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("name", BY_NAME)
 def test_killed_by_exploration_too(name: str) -> None:
-    assert kill_by_exploration(BY_NAME[name]) is not None
+    assert kill_by_exploration(STORE_SUBJECT, BY_NAME[name]) is not None
 
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("name", BY_NAME)
 def test_killed_by_drive_unless_there_is_a_reason(name: str) -> None:
-    kill = kill_by_drive(BY_NAME[name])
+    kill = kill_by_drive(STORE_SUBJECT, BY_NAME[name])
     assert (name in NOT_SEEN_BY_DRIVE) == (kill is None)
     assert kill is None or 0 < kill.length <= 12
 
@@ -268,20 +272,20 @@ def test_killed_by_drive_unless_there_is_a_reason(name: str) -> None:
 @pytest.mark.campaign
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_sound_engine_departs_from_each_mutant_unless_there_is_a_reason(name: str) -> None:
-    kill = kill_by_conform(BY_NAME[name])
+    kill = kill_by_conform(STORE_SUBJECT, BY_NAME[name])
     assert (name in NOT_SEEN_BY_CONFORM) == (kill is None)
 
 
 @pytest.mark.campaign
 def test_right_machine_is_not_killed() -> None:
-    assert kill_by_proof(SAME) is None
+    assert kill_by_proof(STORE_SUBJECT, SAME) is None
 
 
 @pytest.mark.campaign
 def test_right_machine_is_not_killed_by_exploration() -> None:
-    assert kill_by_exploration(SAME, {**SMALL, "Image": 1, "Lease": 1}) is None
+    assert kill_by_exploration(STORE_SUBJECT, SAME, {**SMALL, "Image": 1, "Lease": 1}) is None
 
 
 @pytest.mark.campaign
 def test_right_machine_is_not_killed_by_drive() -> None:
-    assert kill_by_drive(SAME, operations=20_000) is None
+    assert kill_by_drive(STORE_SUBJECT, SAME, operations=20_000) is None

@@ -12,8 +12,10 @@ from layermodel.language.rules import (
     Effect,
     Machine,
     Parameter,
+    Presupposition,
     Refusal,
     Rule,
+    RuleKind,
     define,
     exists,
     forall,
@@ -23,6 +25,7 @@ from layerproof.errors import WrongRequest
 from layerproof.laws.law import Catalogue, Kind, Law, Runs, same, state_law, step_law
 from layerproof.readings.explore import Explorer
 from layerproof.readings.prove.prove import prove
+from layerproof.subject import Finite, Subject
 from lending import BOOK, INITIAL, LAWS, LENDING, NEW, READER, WORN, B, R, universes
 
 SIZES = ({"Book": 1, "Reader": 2}, {"Book": 2, "Reader": 1}, {"Book": 2, "Reader": 2})
@@ -85,7 +88,7 @@ class Chance(random.Random):
         def body(chance, s, *arguments):
             books = [a for a in arguments if a.sort() == BOOK.z3]
             readers = [a for a in arguments if a.sort() == READER.z3]
-            refusals = tuple(Refusal(r, chance.formula(s, books, readers)) for r in refused)
+            refusals = tuple(Refusal(r, chance.formula(s, books, readers), "…") for r in refused)
             definitions, updates = (), {n: chance.seeded(lambda c, x, n=n: c.update(s, books, readers, n)(x)) for n in changed}
             if odd < 0.2:
                 decl, means = define("d", [BOOK], lambda x: chance.formula(s, [x], readers, 1))
@@ -96,12 +99,12 @@ class Chance(random.Random):
             if 0.2 < odd < 0.25 and refusals:
                 leaves = {"lent": lambda x: chance.choice([z3.BoolVal(True), s.owned(x)])}
                 refusals = (replace(refusals[0], leaves=leaves), *refusals[1:])
-            if 0.25 < odd < 0.28:  # it is not declared
-                refusals = (*refusals, Refusal("undeclared", z3.BoolVal(True)))
-            given = (chance.formula(s, books, readers),) if 0.3 < odd < 0.4 else ()
-            return Effect(updates=updates, refusals=refusals, given=given, definitions=definitions)
+            if 0.25 < odd < 0.28:  # one comes twice
+                refusals = (*refusals, *refusals)
+            given = (Presupposition(chance.formula(s, books, readers), "…"),) if 0.3 < odd < 0.4 else ()
+            return Effect(updates=updates, refusals=refusals, presupposed=given, definitions=definitions)
 
-        return Rule(f"rule-{number}", parameters, self.seeded(body), "…", dict.fromkeys(refused, "…"), "test")
+        return Rule(f"rule-{number}", parameters, self.seeded(body), RuleKind.CHANGES, "…", "test")
 
     def machine(self):
         """The library with other rules, or some of its own."""
@@ -159,8 +162,8 @@ class Chance(random.Random):
 def violated(machine: Machine, catalogue: Catalogue) -> set[str]:
     found: set[str] = set()
     for sizes in SIZES:
-        explorer = Explorer(machine, catalogue, sizes, universes=universes, empties=False)
-        found |= set(explorer.run(DIALECTS).findings)
+        subject = Subject(machine, catalogue, finite=Finite(universes=universes, empties=False))
+        found |= set(Explorer(subject, sizes).run(DIALECTS).findings)
     return found
 
 
@@ -190,7 +193,7 @@ def campaign(first: int, count: int) -> Counter[str]:
         while laws:
             catalogue = Catalogue(laws)
             try:
-                proof = prove(machine, catalogue)
+                proof = prove(Subject(machine, catalogue))
             except WrongRequest:
                 became["refused"] += 1
                 break

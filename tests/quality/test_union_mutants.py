@@ -3,11 +3,11 @@
 import pytest
 
 from layermodel.union.rules import UNION
-from layermodel.union.words import DIALECTS
-from layerproof.machines.union.drive import drive_union
 from layerproof.machines.union.laws import UNION_LAWS
 from layerproof.machines.union.mutants import UNION_MUTANTS
+from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.mutants.kills import kill_by_proof
+from layerproof.readings.drive import drive
 
 BY_NAME = {mutant.name: mutant for mutant in UNION_MUTANTS}
 
@@ -23,12 +23,12 @@ def test_every_law_and_every_rule_is_some_mutants():
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_killed_by_proof(name):
-    kill = kill_by_proof(BY_NAME[name], machine=UNION, catalogue=UNION_LAWS)
+    kill = kill_by_proof(UNION_SUBJECT, BY_NAME[name])
     assert (BY_NAME[name].breaks, 1) == (kill.law, max(1, kill.length))
 
 
 def driven(machine, dialect, operations=1500):
-    return drive_union(machine, UNION_LAWS, traits=DIALECTS[dialect], dialect=dialect, operations=operations)
+    return drive(UNION_SUBJECT.of(machine), dialect=dialect, operations=operations)
 
 
 @pytest.mark.parametrize("name", ["copy-up-loses-mode", "write-in-place", "unlink-no-whiteout", "link-copies"])

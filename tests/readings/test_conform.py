@@ -2,19 +2,18 @@
 
 import pytest
 
-from layermodel.store.rules import STORE
 from layerproof.engines.directory.engine import DirectoryEngine
 from layerproof.engines.directory.faults import faulty
 from layerproof.errors import EngineUnreachable, WrongRequest
-from layerproof.machines.store.laws import STORE_LAWS
-from layerproof.readings.conform import conform, replay
-from layerproof.runs.trace import Trace
+from layerproof.machines.store.subject import STORE_SUBJECT
+from layerproof.readings.conform import conform, replay_on
+from layerproof.runs.trace import trace_json, trace_of
 
 
 def test_the_directory_engine_conforms():
     engine = DirectoryEngine()
     try:
-        result = conform(STORE, STORE_LAWS, engine, operations=2000)
+        result = conform(STORE_SUBJECT, engine, operations=2000)
     finally:
         engine.close()
     assert [] == result.findings
@@ -25,11 +24,12 @@ def test_the_directory_engine_conforms():
 def test_a_finding_is_shrunk_and_replays_from_its_trace_file():
     engine = faulty("moved-tag-deletes-old-image")
     try:
-        result = conform(STORE, STORE_LAWS, engine, operations=2000, complete=False, most=1)
+        result = conform(STORE_SUBJECT, engine, operations=2000, complete=False, most=1)
         finding = result.findings[0]
         assert len(finding.trace.events) <= 4
-        again = replay(STORE, STORE_LAWS, Trace.from_json(finding.trace.to_json()), engine)
-        assert [finding.rule] == [f.rule for f in again]
+        again = replay_on(STORE_SUBJECT, trace_of(STORE_SUBJECT, trace_json(STORE_SUBJECT, finding.trace)), engine)
+        assert again is not None
+        assert finding.rule == again.rule
     finally:
         engine.close()
 
@@ -37,8 +37,8 @@ def test_a_finding_is_shrunk_and_replays_from_its_trace_file():
 def test_a_sound_engine_passes_the_trace_that_a_faulty_one_fails():
     faults, sound = faulty("rename-keeps-old-name"), DirectoryEngine()
     try:
-        found = conform(STORE, STORE_LAWS, faults, operations=2000, complete=False, most=1).findings[0]
-        assert [] == replay(STORE, STORE_LAWS, found.trace, sound)
+        found = conform(STORE_SUBJECT, faults, operations=2000, complete=False, most=1).findings[0]
+        assert replay_on(STORE_SUBJECT, found.trace, sound) is None
     finally:
         faults.close()
         sound.close()
@@ -54,7 +54,7 @@ def test_an_engine_that_dies_in_the_middle_is_unreachable():
     engine = Dying()
     try:
         with pytest.raises(EngineUnreachable, match="the engine is gone"):
-            conform(STORE, STORE_LAWS, engine, operations=2000)
+            conform(STORE_SUBJECT, engine, operations=2000)
     finally:
         engine.close()
 
@@ -63,6 +63,6 @@ def test_no_operations_are_a_wrong_request():
     engine = DirectoryEngine()
     try:
         with pytest.raises(WrongRequest, match="no operations"):
-            conform(STORE, STORE_LAWS, engine, operations=0)
+            conform(STORE_SUBJECT, engine, operations=0)
     finally:
         engine.close()

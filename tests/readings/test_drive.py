@@ -5,13 +5,13 @@ import pytest
 from layermodel.store.rules import STORE
 from layermodel.store.words import DIALECTS
 from layerproof.errors import WrongRequest
-from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.drive import drive, impossible
 
 
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))
 def test_every_rule_and_refusal_is_reached_and_every_law_holds(dialect):
-    result = drive(STORE, STORE_LAWS, traits=DIALECTS[dialect], dialect=dialect, operations=1500)
+    result = drive(STORE_SUBJECT, dialect=dialect, operations=1500)
     assert [] == result.findings
     assert [] == result.never
 
@@ -24,4 +24,4 @@ def test_a_dialect_rules_out_refusals():
 
 def test_no_operations_are_a_wrong_request():
     with pytest.raises(WrongRequest, match="no operations"):
-        drive(STORE, STORE_LAWS, traits=DIALECTS["docker"], dialect="docker", operations=0)
+        drive(STORE_SUBJECT, dialect="docker", operations=0)

@@ -6,7 +6,7 @@ from layermodel.language.ground import GroundMachine
 from layermodel.store.rules import STORE
 from layermodel.store.universe import universes
 from layermodel.store.words import DIALECTS
-from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.explore import Explorer
 
 ONE = {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
@@ -20,7 +20,7 @@ ONE = {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 1, 
     (ONE | {"Image": 2, "Reference": 2}, (10, 16634, 845385)),
 ])
 def test_state_counts(sizes, counts):
-    result = Explorer(STORE, STORE_LAWS, sizes, algebra=False).run(DIALECTS)
+    result = Explorer(STORE_SUBJECT, sizes, algebra=False).run(DIALECTS)
     assert {} == result.findings
     assert 0 == result.stuck
     assert result.complete
@@ -34,6 +34,6 @@ def test_all_universes_satisfy_the_axioms():
 
 
 def test_the_laws_about_two_runs_hold():
-    result = Explorer(STORE, STORE_LAWS, ONE | {"Container": 2, "Name": 2}).run(DIALECTS)
+    result = Explorer(STORE_SUBJECT, ONE | {"Container": 2, "Name": 2}).run(DIALECTS)
     assert {} == result.findings
     assert result.premises["OP-31"] > 0

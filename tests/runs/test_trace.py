@@ -8,11 +8,12 @@ import pytest
 
 from layermodel.store.universe import universes
 from layerproof.errors import WrongRequest
-from layerproof.runs.trace import Event, Trace
+from layerproof.machines.store.subject import STORE_SUBJECT
+from layerproof.runs.trace import Event, Settled, Trace, trace_json, trace_of
 from small import ONE, store
 
 GROUND = store(ONE)
-TRACE = Trace("store", "docker", GROUND.layout.sizes, universes(GROUND)[0],
+TRACE = Trace("store", "docker", STORE_SUBJECT.dialects["docker"], Settled(GROUND.layout.sizes, universes(GROUND)[0]),
               (Event("load", (0, 0), None), Event("remove-by-id", (0, True), None),
                Event("tag", (0, 0), "no-such-image")))
 
@@ -21,7 +22,7 @@ MALFORMED: dict[str, tuple[Damage, str]] = {
     "no format": (lambda d: d.pop("layerproof"), "the trace has no field 'layerproof'"),
     "other format": (lambda d: d.update(layerproof=9), "format 9"),
     "format not a number": (lambda d: d.update(layerproof=True), "'layerproof' of the trace"),
-    "machine": (lambda d: d.update(machine="car"), "unknown machine 'car'"),
+    "machine": (lambda d: d.update(machine="car"), "of the machine 'car', not of store"),
     "dialect": (lambda d: d.update(dialect="latin"), "unknown dialect 'latin'"),
     "size missing": (lambda d: d["sizes"].pop("Layer"), "the sizes has no field 'Layer'"),
     "size zero": (lambda d: d["sizes"].update(Layer=0), "size of Layer"),
@@ -38,29 +39,33 @@ MALFORMED: dict[str, tuple[Damage, str]] = {
     "event not an object": (lambda d: d.update(events=[1]), "event 1 is not a JSON object"),
     "unknown rule": (lambda d: d["events"][1].update(rule="fly"), "event 2 names an unknown rule 'fly'"),
     "no argument": (lambda d: d["events"][0].pop("image"), "event 1 (load) has no argument 'image'"),
-    "argument out of range": (lambda d: d["events"][0].update(image=3), "'image' of event 1 is not the number"),
+    "argument out of range": (lambda d: d["events"][0].update(image=3), "'image' of event 1 is not the number of an Image: 3"),
     "argument not boolean": (lambda d: d["events"][1].update(force=2), "'force' of event 2 is not true or false"),
     "extra argument": (lambda d: d["events"][0].update(force=True), "event 1 (load) has an unknown argument 'force'"),
+    "unknown field": (lambda d: d.update(colour=1), "the trace has an unknown field 'colour'"),
+    "unknown rigid symbol": (lambda d: d["rigid"].update(colour=[]), "the rigid part has an unknown symbol 'colour'"),
+    "enumerated size": (lambda d: d["sizes"].update(Status=4), "unknown sort 'Status'"),
+    "axioms": (lambda d: d["rigid"].update(extends=[1]), "breaks the machine's axioms"),
+    "refusal a list": (lambda d: d["events"][2].update(refused=["nope"]), "event 3: the rule tag is never refused with ['nope']"),
     "refusal": (lambda d: d["events"][2].update(refused="tired"), "event 3: the rule tag is never refused with 'tired'"),
 }
 
 
 def test_round_trip() -> None:
-    assert TRACE == Trace.from_json(TRACE.to_json())
+    assert TRACE == trace_of(STORE_SUBJECT, json.loads(json.dumps(trace_json(STORE_SUBJECT, TRACE))))
 
 
 @pytest.mark.parametrize("kind", MALFORMED)
 def test_malformed_trace_is_refused_with_a_sentence(kind: str) -> None:
     damage, says = MALFORMED[kind]
-    data = json.loads(TRACE.to_json())
+    data = json.loads(json.dumps(trace_json(STORE_SUBJECT, TRACE)))
     damage(data)
     with pytest.raises(WrongRequest) as caught:
-        Trace.from_json(json.dumps(data))
+        trace_of(STORE_SUBJECT, data)
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "says"), [
-    ("", "not JSON"), ("{", "not JSON"), ("[]", "the trace is not a JSON object"), ("[" * 100_000, "not JSON")])
-def test_text_that_is_no_object_is_refused(text: str, says: str) -> None:
-    with pytest.raises(WrongRequest, match=says):
-        Trace.from_json(text)
+@pytest.mark.parametrize("data", [[], 1, None, "trace"])
+def test_what_is_no_object_is_refused(data: object) -> None:
+    with pytest.raises(WrongRequest, match="the trace is not a JSON object"):
+        trace_of(STORE_SUBJECT, data)

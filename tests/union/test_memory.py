@@ -12,14 +12,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from layermodel.language.ground import GroundMachine
 from layermodel.union.memory import WHITEOUT, Directory, Fifo, File, NotSaid, Symlink, UnionFileSystem
-from layermodel.union.reference import GroundUnion, Scene, UnionReference
+from layermodel.union.reference import Scene, UnionReference, Views
 from layermodel.union.rules import UNION
 from layermodel.union.trees import CONTENTS, SYMLINK
 from layermodel.union.windows import SIZES
 from layermodel.union.words import DIALECTS
 from layerproof.machines.union.stacks import random_stack
-from layerproof.machines.union.traces import KEYS, MODES, OWNERS, TIMES, VALUES
+from layerproof.machines.union.values import KEYS, MODES, OWNERS, TIMES, VALUES
 
 KEPT = sorted(dialect for dialect, traits in DIALECTS.items() if not traits["redirect_dir"])
 """The dialects that the file system in memory speaks."""
@@ -264,7 +265,7 @@ SCENE = Scene(containers=1)
 
 @cache
 def whole():
-    return GroundUnion(SCENE, UNION)
+    return GroundMachine(UNION, SCENE.sizes)
 
 
 def as_layers(stack):
@@ -301,7 +302,7 @@ def do(fs, name, named):
     calls = {
         "stat": lambda: fs.lstat(path), "read": lambda: written(os.O_RDONLY, lambda fd: fs.read(fd, 9)),
         "list": lambda: fs.listdir(path), "readlink": lambda: fs.readlink(path),
-        "open": lambda: written(os.O_WRONLY),
+        "open-for-writing": lambda: written(os.O_WRONLY),
         "write": lambda: written(os.O_WRONLY | os.O_TRUNC, lambda fd: fs.write(fd, content)),
         "append": lambda: written(
             os.O_WRONLY | os.O_APPEND, lambda fd: fs.write(fd, content[fs.fstat(fd).st_size:])),
@@ -370,7 +371,7 @@ def draw(random, reference, one):
         arguments = reference.complete(one, drawn)
         if arguments is not None:
             found = drawn, arguments
-            if reference.would(one.name, arguments) is None:
+            if reference.would(one.name, arguments).refusal is None:
                 break
     return found
 
@@ -380,8 +381,8 @@ def test_a_window_is_as_good_as_the_whole_tree(dialect):
     done = set()
     for seed in range(16):
         random = Random(seed)
-        stack = random_stack(random, SCENE, whole().merger)
-        reference = UnionReference(whole(), DIALECTS[dialect], stack)
+        stack = random_stack(random, SCENE, Views.of(whole(), SCENE).merger)
+        reference = UnionReference(whole(), DIALECTS[dialect], SCENE, stack)
         fs = UnionFileSystem(list(as_layers(stack)), dialect, owner=OWNERS[0], clock=lambda: NOW)
         fs.umask = 0
         assert as_expected(reference) == as_seen(fs)
@@ -410,7 +411,7 @@ def without_modes_of_links(seen):
 def test_what_the_upper_holds_shows_the_same_as_a_layer():
     for seed in range(8):
         random = Random(seed)
-        stack = list(as_layers(random_stack(random, SCENE, whole().merger)))
+        stack = list(as_layers(random_stack(random, SCENE, Views.of(whole(), SCENE).merger)))
         fs = UnionFileSystem(stack, owner=OWNERS[0], clock=lambda: NOW)
         for _ in range(40):
             one = random.choices(RULES, WEIGHTS)[0]

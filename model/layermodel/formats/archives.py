@@ -9,7 +9,6 @@ Sources: moby ``image/spec/v1.2.md`` and ``image/tarexport/load.go`` (``manifest
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,16 +17,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from layermodel.formats.content import digest
+from layermodel.formats.documents import Malformed, parsed, quoted
 from layermodel.formats.tars import (
+    Budget,
     Limits,
-    Malformed,
     Reader,
     Source,
     explained,
     inside,
     members,
     open_source,
-    quoted,
     unpacked,
 )
 
@@ -109,6 +108,8 @@ class _Reading:
 
     def __init__(self, source: Source, limits: Limits) -> None:
         self._source, self._limits = source, limits
+        self._stored = Budget(limits.bytes, "what the layers are stored as")
+        self._unpacked = Budget(limits.bytes, "what the layers unpack to")
         self._layers: dict[str, _Blob] = {}
         self._visits = 0
         self.sizes: dict[str, int] = {}
@@ -117,12 +118,12 @@ class _Reading:
         """Read all images, each once with all its names."""
         manifest = self._bytes("manifest.json")
         if manifest is not None:
-            found = list(self._saved(_parsed(manifest, "manifest.json")))
+            found = list(self._saved(parsed(manifest, "manifest.json")))
         else:
             index = self._bytes("index.json")
             if index is None:
                 raise Malformed("it has neither manifest.json nor index.json")
-            found = self._layout(_parsed(index, "index.json"))
+            found = self._layout(parsed(index, "index.json"))
         if not found:
             raise Malformed("it holds no image")
         return _merged(found, self._limits)
@@ -153,7 +154,8 @@ class _Reading:
             with self._source.open(plain) as stream:
                 if stream is None:
                     raise Malformed(f"{what} is missing: there is no {quoted(name)}")
-                self._layers[plain] = _read_layer(stream, quoted(name), self._limits)
+                packed = Reader(stream, self._stored)
+                self._layers[plain] = _read_layer(packed, quoted(name), self._limits, self._unpacked)
         return self._layers[plain]
 
     # Images, whatever names them.
@@ -165,7 +167,7 @@ class _Reading:
         """An image of a config and layers, given as paths with the digest and size that are known."""
         image_id = digest(config)
         where = f"the config {image_id[:19]}"
-        data = _object(_parsed(config, where), where)
+        data = _object(parsed(config, where), where)
         root = _field(data, "rootfs", dict, where)
         if root.get("type") != "layers":
             raise Malformed(f"{where} has a root file system that does not consist of layers")
@@ -202,8 +204,8 @@ class _Reading:
     # OCI image layouts
 
     def _layout(self, data: object) -> list[SavedImage]:
-        marker = _object(_parsed(self._present("oci-layout", "the marker of an OCI image layout"),
-                                 "oci-layout"), "oci-layout")
+        marker = _object(parsed(self._present("oci-layout", "the marker of an OCI image layout"),
+                                "oci-layout"), "oci-layout")
         version = _field(marker, "imageLayoutVersion", str, "oci-layout")
         if not version.startswith("1."):
             raise Malformed(f"oci-layout is of version {quoted(version)}; this reads version 1")
@@ -238,7 +240,7 @@ class _Reading:
         if descriptor.attests or descriptor.media_type not in (*_INDEXES, *_MANIFESTS, ""):
             return []
         where = descriptor.path
-        data = _object(_parsed(self._verified(descriptor), where), where)
+        data = _object(parsed(self._verified(descriptor), where), where)
         if descriptor.media_type in _INDEXES or (not descriptor.media_type and "manifests" in data):
             if depth >= _DEEPEST:
                 raise Malformed(f"{where} is an index nested too deep")
@@ -306,13 +308,12 @@ def _merged(images: Sequence[SavedImage], limits: Limits) -> list[SavedImage]:
 # Layers.
 
 
-def _read_layer(stream: Any, where: str, limits: Limits) -> _Blob:
+def _read_layer(packed: Reader, where: str, limits: Limits, budget: Budget) -> _Blob:
     """Read a layer once: what it is as stored, unpacked, and as files."""
-    packed = Reader(stream, where)
     size, broken, malformed = 0, None, None
     diff_id = ""
     try:
-        plain = Reader(unpacked(packed, where), where, limits.unpacked)
+        plain = Reader(unpacked(packed, where), budget)
         try:
             size = _files_size(plain, where, limits)
         except Malformed as error:
@@ -367,14 +368,6 @@ def _checked(blob: _Blob, name: str, known: str | None, count: int | None, diff_
 
 
 # JSON that somebody else wrote.
-
-
-def _parsed(data: bytes, where: str) -> object:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        why = "nested too deep" if isinstance(error, RecursionError) else error
-        raise Malformed(f"{where} is not JSON: {why}") from None
 
 
 _KINDS = {dict: "an object", list: "a list", str: "a string", int: "a whole number"}

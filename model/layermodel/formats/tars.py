@@ -18,17 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
+from layermodel.formats.documents import Malformed, opened, quoted
+
 _HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
             tarfile.GNUTYPE_LONGLINK)
 _LONGEST_HEADER = 1 << 20
 _CHUNK = 1 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _MOST_LINKS = 40
-_LONGEST_SHOWN = 200
-
-
-class Malformed(ValueError):
-    """What was read is not what it should be; one sentence says what is wrong, and where."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +37,40 @@ class Limits:
         members: of one archive, and of one layer.
         document: bytes of a manifest, an index or a config. Registries take manifests of 4 MiB
             (OCI distribution-spec, pushing manifests).
-        unpacked: bytes of one layer, or of a compressed archive, once decompressed.
+        bytes: that are read of all layers of an archive, as they are stored; so many again that they unpack to,
+            and that a compressed archive itself does.
     """
 
     layers: int = 1_000
     members: int = 1_000_000
     document: int = 8 << 20
-    unpacked: int = 64 << 30
+    bytes: int = 64 << 30
+
+
+class Budget:
+    """Bytes that may be read in all, from however many streams."""
+
+    def __init__(self, most: int, what: str) -> None:
+        """Name what the streams are together."""
+        self._most, self._what, self._left = most, what, most
+
+    def spend(self, count: int) -> None:
+        """Count what was read.
+
+        Raises:
+            Malformed: if it is more than there was.
+        """
+        self._left -= count
+        if self._left < 0:
+            raise Malformed(f"{self._what} is more than {self._most:,} bytes, and no more are read")
 
 
 class Reader:
     """A stream that is hashed and counted as it is read."""
 
-    def __init__(self, stream: Any, where: str, most: int | None = None) -> None:
-        """Read a stream, at most some bytes of it."""
-        self._stream, self._where, self._most = stream, where, most
+    def __init__(self, stream: Any, budget: Budget) -> None:
+        """Read a stream within a budget."""
+        self._stream, self._budget = stream, budget
         self._hash = hashlib.sha256()
         self.count = 0
 
@@ -63,8 +79,7 @@ class Reader:
         data: bytes = self._stream.read(size)
         self._hash.update(data)
         self.count += len(data)
-        if self._most is not None and self.count > self._most:
-            raise Malformed(f"{self._where} is more than {self._most:,} bytes")
+        self._budget.spend(len(data))
         return data
 
     def drain(self) -> None:
@@ -110,11 +125,6 @@ class _Strict(tarfile.TarInfo):
         if info.size < 0 or (info.type in _HEADERS and info.size > _LONGEST_HEADER):
             raise ValueError(f"a header speaks of {info.size:,} bytes")
         return info
-
-
-def quoted(text: str) -> str:
-    """Return a name out of an archive, fit to be shown."""
-    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")
 
 
 def members(stream: Any, where: str, limits: Limits, mode: str = "r:") -> Iterator[tarfile.TarInfo]:
@@ -225,7 +235,7 @@ class Folder:
             path = (self._path / inside(name, "the folder")).resolve()
             if not path.is_relative_to(self._path):
                 raise Malformed(f"the file {quoted(name)} is a link that leads out of the folder")
-            stream = path.open("rb") if path.is_file() else None
+            stream = opened(path) if path.is_file() else None
         if stream is None:
             yield None
         else:
@@ -241,7 +251,7 @@ class Tar:
 
     def __init__(self, path: Path, limits: Limits) -> None:
         """Read the headers of a tar archive, which may be compressed."""
-        self._file: IO[bytes] = path.open("rb")
+        self._file: IO[bytes] = opened(path)
         self._members: dict[str, tarfile.TarInfo] = {}
         try:
             self._file = _plain(self._file, limits)
@@ -303,7 +313,7 @@ def _plain(file: IO[bytes], limits: Limits) -> IO[bytes]:
     result = tempfile.TemporaryFile()  # noqa: SIM115 - whoever has it closes it
     try:
         with file, explained("the archive"):
-            stream = Reader(unpacked(file, "the archive"), "the archive", limits.unpacked)
+            stream = Reader(unpacked(file, "the archive"), Budget(limits.bytes, "the archive, unpacked,"))
             while chunk := stream.read(_CHUNK):
                 result.write(chunk)
         result.seek(0)
@@ -331,6 +341,13 @@ def looks_like_one(path: Path) -> bool:
     """
     if path.is_dir():
         return True
-    with path.open("rb") as file:
-        first = file.read(512)
+    if not path.is_file():  # a pipe: what is read of it is gone
+        path.stat()
+        return False
+    with opened(path) as file:
+        return begins_like_one(file.read(512))
+
+
+def begins_like_one(first: bytes) -> bool:
+    """Whether the first 512 bytes of a file are those of a tar archive, compressed or not."""
     return first.startswith((_GZIP, _ZSTD)) or first[257:262] == b"ustar"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from layermodel.language.rules import Definition, Machine, Rule, State, Symbol, Term
+from layermodel.language.rules import Definition, Machine, Rule, Sort, State, Symbol, Term
 from layermodel.language.terms import NEXT, RIGID, STATE, TRAIT, Grounding, Layout, Node, Nodes
 
 Vector = tuple[Any, ...]
@@ -111,6 +111,15 @@ def function(nodes: Nodes, roots: Sequence[Node], single: bool) -> Callable[...,
     return result
 
 
+def usual_name(sort: Sort, element: int) -> str:
+    """Return what reports call an element, e.g. ``image-0``; values of enumerated sorts as they are."""
+    if sort.values:
+        return sort.values[element]
+    if sort.name == "Bool":
+        return "true" if element else "false"
+    return str(int(element)) if sort.name == "Int" else f"{sort.name.lower()}-{element}"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a step came to: the refusal's name or None, the state after, and the bytes reclaimed."""
@@ -177,7 +186,11 @@ def _value(grounding: Grounding, symbol: Symbol, after: State, arguments: tuple[
 
 
 class GroundMachine:
-    """A machine over finite sorts: its rules, its initial state, and formulas as Python functions."""
+    """A machine over finite sorts: its rules, its initial state, and formulas as Python functions.
+
+    Attributes:
+        kept: what others have compiled for it, by a key of theirs, to be had again.
+    """
 
     def __init__(
         self, machine: Machine, sizes: Mapping[str, int], like: GroundMachine | None = None,
@@ -191,6 +204,7 @@ class GroundMachine:
         self.layout = Layout.of(machine, sizes)
         self._like = like
         self._rules: dict[str, GroundRule] = {}
+        self.kept: dict[Any, Any] = {}
 
     def rule(self, name: str) -> GroundRule:
         """Return a compiled rule."""
@@ -199,6 +213,11 @@ class GroundMachine:
             self._rules[name] = (self._like.rule(name) if self._like is not None and self._like.has(rule)
                                  else GroundRule(rule, self.layout))
         return self._rules[name]
+
+    @property
+    def origin(self) -> GroundMachine:
+        """The first of those that were made like each other: what no rule matters to is compiled once for it."""
+        return self if self._like is None else self._like.origin
 
     def has(self, rule: Rule) -> bool:
         """Whether this very rule is one of the machine's, and not just another of its name."""

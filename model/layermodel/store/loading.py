@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from layermodel.formats.archives import Saved, SavedImage
 from layermodel.formats.content import chain_ids
-from layermodel.formats.tars import Malformed
+from layermodel.formats.documents import Malformed
 from layermodel.language.ground import Vector
 from layermodel.store.grounded import Grounded, Known
 from layermodel.store.view import StoreView, is_digest, repository_in

@@ -8,13 +8,13 @@ given values that keep the axioms.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from layermodel.language.forests import Parents
-from layermodel.language.ground import GroundMachine, Outcome, Vector
-from layermodel.language.rules import Rule
+from layermodel.language.ground import GroundMachine, Vector
+from layermodel.language.rules import Parameter, Rule
+from layermodel.language.run import Run
 from layermodel.objects import CONTAINER
 from layermodel.store.universe import rigid_vector
 from layermodel.store.words import LEASE
@@ -75,34 +75,27 @@ MEASURES = (0, 3, 7, 11, 21, 18, 34, 52, 5, 9)
 """Bytes of the contents; the reference's default, so that sums of few of them differ."""
 
 
-class Reference:
+class Reference(Run):
     """A concrete store: a state, and a rigid part that grows."""
 
     def __init__(
         self, ground: GroundMachine, traits: Mapping[str, bool], archives: Archives, shape: Shape,
-        measures: Sequence[int] = MEASURES,
     ) -> None:
         """Make an empty store with some archives at hand."""
-        self.ground, self.shape, self.archives = ground, shape, archives
-        self.traits = ground.traits(traits)
+        self.shape, self.archives = shape, archives
         self._layers: list[int | None] = [*archives.layers, *[None] * shape.free_layers]
         self._diffs: list[int] = [*archives.diffs, *range(_TOKENS, _TOKENS + shape.free_layers)]
         self._tops = [*archives.tops, *[0] * shape.free_images]
         self._images: list[int | None] = [*archives.images, *[None] * shape.free_images]
-        self._measures = [*measures, *[0] * shape.free_layers]
+        self._measures = [*MEASURES, *[0] * shape.free_layers]
         self.used_layers, self.used_images = shape.layers, shape.images
         self.roots = frozenset(ROOTS)
-        self.rigid = self._settle()
-        self.state = ground.initial(self.rigid, self.traits)
+        self._burden = 0
+        super().__init__(ground, traits, self._settle(ground))
 
     @classmethod
-    def fixed(cls, ground: GroundMachine, traits: Mapping[str, bool], rigid: Vector,
-              program_size: int = 0) -> Reference:
-        """Make an empty store with a settled rigid part, that of a trace.
-
-        Args:
-            program_size: bytes that root layers hold besides what the trace says.
-        """
+    def fixed(cls, ground: GroundMachine, traits: Mapping[str, bool], rigid: Vector) -> Reference:
+        """Make an empty store with a settled rigid part, that of a trace."""
         sizes, layout = ground.layout.sizes, ground.layout
         read = lambda name, *a: rigid[layout.index(name, *a)]
         layers = [_nearest(sizes["Layer"], n, lambda m, n: read("below", m, n))
@@ -115,72 +108,55 @@ class Reference:
         archives = Archives(tuple(layers), diffs, tuple(read("top", n) for n in range(sizes["Image"])),
                             tuple(images), ())
         store = cls.__new__(cls)
-        store.ground, store.shape, store.archives = ground, shape, archives
-        store.traits = ground.traits(traits)
+        store.shape, store.archives = shape, archives
         store._layers, store._diffs, store._tops = list(layers), list(diffs), list(archives.tops)
         store._images, store._measures = list(images), [read("measure", k) for k in range(sizes["Content"])]
         store.used_layers, store.used_images = shape.layers, shape.images
         store.roots = frozenset(d for d, parent in zip(diffs, layers, strict=True) if parent is None)
-        settled = list(rigid)
-        for content in store.roots:
-            settled[layout.index("measure", content)] += program_size
-            store._measures[content] += program_size
-        store.rigid = tuple(settled)
-        store.state = ground.initial(store.rigid, store.traits)
+        store._burden = 0
+        Run.__init__(store, ground, traits, rigid)
         return store
+
+    def burden(self, size: int) -> None:
+        """Have the contents of root layers hold so many bytes more: those of an engine's own program.
+
+        To be said before any operation is done.
+        """
+        self._burden, self.rigid = size, self._lightened(-size)
+        for content in self.roots:
+            self._measures[content] += size
+
+    def _lightened(self, size: int) -> Vector:
+        """The rigid values with root layers that hold so many bytes less."""
+        rigid, layout = list(self.rigid), self.ground.layout
+        for content in self.roots:
+            rigid[layout.index("measure", content)] -= size
+        return tuple(rigid)
+
+    @property
+    def unburdened(self) -> Vector:
+        """The rigid values without what :meth:`burden` added, which another engine may not have."""
+        return self._lightened(self._burden)
 
     def measure(self, content: int) -> int:
         """The size of a content, bytes."""
         return self._measures[content]
 
-    def _settle(self) -> Vector:
+    def _settle(self, ground: GroundMachine) -> Vector:
         tags = self.shape.tags
         return rigid_vector(
-            self.ground, layers=self._layers, diffs=self._diffs, tops=self._tops, images=self._images,
+            ground, layers=self._layers, diffs=self._diffs, tops=self._tops, images=self._images,
             digests={tags + n: image for n, image in enumerate(self.archives.pins)},
             repositories=[n % 2 for n in range(tags + self.shape.digests)], measures=self._measures)
 
-    def read(self, name: str, *arguments: int) -> int:
-        """The value of a symbol now."""
-        return int(self.ground.read(self.state, self.rigid, name, *arguments))
-
-    def given(self, rule: str, arguments: Vector) -> bool:
-        """Whether the arguments are such as the rule presupposes."""
-        compiled = self.ground.rule(rule)
-        return bool(compiled.given(self.state, self.state, self.rigid, self.traits, arguments))
-
-    def run(self, rule: str, arguments: Vector) -> Outcome:
-        """Do an operation; the state becomes that of the outcome, which is returned."""
-        outcome = self.ground.rule(rule).run(self.state, self.rigid, self.traits, arguments)
-        self.state = outcome.state
-        return outcome
-
     # What an operation makes or finds.
 
-    def complete(self, rule: Rule, named: Mapping[str, int]) -> Vector | None:
-        """Add to the arguments that a caller names those that the operation makes or finds.
-
-        Returns None where no slot is free for what would be made, or no choice is as the rule presupposes.
-        """
-        values = dict(named)
-        for parameter in rule.parameters:
-            if parameter.role == "new":
-                made = self._new(rule.name, parameter.sort.name, named)
-                if made is None:
-                    return None
-                values[parameter.name] = made
-        return self._find(rule, values)
-
-    def _find(self, rule: Rule, values: Mapping[str, int]) -> Vector | None:
-        """Add the arguments that the others determine: those with which the rule's presuppositions hold."""
-        unknown = [p for p in rule.parameters if p.name not in values]
-        ranges = [self.choices(p.sort.name) for p in unknown]
-        for elements in itertools.product(*ranges):
-            found = dict(values) | dict(zip((p.name for p in unknown), elements, strict=True))
-            arguments = tuple(found[p.name] for p in rule.parameters)
-            if self.given(rule.name, arguments):
-                return arguments
-        return None
+    def candidates(self, rule: Rule, parameter: Parameter, named: Mapping[str, int]) -> Sequence[int]:
+        """The slot for what would be made, if one is free; all objects that may be found."""
+        if parameter.role != "new":
+            return self.choices(parameter.sort.name)
+        made = self._new(rule.name, parameter.sort.name, named)
+        return [] if made is None else [made]
 
     def _new(self, rule: str, sort: str, named: Mapping[str, int]) -> int | None:
         if sort in ("Container", "Lease"):
@@ -213,7 +189,7 @@ class Reference:
         layer = self.used_layers
         self.used_layers += 1
         self._layers[layer], self._diffs[layer] = parent, content
-        self.rigid = self._settle()
+        self.rigid = self._settle(self.ground)
         return layer
 
     def _image(self, parent: int | None, top: int | None) -> int | None:
@@ -222,7 +198,7 @@ class Reference:
         image = self.used_images
         self.used_images += 1
         self._images[image], self._tops[image] = parent, top
-        self.rigid = self._settle()
+        self.rigid = self._settle(self.ground)
         return image
 
     def chain(self, layer: int) -> list[int]:
@@ -243,8 +219,6 @@ class Reference:
         bounds = {"Layer": self.shape.layers, "Image": self.used_images}
         sorts = {s.name: s for s in self.ground.machine.sorts}
         return range(bounds[sort]) if sort in bounds else self.ground.layout.elements(sorts[sort])
-
-
 
 
 def _nearest(count: int, child: int, related: Callable[[int, int], object]) -> int | None:

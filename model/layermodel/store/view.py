@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from layermodel.language.ground import GroundMachine, Vector
+from layermodel.language.ground import GroundMachine, Vector, usual_name
 from layermodel.language.rules import Sort
 from layermodel.objects import CONTAINER, LAYER
 from layermodel.store.words import CONTENT, IMAGE, LEASE, NAME, REFERENCE, REPOSITORY, STATUS
@@ -84,14 +84,8 @@ class StoreView:
 
 
 def element_name(sort: Sort, element: int) -> str:
-    """Return what reports call an element, e.g. ``image-0``; values of enumerated sorts as they are."""
-    if sort.values:
-        return sort.values[element]
-    if sort.name == "Bool":
-        return "true" if element else "false"
-    if sort == CONTENT and element == 0:
-        return "nothing"
-    return f"{sort.name.lower()}-{element}"
+    """Return what reports call an element, e.g. ``image-0``; the content 0 is nothing."""
+    return "nothing" if sort == CONTENT and element == 0 else usual_name(sort, element)
 
 
 def store_view(

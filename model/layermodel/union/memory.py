@@ -289,7 +289,7 @@ class UnionFileSystem:
         elif flags & os.O_TRUNC:
             number = self._do("write", file, files=files, content=b"")
         elif flags & _ACCESS:
-            number = self._do("open", file, files=files)
+            number = self._do("open-for-writing", file, files=files)
         else:
             number = self._do("read", file, files=files)
         found = there if number is None else number
@@ -300,7 +300,7 @@ class UnionFileSystem:
     def _listed(self, file: str, flags: int) -> None:
         if flags & (os.O_WRONLY | os.O_RDWR | os.O_TRUNC):
             self._do("list", file, dry=True)
-            self._do("open", file, dry=True)  # refuses a directory
+            self._do("open-for-writing", file, dry=True)  # refuses a directory
         self._do("list", file)
 
     def _descriptor(self, number: int, *, writes: bool | None = None) -> _Descriptor:

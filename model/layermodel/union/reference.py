@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from layermodel.language.ground import GroundMachine, Outcome, Vector, function
-from layermodel.language.rules import Machine, Rule
+from layermodel.language.ground import GroundMachine, Vector, function
+from layermodel.language.rules import Parameter, Rule
+from layermodel.language.run import Run, named_in
 from layermodel.language.terms import Grounding
 from layermodel.objects import CONTAINER
 from layermodel.union.trees import Merger, Paths, Stack
@@ -60,22 +61,26 @@ View = dict[int, Seen]
 """What a container sees, by path."""
 
 
-class GroundUnion:
-    """The union machine laid out for a scene, and what containers see, as Python code."""
+class Views:
+    """What containers see over a scene, and how its layers merge, as Python code."""
 
-    def __init__(self, scene: Scene, machine: Machine, like: GroundUnion | None = None) -> None:
-        """Lay it out; rules are compiled when first asked for.
+    def __init__(self, ground: GroundMachine, scene: Scene) -> None:
+        """Compile what is seen; rules do not matter to it."""
+        self.scene, self.ground = scene, ground
+        self.merger: Merger = Merger(ground, scene.paths)
+        self._view: Any = self._compiled()
 
-        Args:
-            like: one for the same scene and a machine that differs in its rules only.
-        """
-        self.scene, self.machine = scene, machine
-        self.ground: GroundMachine = GroundMachine(machine, scene.sizes, None if like is None else like.ground)
-        self.merger: Merger = Merger(self.ground, scene.paths) if like is None else like.merger
-        self._view: Any = self._compiled() if like is None else like._view
+    @classmethod
+    def of(cls, ground: GroundMachine, scene: Scene) -> Views:
+        """Return those over a scene, made once for all machines that differ in their rules only."""
+        kept = ground.origin.kept
+        if scene not in kept:
+            kept[scene] = cls(ground.origin, scene)
+        made: Views = kept[scene]
+        return made
 
     def _compiled(self) -> Any:
-        state = self.machine.state
+        state = self.ground.machine.state
         c, p = CONTAINER.constant("?c"), PATH.constant("?p")
         i = inode(state, c, p)
         terms = [seen(state, c, p), kind_at(state, c, p), i]
@@ -100,53 +105,26 @@ class GroundUnion:
         return result
 
 
-class UnionReference:
+class UnionReference(Run):
     """Containers over one image: the state, and the operations on it."""
 
-    def __init__(self, union: GroundUnion, traits: Mapping[str, bool], stack: Stack) -> None:
+    def __init__(self, ground: GroundMachine, traits: Mapping[str, bool], scene: Scene, stack: Stack) -> None:
         """Start with empty uppers over a stack of layers."""
-        self.union, self.ground, self.stack = union, union.ground, stack
-        self.traits = self.ground.traits(traits)
-        shown = union.merger.shown(stack)
+        self.views, self.scene, self.stack = Views.of(ground, scene), scene, stack
+        shown = self.views.merger.shown(stack)
         self._image = len(shown.nodes)
         self.linked = frozenset(n for n, (_, linked) in enumerate(shown.nodes) if linked)
-        self.rigid = union.merger.rigid(shown)
-        self.state = self.ground.initial(self.rigid, self.traits)
+        super().__init__(ground, traits, self.views.merger.rigid(shown))
 
     def view(self, container: int) -> View:
         """What a container sees now."""
-        return self.union.view(self.state, self.rigid, container)
+        return self.views.view(self.state, self.rigid, container)
 
-    def given(self, rule: str, arguments: Vector) -> bool:
-        """Whether the arguments are such as the rule presupposes."""
-        compiled = self.ground.rule(rule)
-        return bool(compiled.given(self.state, self.state, self.rigid, self.traits, arguments))
-
-    def run(self, rule: str, arguments: Vector) -> Outcome:
-        """Do an operation; the state becomes that of the outcome, which is returned."""
-        outcome = self.ground.rule(rule).run(self.state, self.rigid, self.traits, arguments)
-        self.state = outcome.state
-        return outcome
-
-    def would(self, rule: str, arguments: Vector) -> str | None:
-        """The refusal that an operation would have; nothing is changed."""
-        return self.ground.rule(rule).run(self.state, self.rigid, self.traits, arguments).refusal
-
-    def complete(self, rule: Rule, named: Mapping[str, int]) -> Vector | None:
-        """Add the inode that an operation makes or finds; None if there is no choice as the rule presupposes."""
-        unknown = [p for p in rule.parameters if p.name not in named]
-        for chosen in itertools.product(*(self._candidates(named, p.role) for p in unknown)):
-            found = dict(named) | dict(zip((p.name for p in unknown), chosen, strict=True))
-            arguments = tuple(found[p.name] for p in rule.parameters)
-            if self.given(rule.name, arguments):
-                return arguments
-        return None
-
-    def _candidates(self, named: Mapping[str, int], role: str) -> Sequence[int]:
+    def candidates(self, rule: Rule, parameter: Parameter, named: Mapping[str, int]) -> Sequence[int]:
         """Inodes that may be meant: what the path names, then any that is free."""
         layout, state = self.ground.layout, self.state
         free = self._free()
-        if role == "new":
+        if parameter.role == "new":
             return free
         path, container = named["path"], named["container"]
         has = state[layout.index("has_upper", container, path)]
@@ -154,9 +132,13 @@ class UnionReference:
             state[layout.index("lower", 0, path)])
         return [there, *free]
 
+    def settled(self, rule: Rule, arguments: Vector) -> Vector | None:
+        """The arguments with the inode that the operation makes or finds here."""
+        return self.complete(rule, named_in(rule, arguments))
+
     def _free(self) -> list[int]:
         """The first inode that is neither the image's nor in an upper."""
         size, start = self.ground.layout.sizes["Inode"], self.ground.layout.index("copied", 0, 0)
-        containers = range(self.union.scene.containers)
+        containers = range(self.scene.containers)
         return next(([i] for i in range(self._image, size)
                      if not any(self.state[start + d * size + i] for d in containers)), [])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from layermodel.language.rules import Rule
 from layerproof.commands.common import common, emit, machine_option
-from layerproof.laws.law import Catalogue
-from layerproof.machines.registry import Subject
+from layerproof.commands.layout import prose
+
+if TYPE_CHECKING:
+    from layerproof.subject import Subject
 
 
 @click.command("laws")
-@machine_option
+@machine_option()
 @click.option("--law", "laws", multiple=True, help="Only this law; may be repeated.")
 @common
 def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: str | None) -> None:
@@ -25,9 +28,9 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
             if law.group != group:
                 group = law.group
                 parts.append(f"\n{group}\n{'-' * len(group)}")
-            parts.append(f"{law.id}  {law.statement}")
-            parts.append(f"      {law.kind.value} law; sources: {'; '.join(law.sources)}")
-            parts += [f"      known deviation {d.key} ({d.engine} {d.versions}, {d.rule}): {d.says}"
+            parts.append(prose(f"{law.id}  {law.statement}", len(law.id) + 2))
+            parts.append(prose(f"      {law.kind.value} law; sources: {'; '.join(law.sources)}", 8))
+            parts += [prose(f"      known deviation {d.key} ({d.engine} {d.versions}, {d.rule}): {d.says}", 8)
                       for d in law.deviations]
         return "\n".join(parts).lstrip("\n")
 
@@ -38,27 +41,19 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
 
 
 @click.command("rules")
-@machine_option
+@machine_option()
 @click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
 @common
 def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output: str | None) -> None:
     """The rule book."""
+    from layerproof.laws.book import rule_entries
+
     names = subject.rule_names(rules)
     listed = [r for r in subject.machine.rules if names is None or r.name in names]
     emit(format_, output, lambda: [
         {"name": r.name, "parameters": [{"name": p.name, "sort": p.sort.name, "role": p.role}
                                         for p in r.parameters],
-         "refused": dict(r.refused), "then": r.then, "source": r.source} for r in listed],
-        lambda: "\n\n".join(_rule_text(rule, subject.catalogue) for rule in listed))
-
-
-def _rule_text(rule: Rule, catalogue: Catalogue) -> str:
-    lines = [f"{rule.name} ({', '.join(p.name for p in rule.parameters if p.role == 'named')})"]
-    made = [p.name for p in rule.parameters if p.role == "new"]
-    lines += [f"  makes    a new {name}" for name in made]
-    width = max((len(n) for n in rule.refused), default=0)
-    for number, (name, says) in enumerate(rule.refused.items()):
-        lines.append(f"  {'refused' if number == 0 else '       '}  {name:<{width}}  {says}")
-    laws = [law.id for law in catalogue.laws if law.kind.value != "algebraic" and law.about(rule)]
-    return "\n".join([*lines, f"  then     {rule.then}", f"  keeps    {' '.join(laws)}",
-                      f"  source   {rule.source}"])
+         "kind": r.kind.value, "presupposes": list(r.presupposed), "refused": dict(r.refused), "then": r.then,
+         "source": r.source} for r in listed],
+        lambda: "\n\n".join("\n".join(prose(*entry) for entry in rule_entries(rule, subject.catalogue))
+                            for rule in listed))

@@ -6,75 +6,92 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands import report
-from layerproof.commands.common import Progress, common, emit, status
-from layerproof.machines.registry import SUBJECTS
+from layerproof.commands.common import Progress, common, emit, machine_option, status
+from layerproof.commands.layout import counted, prose, rows
 
 if TYPE_CHECKING:
-    from layerproof.check import Check, Checks
+    from collections.abc import Sequence
+
+    from layerproof.check import Check, Checks, Stage
+    from layerproof.subject import Subject
 
 
 @click.command("check")
-@click.option("--machine", type=click.Choice(list(SUBJECTS)), help="One machine only: the store, or the union.")
+@machine_option(usual=None)
 @common
-def check_command(machine: str | None, format_: str, output: str | None) -> None:
+def check_command(subject: Subject | None, format_: str, output: str | None) -> None:
     """Everything about the model: the main job."""
     from layerproof.check import check
+    from layerproof.machines.registry import names
+    from layerproof.machines.registry import subject as machine_named
 
+    chosen = [machine_named(name) for name in names()] if subject is None else [subject]
     with Progress() as tell:
-        result = check(tell, [s for s in SUBJECTS.values() if machine in (None, s.name)])
+        result = check(chosen, lambda stages: tell(_progress(stages)))
     emit(format_, output, result.to_json, lambda: _text(result))
     status(result.verdict != "held")
 
 
+def _progress(stages: Sequence[Stage]) -> str:
+    """How far it is: a line for each machine, and in it each reading that is not done."""
+    lines = []
+    for name in dict.fromkeys(s.machine for s in stages):
+        mine = [s for s in stages if s.machine == name]
+        left = [f"{s.reading} {s.done:,} of {s.total:,} {s.what}" for s in mine if s.done < s.total]
+        lines.append(f"{name}: {', '.join(left) or 'done'}")
+    return "\n".join(lines)
+
+
 def _text(result: Checks) -> str:
-    return "\n".join([
-        *("\n".join([_laws(one), "", *_readings(one), ""]) for one in result.machines),
-        f"verdict: {result.verdict} ({result.seconds:.1f} s). "
-        "Next: `layerproof conform docker` and `layerproof conform overlayfs` judge what is on this machine; "
-        "`layerproof rules` prints the rules.",
-    ])
+    parts = ["\n".join([_laws(one), "", *_readings(one), ""]) for one in result.machines]
+    return "\n".join([*parts, prose(
+        f"verdict: {result.verdict} ({result.seconds:.1f} s). Next: `layerproof conform docker` and `layerproof "
+        "conform overlayfs` judge what is on this machine; `layerproof rules` prints the rules.")])
 
 
 def _laws(one: Check) -> str:
     """What each reading showed of each law."""
-    lines = []
+    lines, judged = [], one.judged
     for law in one.subject.catalogue.laws:
         row = one.law(law)
         total = sum(row["prove"].values())
-        directory = [] if one.directory is None else [row["directory"]]
-        lines.append((law.id, f"{row['prove']['proved']}/{total}", row["explore"], row["drive"], *directory,
+        engine = [] if judged is None else [row["engine"]]
+        lines.append((law.id, f"{row['prove']['proved']}/{total}", row["explore"], row["drive"], *engine,
                       str(row["mutants"]), law.statement))
-    directory = [] if one.directory is None else ["directory"]
-    return report.rows("", ("law", "proved", "explored", "driven", *directory, "mutants", "statement"), lines)
+    headed = [] if judged is None else [judged.engine]
+    return rows("", ("law", "proved", "explored", "driven", *headed, "mutants", "statement"), lines)
 
 
 def _readings(one: Check) -> list[str]:
     """A line for each reading: how much was done, and what is missing."""
     data = one.to_json()
     obligations, mutants, lemmas = data["obligations"], data["mutants"], data["lemmas"]
-    judged = data["directory"]
+    judged = data["engine"]
     reached = "every rule and refusal was reached"
     if data["driven"]["not reached"]:
         reached += f" (explored, not driven: {', '.join(data['driven']['not reached'])})"
     if data["never"]:
         reached = f"NEVER REACHED: {', '.join(data['never'])}"
-    return [
-        f"prove    {obligations['proved']} proved, {obligations['refuted']} refuted, "
-        f"{obligations['undecided']} undecided: {one.subject.any_size}, all traits free; "
-        f"{sum(lemmas.values())} lemmas; {data['witnesses']} witnesses that it is not vacuous",
+    lines = [
+        f"prove    {obligations['proved']:,} proved, {obligations['refuted']:,} refuted, "
+        f"{obligations['undecided']:,} undecided: {one.subject.shown.any_size}, all traits free; "
+        f"{counted(sum(lemmas.values()), 'lemma')}; "
+        f"{counted(data['witnesses'], 'witness')} that it is not vacuous",
         *(f"         NOT PROVED: the lemma {name!r}" for name, proved in lemmas.items() if not proved),
         *(f"         VACUOUS: {text}" for text in data["vacuous"]),
-        *(f"explore  {e['states']:,} states, {e['steps']:,} steps in {e['universes']} universes as "
-          f"{', '.join(e['dialects'])}: " + " ".join(f"{n}={c}" for n, c in e["sizes"].items())
+        *(f"explore  {counted(e['states'], 'state')}, {counted(e['steps'], 'step')} in "
+          f"{counted(e['universes'], 'universe')} as {', '.join(e['dialects'])}: "
+          + " ".join(f"{n}={c}" for n, c in e["sizes"].items())
           + ("" if e["algebra"] else "; without the laws about two runs")
           for e in data["explored"]),
-        "drive    " + ", ".join(f"{n:,} operations as {d}" for d, n in data["driven"]["operations"].items()),
+        "drive    " + ", ".join(
+            f"{counted(n, 'operation')} as {d}" for d, n in data["driven"]["operations"].items()),
         *([] if judged is None else [
-            f"conform  {judged['operations']:,} operations on the embedded engine `directory`, "
-            f"{judged['findings']} findings"
+            f"conform  {counted(judged['operations'], 'operation')} on the embedded engine `{judged['name']}`, "
+            f"{counted(judged['findings'], 'finding')}"
             + (f"; never reached: {', '.join(judged['never'])}" if judged["never"] else "")]),
         f"         {reached}",
-        f"mutants  {mutants['killed']} killed, {len(mutants['survived'])} survived "
+        f"mutants  {mutants['killed']:,} killed, {len(mutants['survived']):,} survived "
         + " ".join(mutants["survived"]),
     ]
+    return [prose(line, 9) for line in lines]

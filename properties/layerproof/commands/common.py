@@ -5,18 +5,28 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
+import re
 import signal
+import stat
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from rich.console import Console
 
 from layerproof.errors import LayerproofError, WrongRequest
-from layerproof.machines.registry import SUBJECTS
+from layerproof.process.files import parsed as parsed
+from layerproof.process.files import read as read
 from layerproof.process.signals import Ending
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from layerproof.runs.finding import Finding
+    from layerproof.subject import Subject
 
 
 def status(failed: bool) -> NoReturn:
@@ -24,17 +34,50 @@ def status(failed: bool) -> NoReturn:
     sys.exit(1 if failed else 0)
 
 
+# Output.
+
+
 def emit(format_: str, output: str | None, data: Callable[[], Any], text: Callable[[], str]) -> None:
-    """Print a result, or write it to a file; print it all the same if that fails, so that it is not lost."""
+    """Print a result, or write it to a file; print it all the same if that fails, so that it is not lost.
+
+    Raises:
+        WrongRequest: if it cannot be printed or written.
+    """
     shown = json.dumps(data(), indent=1) if format_ == "json" else text()
     if output is None:
-        click.echo(shown)
+        # Not click.echo: where the encoding is ASCII, it would choose another for itself.
+        print(shown, flush=True)
         return
     try:
-        Path(output).write_text(shown + "\n", encoding="utf-8")
+        _write(Path(output), shown + "\n")
     except OSError as error:
-        click.echo(shown)
+        print(shown, flush=True)
         raise _not_writable(output, error) from None
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file of UTF-8: beside the old one first, if that can be, so that a full disk spoils nothing."""
+    data, target = text.encode("utf-8", "backslashreplace"), path.resolve()
+    mode = target.stat().st_mode if target.exists() else stat.S_IFREG | 0o666 & ~_umask()
+    if stat.S_ISREG(mode):
+        with contextlib.suppress(PermissionError):  # the folder's, whose file may still be ours to write
+            descriptor, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}-")
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                os.chmod(beside, stat.S_IMODE(mode))
+                os.replace(beside, target)
+            except BaseException:
+                os.unlink(beside)
+                raise
+            return
+    target.write_bytes(data)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _not_writable(output: str, error: OSError) -> WrongRequest:
@@ -56,6 +99,9 @@ def check_output(output: str | None) -> None:
         raise _not_writable(output, error) from None
 
 
+# The end.
+
+
 @contextlib.contextmanager
 def ending_on_signals() -> Iterator[None]:
     """End the command in one sentence when a signal asks for it, with the exit status that shells give."""
@@ -74,13 +120,20 @@ def ending_on_signals() -> Iterator[None]:
         sys.exit(128 + ending.number)
 
 
+# Progress.
+
+
 class Progress:
     """A line on the terminal that says what is going on; nothing where there is no terminal."""
 
     def __init__(self) -> None:
         """See whether there is a terminal."""
-        console = Console(stderr=True)
-        self._status = console.status("starting") if console.is_terminal else None
+        self._status: Status | None = None
+        if sys.stderr is not None and sys.stderr.isatty():
+            from rich.console import Console
+
+            console = Console(stderr=True)
+            self._status = console.status("starting") if console.is_terminal else None
 
     def __enter__(self) -> Callable[[str], None]:
         """Start; the function returned says what is going on."""
@@ -93,6 +146,9 @@ class Progress:
         """Remove the line."""
         if self._status is not None:
             self._status.stop()
+
+
+# Options.
 
 
 def seconds(_: click.Context, option: click.Parameter, value: float | None) -> float | None:
@@ -119,16 +175,83 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
                         help="How to print the result.")(with_output)
 
 
-def machine_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The machine that a command is about."""
-    return click.option("--machine", "subject", type=click.Choice(list(SUBJECTS)), default="store",
-                        show_default=True, callback=lambda _, __, name: SUBJECTS[name],
-                        help="The machine: the store, or the union file system.")(command)
+def machine_option(usual: str | None = "store") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The machine that a command is about, as the argument ``subject``.
+
+    Args:
+        usual: the name of that which is meant where none is given; with None, ``subject`` is None then.
+    """
+    def with_machine(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def whole(*arguments: Any, machine: str | None, machine_file: str | None, **options: Any) -> Any:
+            return command(*arguments, subject=_machine(machine, machine_file, usual), **options)
+
+        named = click.option(
+            "--machine", metavar="NAME", help="The machine: store or union, or your own as module:ATTRIBUTE."
+            + (f"  [default: {usual}]" if usual else ""))(whole)
+        return click.option("--machine-file", metavar="PATH", help="A machine of your own: a Python file that "
+                            "calls it SUBJECT.")(named)
+
+    return with_machine
 
 
-def read(path: str) -> str:
-    """The text of a file."""
+def _machine(name: str | None, file: str | None, usual: str | None) -> Subject | None:
+    from layerproof.machines.registry import subject, subject_in
+
+    if name is not None and file is not None:
+        raise WrongRequest("--machine and --machine-file name two machines; give one of them")
+    if file is not None:
+        return subject_in(file)
+    chosen = name or usual
+    return None if chosen is None else subject(chosen)
+
+
+def record_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where runs that show something are kept."""
+    return click.option("--record", metavar="FILE", help="Write the run that shows the first finding there, as a "
+                        "trace that replay reads.")(command)
+
+
+def recorded(path: str | None, machine: Subject, findings: Iterable[Finding]) -> None:
+    """Write the trace of the first finding to a file, if one was asked for; say so where there is none.
+
+    Raises:
+        WrongRequest: if it cannot be written.
+    """
+    from layerproof.runs.trace import trace_text
+
+    if path is None:
+        return
+    finding = next(iter(findings), None)
+    if finding is None:
+        click.echo(f"layerproof: nothing was found, so {path} was not written", err=True)
+        return
     try:
-        return Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongRequest(f"{path} cannot be read: {error}") from None
+        _write(Path(path), trace_text(machine, finding.trace) + "\n")
+    except OSError as error:
+        raise _not_writable(path, error) from None
+
+
+def read_limit_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How much is read of a file that a user names; a command has it as ``read_limit``, None if not given."""
+    return click.option("--read-limit", metavar="SIZE", callback=_size,
+                        help="Read no more of a file than this, as 64MiB. [default: 256MiB, and 64GiB of the "
+                        "layers in an archive]")(command)
+
+
+def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """A number of bytes, perhaps with a unit."""
+    if value is None:
+        return None
+    found = _SIZE.fullmatch(value.strip())
+    number, unit = (int(found["number"]), found["unit"].upper()) if found else (0, "")
+    if number == 0 or unit not in _UNITS:
+        raise WrongRequest(f"--read-limit takes a number of bytes above 0, as 1000000 or 64MiB, not {value!r}")
+    return number * _UNITS[unit]
+
+
+_SIZE = re.compile(r"(?P<number>[0-9]{1,18})\s*(?P<unit>[A-Za-z]*)")
+_UNITS: dict[str, int] = {"": 1, "B": 1} | {
+    f"{prefix}{end}": base ** power for power, prefix in enumerate("KMGT", 1)
+    for end, base in (("IB", 1024), ("B", 1000), ("", 1024))}
+"""Units of bytes: KiB and K are 1,024, kB is 1,000 (IEC 80000-13; a bare letter as in GNU coreutils)."""

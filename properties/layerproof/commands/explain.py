@@ -2,39 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import click
 
-from layermodel.formats.archives import read_archive
-from layermodel.formats.tars import looks_like_one
-from layermodel.store.graph import (
-    Freed,
-    Removal,
-    dependency_graph,
-    removal,
-    shared_bytes,
-    sharing,
-    unique_bytes,
-)
-from layermodel.store.loading import loaded
-from layermodel.store.rules import STORE
-from layermodel.store.view import StoreView
-from layerproof.commands.common import common, emit, read
-from layerproof.commands.traces import replayed
-from layerproof.errors import WrongRequest
-from layerproof.machines.registry import SUBJECTS
-from layerproof.machines.store.draw import dot, from_json, label, mermaid, text_graph, to_json
-from layerproof.runs.trace import Trace
-
-_PREFIX = re.compile(r"(?:sha256:)?[0-9a-f]+")
-_FULL = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
-_MOST_LISTED = 5
+from layerproof.commands.common import common, emit, read_limit_option
 
 
 @click.command("explain")
@@ -43,187 +13,27 @@ _MOST_LISTED = 5
 @click.option("--dialect", help="Whose rules to ask; those of the trace or else docker's, if not given.")
 @click.option("--dot", "drawing", flag_value="dot", help="The whole graph for Graphviz.")
 @click.option("--mermaid", "drawing", flag_value="mermaid", help="The whole graph for Mermaid.")
+@read_limit_option
 @common
 def explain_command(
-    file: str, thing: str | None, dialect: str | None, drawing: str | None, format_: str, output: str | None,
+    file: str, thing: str | None, dialect: str | None, drawing: str | None, read_limit: int | None, format_: str,
+    output: str | None,
 ) -> None:
-    """What depends on what at the end of a trace, in a store written as JSON, or in the store that loading an
-    archive makes (`docker save`, or an OCI image layout; a tar archive or a folder). With a THING (a tag, an
-    ID or the beginning of one, a container's name): what blocks its removal and why, what removing it would
-    free, what it shares.
+    """What depends on what, and what stands in the way of a removal.
+
+    FILE is a trace, of which the end is meant; a store written as JSON; or an archive (`docker save`, or an OCI
+    image layout; a tar archive or a folder), of which the store is meant that loading it makes. With a THING (a
+    tag, an ID or the beginning of one, a container's name): what blocks its removal and why, what removing it
+    would free, what it shares.
     """
-    view, spoken = _store(file, dialect)
+    from layerproof.commands.answers import Answer, named, store
+    from layerproof.machines.store.draw import dot, mermaid, text_graph, to_json
+
+    view, spoken = store(file, dialect, read_limit)
     if drawing is not None:
         emit("text", output, lambda: None, lambda: (dot if drawing == "dot" else mermaid)(view))
     elif thing is None:
         emit(format_, output, lambda: to_json(view), lambda: text_graph(view))
     else:
-        answer = _Answer.to(view, _named(view, thing), spoken)
+        answer = Answer.to(view, named(view, thing), spoken)
         emit(format_, output, answer.data, answer.text)
-
-
-# What the file holds.
-
-
-def _store(file: str, dialect: str | None) -> tuple[StoreView, str]:
-    """The store that a file tells of, and the dialect to ask for."""
-    if dialect is not None:
-        _traits(dialect)
-    try:
-        archive = looks_like_one(Path(file))
-    except (OSError, ValueError) as error:
-        raise WrongRequest(f"{label(file)} cannot be read: {_said(error)}") from None
-    if archive:
-        spoken = dialect or "docker"
-        try:
-            view = loaded(read_archive(Path(file)), _traits(spoken))
-            dependency_graph(view)
-        except ValueError as error:
-            raise WrongRequest(f"{label(file)}: {error}") from None
-        return view, spoken
-    return _written(read(file), dialect)
-
-
-def _said(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else label(str(error))
-
-
-def _traits(dialect: str) -> Mapping[str, bool]:
-    return SUBJECTS["store"].traits((dialect,))[dialect]
-
-
-def _written(text: str, dialect: str | None) -> tuple[StoreView, str]:
-    """The store at the end of a trace, or one written as JSON."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        why = "it is nested too deep" if isinstance(error, RecursionError) else error
-        raise WrongRequest(f"the file is neither an archive nor JSON: {why}") from None
-    if isinstance(data, dict) and "events" in data:
-        trace = Trace.from_json(text)
-        if trace.machine != STORE.name:
-            raise WrongRequest(f"the trace is of the machine {trace.machine}, in which nothing is removed")
-        return replayed(trace)[0][-1], dialect or trace.dialect
-    try:
-        return from_json(data), dialect or "docker"
-    except ValueError as error:
-        raise WrongRequest(str(error)) from None
-
-
-# What is asked for.
-
-
-def _named(view: StoreView, thing: str) -> str:
-    """The full name of something that was named in short."""
-    graph = dependency_graph(view)
-    found = {thing, f"{thing}:latest"} & {*graph}
-    called = {c for c, row in view.containers.items() if thing in row.names}
-    shown = {name for name in graph if label(name) == thing}
-    begun = {name for name in graph if _begins(name, thing)}
-    for names in ({thing} & found, found, called, shown, begun):
-        if len(names) == 1:
-            return next(iter(names))
-        if names:
-            listed = ", ".join(f"{graph.nodes[n]['kind']} {label(n)}" for n in sorted(names)[:_MOST_LISTED])
-            raise WrongRequest(f"{label(thing)!r} could be {len(names)} things in this store: {listed}")
-    raise WrongRequest(f"there is no {label(thing)!r} in this store")
-
-
-def _begins(name: str, prefix: str) -> bool:
-    """Whether a digest begins like that, with the name of the algorithm or without."""
-    if not _PREFIX.fullmatch(prefix) or not _FULL.fullmatch(name):
-        return False
-    return name.removeprefix("sha256:").startswith(prefix.removeprefix("sha256:"))
-
-
-# What is answered.
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What there is to say about a thing."""
-
-    view: StoreView
-    thing: str
-    kind: str
-    dialect: str
-    plain: Removal
-    forced: Removal | None
-    """What force would do, where it would make a difference."""
-
-    @classmethod
-    def to(cls, view: StoreView, thing: str, dialect: str) -> _Answer:
-        traits = _traits(dialect)
-        plain, forced = removal(view, thing, traits), removal(view, thing, traits, force=True)
-        kind: str = dependency_graph(view).nodes[thing]["kind"]
-        return cls(view, thing, kind, dialect, plain, None if plain.refusal == forced.refusal else forced)
-
-    @property
-    def _shares(self) -> dict[str, int]:
-        """Shared and unique bytes, of an image."""
-        if self.thing not in self.view.images:
-            return {}
-        traits = _traits(self.dialect)
-        return {"shared": shared_bytes(self.view, self.thing, traits),
-                "unique": unique_bytes(self.view, self.thing, traits)}
-
-    @property
-    def _images(self) -> list[str]:
-        """The images that have it, of a layer."""
-        return sorted(sharing(self.view).get(self.thing, ()))
-
-    def data(self) -> dict[str, Any]:
-        """Return the answer as data."""
-        return {
-            "thing": self.thing, "kind": self.kind, "dialect": self.dialect,
-            "rule": self.plain.rule, "refusal": self.plain.refusal,
-            "blockers": [vars(b) for b in self.plain.blockers], "freed": _freed_data(self.plain.freed),
-            "by_force": self.forced and {
-                "refusal": self.forced.refusal, "freed": _freed_data(self.forced.freed)},
-            **{"shared": None, "unique": None, **self._shares},
-            "images": self._images if self.kind == "layer" else None,
-        }
-
-    def text(self) -> str:
-        """Return the answer in words."""
-        name, plain = f"{self.kind} {label(self.thing)}", self.plain
-        asked = f"{plain.rule}, {self.dialect}" if plain.rule else self.dialect
-        parts = [f"nothing stands in the way of removing {name} ({asked})"]
-        if plain.rule is None:
-            parts = [f"no operation removes {name} by itself ({asked}); it goes with the last that needs it"]
-        elif plain.refusal is not None:
-            parts = [f"removing {name} is refused ({asked}): {_phrase(plain)}"]
-        parts += [f"{label(b.name)} stands in the way: {label(b.reason)}" for b in plain.blockers]
-        if plain.rule is not None and plain.refusal is None:
-            parts.append(f"removing it would {_freed_text(plain.freed)}")
-        if self.forced is not None:
-            parts.append(f"by force it would {_freed_text(self.forced.freed)}" if self.forced.refusal is None
-                         else f"by force it is refused: {_phrase(self.forced)}")
-        if self.kind == "layer":
-            parts.append(f"images that have it: {_listed(self._images)}")
-        if self._shares:
-            parts.append("{shared:,} B shared, {unique:,} B unique".format(**self._shares))
-        return "\n".join(parts)
-
-
-def _phrase(refused: Removal) -> str:
-    """The refusal with what it means."""
-    assert refused.rule is not None
-    assert refused.refusal is not None
-    return f"{refused.refusal}, {STORE.rule_by_name[refused.rule].refused[refused.refusal]}"
-
-
-def _freed_data(freed: Freed) -> dict[str, Any]:
-    return {"bytes": freed.bytes, **{part: sorted(getattr(freed, part)) for part in _PARTS}}
-
-
-def _freed_text(freed: Freed) -> str:
-    gone = [f"{part} {_listed(sorted(getattr(freed, part)))}" for part in _PARTS if getattr(freed, part)]
-    return f"free {freed.bytes:,} B: {'; '.join(gone) or 'nothing goes'}"
-
-
-_PARTS = ("references", "containers", "images", "layers")
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(label(n) for n in names) or "none"

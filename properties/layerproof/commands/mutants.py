@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, machine_option, status
+from layerproof.commands.layout import rows
 
 if TYPE_CHECKING:
-    from layerproof.machines.registry import Subject
     from layerproof.mutants.matrix import KillMatrix
+    from layerproof.subject import Subject
 
 
 @click.command("mutants")
-@machine_option
+@machine_option()
 @click.option("--reading", "readings", multiple=True, default=("prove",), show_default=True,
               help="Kill by this: prove, explore, drive or conform; may be repeated.")
 @click.option("--mutant", "names", multiple=True, help="Only this mutant; may be repeated.")
@@ -29,19 +29,19 @@ def mutants_command(
 
     Proofs take a second or two a mutant, the other readings some seconds.
     """
-    from layerproof.mutants.matrix import READINGS, kill_matrix
+    from layerproof.mutants.matrix import kill_matrix
 
     wanted = [subject.mutant(name).name for name in names]
     chosen = [mutant for mutant in subject.mutants() if not wanted or mutant.name in wanted]
     with Progress() as tell:
-        matrix = kill_matrix(chosen, readings, by=READINGS[subject.name], jobs=jobs, progress=tell)
+        matrix = kill_matrix(subject, chosen, readings, jobs=jobs, progress=tell)
     emit(format_, output, matrix.to_json, lambda: _matrix_text(matrix))
     status(not matrix.holds)
 
 
 def _matrix_text(matrix: KillMatrix) -> str:
     """The matrix as a table, then a line for each reading, then what is wrong with the result."""
-    grid = report.rows("", ("mutant", *matrix.readings, "what is wrong with it"), [
+    grid = rows("", ("mutant", *matrix.readings, "what is wrong with it"), [
         (m.name, *(str(matrix.cells[m.name, r]) for r in matrix.readings), m.says) for m in matrix.mutants])
     return "\n".join([grid, "", *(_summary(matrix, r) for r in matrix.readings), "", _verdict(matrix)])
 

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from layerproof.commands import report
 from layerproof.commands.common import Progress, common, emit, machine_option, status
-from layerproof.machines.registry import Subject
-from layerproof.readings.prove.prove import prove
+from layerproof.errors import WrongRequest
+
+if TYPE_CHECKING:
+    from layerproof.subject import Subject
 
 
 @click.command("prove")
-@machine_option
+@machine_option()
 @click.option("--law", "laws", multiple=True, help="Only this law; may be repeated.")
 @click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
 @click.option("--mutant", help="Prove this deliberately wrong machine instead: see it fail.")
 @click.option("--jobs", default=2, type=click.IntRange(1, 64), show_default=True)
-@click.option("--dot", "drawing", flag_value="dot", help="Draw graphs for Graphviz.")
-@click.option("--mermaid", "drawing", flag_value="mermaid", help="Draw graphs for Mermaid.")
+@click.option("--dot", "drawing", flag_value="dot", help="Print the first counterexample as a graph for Graphviz "
+              "and nothing else.")
+@click.option("--mermaid", "drawing", flag_value="mermaid", help="The same for Mermaid.")
 @common
 def prove_command(
     subject: Subject, laws: tuple[str, ...], rules: tuple[str, ...], mutant: str | None, jobs: int,
     drawing: str | None, format_: str, output: str | None,
 ) -> None:
     """Prove every law of every rule, for stores of any size, in any dialect."""
-    identifiers, names, machine = subject.law_ids(laws), subject.rule_names(rules), subject.machine
+    from layerproof.commands import report
+    from layerproof.readings.prove.prove import prove
+
+    if drawing is not None and format_ == "json":
+        raise WrongRequest(f"--{drawing} prints a graph, which --format json cannot; choose one of the two")
+    identifiers, names, judged = subject.law_ids(laws), subject.rule_names(rules), subject
     if mutant is not None:
         wrong = subject.mutant(mutant)
-        machine, names = wrong.machine(machine), names or set(wrong.rules)
+        judged, names = subject.of(wrong.machine(subject.machine)), names or set(wrong.rules)
     done = 0
     with Progress() as tell:
         def told(more: int) -> None:
@@ -36,9 +45,13 @@ def prove_command(
             tell(f"{done} obligations")
 
         whole = identifiers is None and names is None
-        proof = prove(machine, subject.catalogue, rules=names, laws=identifiers, jobs=jobs, progress=told,
+        proof = prove(judged, rules=names, laws=identifiers, jobs=jobs, progress=told,
                       beside=(*subject.lemmas(), *(subject.longer() if whole else ())))
-    emit(format_, output, lambda: report.proof_json(proof, subject),
-          lambda: report.proof_text(proof, subject, drawing or "text"))
+    if drawing is not None:
+        graph = report.drawn(proof, judged, drawing)
+        click.echo(report.summary_text(proof, judged), err=True)
+        if graph:
+            emit("text", output, lambda: None, lambda: graph.rstrip())
+    else:
+        emit(format_, output, lambda: report.proof_json(proof, judged), lambda: report.proof_text(proof, judged))
     status(not proof.holds)
-

@@ -1,79 +1,80 @@
-"""What the commands print: results as JSON objects and as plain text."""
+"""What the commands print of any machine: results as JSON objects and as plain text."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from layermodel.language.rules import Machine
-from layermodel.store.view import element_name
-from layerproof.laws.law import Catalogue
-from layerproof.machines.registry import Subject
-from layerproof.machines.store.draw import table
-from layerproof.machines.store.engine import Scripter
-from layerproof.readings.conform import Conformance, EngineFinding
+from layermodel.language.ground import usual_name
+from layerproof.commands.layout import rows
+from layerproof.readings.conform import Conformance
+from layerproof.readings.drive import Driven
 from layerproof.readings.explore import Exploration
 from layerproof.readings.prove.finite import Instance
 from layerproof.readings.prove.prove import Proof, Verdict, supposed
-from layerproof.runs.monitor import Violation
-from layerproof.runs.trace import Event, Trace
+from layerproof.readings.replay import Replayed
+from layerproof.runs.finding import Finding, Violation, listed
+from layerproof.runs.trace import Event, Scene, Settled, Trace, trace_json
+from layerproof.subject import Subject
 
-_WIDTH = 110
-
-
-def rows(title: str, headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Return a plain-text table."""
-    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in headings:
-        grid.add_column(heading, overflow="fold")
-    for line in lines:
-        grid.add_row(*line)
-    out = io.StringIO()
-    Console(file=out, width=_WIDTH, color_system=None, markup=False).print(grid)
-    return out.getvalue().rstrip()
+# Runs.
 
 
-def event_text(machine: Machine, event: Event) -> str:
+def event_text(subject: Subject, event: Event, scene: Scene) -> str:
     """An event as one line: the rule, its arguments by name, and what came of it."""
-    rule = machine.rule_by_name[event.rule]
-    arguments = " ".join(f"{p.name}={element_name(p.sort, int(a))}"
-                         for p, a in zip(rule.parameters, event.arguments, strict=True))
+    rule = subject.machine.rule_by_name[event.rule]
+    shown = [(p, a) for p, a in zip(rule.parameters, event.arguments, strict=True)
+             if p.role == "named" or isinstance(scene, Settled)]
+    arguments = " ".join(f"{p.name}={subject.shown.says(p, int(a), scene)}" for p, a in shown)
     return f"{event.rule} {arguments}".rstrip() + (f"  -> refused: {event.refusal}" if event.refusal else "")
 
 
-def trace_text(machine: Machine, trace: Trace) -> str:
-    """A trace, one numbered line an operation."""
-    return "\n".join(f"  {n}. {event_text(machine, e)}" for n, e in enumerate(trace.events, 1))
+def trace_text(subject: Subject, trace: Trace) -> str:
+    """A trace: what it starts from, and one numbered line an operation."""
+    lines = [f"  {n}. {event_text(subject, e, trace.scene)}" for n, e in enumerate(trace.events, 1)]
+    before = subject.shown.before(trace.scene)
+    return "\n".join([*([before, "operations:"] if before else []), *lines])
 
 
-def instance_text(subject: Subject, verdict: Verdict, drawing: str = "text") -> str:
+def violation_text(subject: Subject, violation: Violation) -> str:
+    """A broken law in one line."""
+    law = subject.catalogue.law(violation.law)
+    at = ", ".join(f"{name}-{element}" for name, _, element in violation.variables)
+    return f"{law.id}: {law.statement} False: {'; '.join(violation.false)}" + (f" (at {at})" if at else "")
+
+
+# Proofs.
+
+
+def instance_text(subject: Subject, verdict: Verdict) -> str:
     """A counterexample to induction: the step, the law, what is false, and both states."""
     instance, machine = verdict.instance, subject.machine
     assert instance is not None
     law = subject.catalogue.law(verdict.law)
     sorts = {s.name: s for s in machine.sorts}
-    where = ", ".join(f"{name} = {element_name(sorts[sort], e)}" for name, sort, e in instance.variables)
-    called = verdict.rule.replace(" = ", ";").split(";")
-    steps = [Event(r, a, verdict.refusal) for r, a in zip(
-        [c for c in called if c in machine.rule_by_name], instance.arguments, strict=False)]
+    where = ", ".join(f"{name} = {usual_name(sorts[sort], e)}" for name, sort, e in instance.variables)
+    scene = Settled(instance.sizes, instance.rigid)
     traits = ", ".join(t.name for t, v in zip(machine.traits, instance.traits, strict=True) if v) or "none"
     return "\n".join([
         f"{verdict.name}: refuted. {law.id}: {law.statement}",
-        *(f"  step: {event_text(machine, step)}" for step in steps),
+        *(f"  step: {event_text(subject, step, scene)}" for step in _steps(subject, verdict)),
         f"  false: {'; '.join(instance.false)}" + (f" (at {where})" if where else ""),
         f"  traits that hold: {traits}",
-        "", subject.draw(instance.sizes, instance.rigid, instance.states, drawing)])
+        "", picture(subject, instance.sizes, instance.rigid, instance.states)])
 
 
-def violation_text(catalogue: Catalogue, violation: Violation) -> str:
-    """A broken law in one line."""
-    law = catalogue.law(violation.law)
-    at = ", ".join(f"{name}-{element}" for name, _, element in violation.variables)
-    return f"{law.id}: {law.statement} False: {'; '.join(violation.false)}" + (f" (at {at})" if at else "")
+def _steps(subject: Subject, verdict: Verdict) -> list[Event]:
+    assert verdict.instance is not None
+    called = [c for c in verdict.rule.replace(" = ", ";").split(";") if c in subject.machine.rule_by_name]
+    return [Event(r, a, verdict.refusal) for r, a in zip(called, verdict.instance.arguments, strict=False)]
+
+
+def picture(
+    subject: Subject, sizes: Mapping[str, int], rigid: tuple[Any, ...], states: Sequence[tuple[Any, ...]],
+    style: str = "text", titles: tuple[str, str] = ("before", "after"),
+) -> str:
+    """States as text in a style, see :class:`~layerproof.subject.Shown`."""
+    return subject.shown.picture(subject.machine, sizes, rigid, states, style, titles)
 
 
 def proof_json(proof: Proof, subject: Subject) -> dict[str, Any]:
@@ -107,11 +108,11 @@ def instance_json(subject: Subject, verdict: Verdict) -> dict[str, Any]:
         "variables": [{"name": n, "sort": s, "element": e} for n, s, e in instance.variables],
         "arguments": [list(a) for a in instance.arguments],
         "traits": {t.name: bool(v) for t, v in zip(subject.machine.traits, instance.traits, strict=True)},
-        "states": subject.data(instance.sizes, instance.rigid, instance.states),
+        "states": subject.shown.data(subject.machine, instance.sizes, instance.rigid, instance.states),
     }
 
 
-def proof_text(proof: Proof, subject: Subject, drawing: str = "text") -> str:
+def proof_text(proof: Proof, subject: Subject) -> str:
     """The result of proving, law by law, with every counterexample drawn."""
     lines = []
     for law in subject.catalogue.laws:
@@ -123,37 +124,42 @@ def proof_text(proof: Proof, subject: Subject, drawing: str = "text") -> str:
     parts = [rows("", ("law", "proved", "statement", "with the help of"), lines)]
     parts += [f"undecided: {v.name}" for v in proof.verdicts if v.outcome == "undecided"]
     shown = [v for v in proof.verdicts if v.outcome == "refuted"]
-    parts += ["\n" + instance_text(subject, v, drawing) for v in shown[:_DRAWN]]
+    parts += ["\n" + instance_text(subject, v) for v in shown[:_DRAWN]]
     parts += [f"also refuted: {v.name}" for v in shown[_DRAWN:]]
     parts += [f"vacuous: {text}" for text in proof.vacuous]
     parts += supposed(proof)
     parts += [f"the lemma {n!r} was not proved" for n, ok in proof.lemmas.items() if not ok]
-    parts.append(
-        f"\n{proof.count('proved')} proved, {proof.count('refuted')} refuted, {proof.count('undecided')} "
-        f"undecided, for stores of any size and all traits free; {len(proof.lemmas)} "
-        f"lemmas; {proof.witnesses} witnesses that none of it is vacuous")
-    return "\n".join(parts)
+    return "\n".join([*parts, "", summary_text(proof, subject)])
+
+
+def summary_text(proof: Proof, subject: Subject) -> str:
+    """The result of proving in one line."""
+    return (f"{proof.count('proved')} proved, {proof.count('refuted')} refuted, {proof.count('undecided')} "
+            f"undecided, for {subject.shown.any_size} and all traits free; {len(proof.lemmas)} "
+            f"lemmas; {proof.witnesses} witnesses that none of it is vacuous")
 
 
 _DRAWN = 3  # counterexamples that are drawn; further ones are named
 
 
-def exploration_json(e: Exploration) -> dict[str, Any]:
+def drawn(proof: Proof, subject: Subject, style: str) -> str:
+    """The store after the step of the first counterexample, as a graph alone; empty if there is none."""
+    instance = next((v.instance for v in proof.verdicts if v.instance), None)
+    return "" if instance is None else picture(subject, instance.sizes, instance.rigid, instance.states, style)
+
+
+# Explorations.
+
+
+def exploration_json(e: Exploration, subject: Subject) -> dict[str, Any]:
     """The result of exploring."""
     return {
         "verdict": "violated" if e.findings or e.stuck else "held", "sizes": dict(e.sizes),
         "dialects": list(e.dialects), "universes": e.universes, "complete": e.complete, "states": e.states,
         "steps": e.steps, "depth": e.depth, "stuck": e.stuck,
-        "findings": [{"law": f.violation.law, "false": list(f.violation.false),
-                      "trace": trace_json(f.trace)} for f in e.findings.values()],
+        "findings": [{"law": law, "false": list(f.violations[0].false), "trace": trace_json(subject, f.trace)}
+                     for law, f in e.findings.items()],
     }
-
-
-def trace_json(trace: Trace) -> Any:
-    """A trace as data."""
-    import json
-
-    return json.loads(trace.to_json())
 
 
 def exploration_text(e: Exploration, subject: Subject) -> str:
@@ -162,114 +168,34 @@ def exploration_text(e: Exploration, subject: Subject) -> str:
     parts = [f"{'all' if e.complete else 'some'} universes of {sizes}: {e.universes}, in the dialects "
              f"{' and '.join(e.dialects)}",
              f"{e.states:,} states, {e.steps:,} steps, depth {e.depth}" + (
-                 f"; from all but {e.stuck} the empty store can be reached again" if subject.empties else "")]
+                 f"; from all but {e.stuck} the empty store can be reached again"
+                 if subject.finite.empties else "")]
     for finding in e.findings.values():
-        parts += [violation_text(subject.catalogue, finding.violation),
-                  trace_text(subject.machine, finding.trace)]
+        parts += [violation_text(subject, finding.violations[0]), trace_text(subject, finding.trace)]
     return "\n".join(parts)
 
 
-def finding_json(finding: EngineFinding, script: Scripter | None) -> dict[str, Any]:
-    """A finding about an engine as data."""
-    from layerproof.machines.store.draw import to_json
-
-    return {
-        "engine": finding.engine, "version": finding.version, "rule": finding.rule,
-        "expected": finding.expected or "done", "observed": finding.observed or "done",
-        "detail": finding.detail, "laws": list(finding.laws),
-        "known": finding.known.key if finding.known else None,
-        "differences": [{"what": d.what, "expected": d.expected, "observed": d.observed}
-                        for d in finding.differences],
-        "before": to_json(finding.before), "after_expected": to_json(finding.after),
-        "after_observed": to_json(finding.seen), "trace": trace_json(finding.trace),
-        "script": script(finding.calls) if script else None,
-    }
+# Random runs.
 
 
-def finding_text(
-    finding: EngineFinding, catalogue: Catalogue, machine: Machine, script: Scripter | None,
-) -> str:
-    """A finding about an engine: a bug report."""
-    laws = [f"{i}: {catalogue.law(i).statement}" for i in finding.laws] or [
-        f"no law; {finding.engine} departs from the rule {finding.rule} only"]
-    head = "KNOWN DEVIATION" if finding.known else "FINDING"
-    parts = [f"{head}: {finding.engine} {finding.version} breaks", *(f"  {law}" for law in laws)]
-    if finding.known:
-        parts.append(f"  listed as {finding.known.key}: {finding.known.says} ({finding.known.source})")
-    parts += ["operations:", trace_text(machine, finding.trace),
-              f"the last one: expected {finding.expected or 'done'}, observed {finding.observed or 'done'}"
-              + (f" ({finding.detail})" if finding.detail else ""),
-              *(f"  {d}" for d in finding.differences),
-              "expected (left) and observed (right) afterwards:", table(finding.after, finding.seen)]
-    if script is not None:
-        parts += ["a script that shows it:", script(finding.calls)]
-    return "\n".join(parts)
+def driven_json(results: Mapping[str, Driven], subject: Subject) -> dict[str, Any]:
+    """The results of driving, by dialect."""
+    return {name: {
+        "operations": r.statistics.steps, "done": dict(r.statistics.done), "never": r.never,
+        "refused": {f"{a} {b}": n for (a, b), n in r.statistics.refused.items()},
+        "findings": [{"law": f.laws[0], "trace": trace_json(subject, f.trace)} for f in r.findings],
+    } for name, r in results.items()}
 
 
-def conformance_json(
-    result: Conformance, script: Scripter | None, strict: bool = False,
-) -> dict[str, Any]:
-    """The result of judging an engine."""
-    return {
-        "verdict": verdict_of(result, strict), "strict": strict,
-        "engine": result.engine, "version": result.version, "dialect": result.dialect,
-        "operations": result.statistics.steps,
-        "examples": result.statistics.examples,
-        "done": dict(result.statistics.done),
-        "refused": {f"{r} {n}": c for (r, n), c in result.statistics.refused.items()},
-        "never": result.never, "not_applicable": result.not_applicable, "not_done": result.not_done,
-        "findings": [finding_json(f, script) for f in result.findings],
-    }
-
-
-class Judged(Protocol):
-    """What a verdict is made from, whatever was judged."""
-
-    @property
-    def findings(self) -> Sequence[object]:
-        """All findings."""
-
-    @property
-    def unknown(self) -> Sequence[object]:
-        """Those that are not listed as known."""
-
-    @property
-    def never(self) -> Sequence[str]:
-        """What was never reached."""
-
-    @property
-    def not_done(self) -> int:
-        """Operations that there was no time for."""
-
-
-def verdict_of(result: Judged, strict: bool = False) -> str:
-    """``held``, ``violated`` or, where something was never reached or not done, ``incomplete``.
-
-    Known deviations violate only if the judgement is strict.
-    """
-    if result.unknown or (strict and result.findings):
-        return "violated"
-    return "incomplete" if result.never or result.not_done else "held"
-
-
-def conformance_text(
-    result: Conformance, catalogue: Catalogue, machine: Machine, script: Scripter | None,
-    strict: bool = False,
-) -> str:
-    """The result of judging an engine."""
-    refusals = len(result.statistics.refused)
-    parts = [finding_text(f, catalogue, machine, script) + "\n" for f in result.findings]
-    parts.append(
-        f"{result.engine} {result.version} as {result.dialect}: {result.statistics.steps} operations in "
-        f"{result.statistics.examples} runs; {len(result.statistics.done)} rules done, {refusals} refusals "
-        "had; after each the answer and the whole observable state were compared")
-    if result.not_applicable:
-        parts.append(f"not applicable (the engine cannot express them): {' '.join(result.not_applicable)}")
-    parts += [f"never reached: {text}" for text in result.never]
-    if result.not_done:
-        parts.append(f"the time limit was reached: {result.not_done} operations were not done")
-    known = len(result.findings) - len(result.unknown)
-    parts.append(f"{len(result.unknown)} findings, {known} known deviations: {verdict_of(result, strict)}")
+def driven_text(results: Mapping[str, Driven], subject: Subject) -> str:
+    """The results of driving, with the run to each broken law."""
+    parts = []
+    for name, r in results.items():
+        parts.append(f"{name}: {r.statistics.steps:,} operations in {r.statistics.examples} runs")
+        parts.append(statistics_text(r.statistics.done, r.statistics.refused))
+        parts += [f"never reached: {t}" for t in r.never]
+        for f in r.findings:
+            parts += [*(violation_text(subject, v) for v in f.violations), trace_text(subject, f.trace)]
     return "\n".join(parts)
 
 
@@ -279,3 +205,110 @@ def statistics_text(done: Mapping[str, int], refused: Mapping[tuple[str, str], i
     return rows("", ("rule", "done", "refused"), [
         (n, str(done.get(n, 0)), " ".join(f"{r}:{c}" for (rule, r), c in sorted(refused.items()) if rule == n)
          or "-") for n in names])
+
+
+# Engines.
+
+
+def finding_json(finding: Finding, subject: Subject) -> dict[str, Any]:
+    """A finding about an engine as data."""
+    states = finding.states
+    data = None
+    if states is not None and subject.shown.compared(finding.trace.scene):
+        data = subject.shown.data(subject.machine, finding.trace.scene.sizes, states.rigid,
+                                  (states.before, states.expected, states.observed))
+    return {
+        "engine": finding.engine, "version": finding.version, "rule": finding.rule,
+        "expected": finding.expected or "done", "observed": finding.observed or "done",
+        "detail": finding.detail, "laws": list(finding.laws),
+        "known": finding.known.key if finding.known else None,
+        "differences": [{"what": d.what, "where": d.where, "expected": d.expected, "observed": d.observed}
+                        for d in finding.differences],
+        **({} if data is None else dict(zip(("before", "after_expected", "after_observed"), data, strict=True))),
+        "trace": trace_json(subject, finding.trace), "script": finding.script(),
+    }
+
+
+def finding_text(finding: Finding, subject: Subject) -> str:
+    """A finding about an engine: a bug report."""
+    laws = finding.laws or (finding.known.laws if finding.known else ())
+    named = [f"{i}: {subject.catalogue.law(i).statement}" for i in laws] or [
+        f"no law; it departs from the rule {finding.rule or 'for what it starts from'} only"]
+    head = "KNOWN DEVIATION" if finding.known else "FINDING"
+    parts = [f"{head}: {finding.engine} {finding.version} breaks", *(f"  {law}" for law in named)]
+    if finding.known:
+        parts.append(f"  listed as {finding.known.key}: {finding.known.says} ({finding.known.source})")
+    run = trace_text(subject, finding.trace)
+    parts += [run if "operations:" in run else f"operations:\n{run}",
+              f"the last one: expected {finding.expected or 'done'}, observed {finding.observed or 'done'}"
+              + (f" ({finding.detail})" if finding.detail else ""), *(f"  {d}" for d in finding.differences)]
+    states, scene = finding.states, finding.trace.scene
+    if states is not None and subject.shown.compared(scene):
+        parts += ["afterwards:", picture(subject, scene.sizes, states.rigid, (states.expected, states.observed),
+                                         titles=("expected", "observed"))]
+    script = finding.script()
+    return "\n".join([*parts, *(["a script that shows it:", script] if script is not None else [])])
+
+
+def verdict_of(result: Conformance, strict: bool = False) -> str:
+    """``held``, ``violated`` or, where something was never reached or not done, ``incomplete``.
+
+    Known deviations violate only if the judgement is strict.
+    """
+    if result.unknown or (strict and result.findings):
+        return "violated"
+    return "incomplete" if result.never or result.not_done else "held"
+
+
+def conformance_json(result: Conformance, subject: Subject, strict: bool = False) -> dict[str, Any]:
+    """The result of judging an engine."""
+    return {
+        "verdict": verdict_of(result, strict), "strict": strict, "engine": result.engine,
+        "options": list(result.options), "version": result.version, "dialect": result.dialect,
+        "operations": result.statistics.steps, "runs": result.statistics.examples,
+        "done": dict(result.statistics.done),
+        "refused": {f"{r} {n}": c for (r, n), c in result.statistics.refused.items()},
+        "never": result.never, "not_applicable": result.not_applicable, "not_done": result.not_done,
+        "findings": [finding_json(f, subject) for f in result.findings],
+    }
+
+
+def conformance_text(result: Conformance, subject: Subject, strict: bool = False) -> str:
+    """The result of judging an engine."""
+    statistics, (unknown, known) = result.statistics, listed(result.findings)
+    named = f"{result.engine}{' with ' + ','.join(result.options) if result.options else ''}"
+    parts = [finding_text(f, subject) + "\n" for f in result.findings]
+    parts += [statistics_text(statistics.done, statistics.refused), "",
+              f"{named} ({result.version}) as {result.dialect}: {statistics.steps:,} operations in "
+              f"{statistics.examples:,} runs; after each the answer and the whole observable state were compared"]
+    if result.not_applicable:
+        parts.append(f"not applicable (the engine cannot express them): {' '.join(result.not_applicable)}")
+    parts += [f"never reached: {text}" for text in result.never]
+    if result.not_done:
+        parts.append(f"the time limit was reached: {result.not_done} operations were not done")
+    parts.append(f"{len(unknown)} findings, {len(known)} known deviations: {verdict_of(result, strict)}")
+    return "\n".join(parts)
+
+
+# Traces.
+
+
+def replayed_json(done: Replayed, subject: Subject, verdict: str, finding: Finding | None) -> dict[str, Any]:
+    """The result of replaying a trace in the model, and beside an engine."""
+    return {
+        "verdict": verdict, "refusals": [e.refusal for e in done.trace.events], "not_done": done.not_done,
+        "states": subject.shown.data(subject.machine, done.trace.scene.sizes, done.rigid, done.ends)
+        if subject.shown.compared(done.trace.scene) else None,
+        "broken": [law for f in done.findings for law in f.laws],
+        "differences": [str(d) for f in done.findings for d in f.differences],
+        "findings": [] if finding is None else [finding_json(finding, subject)]}
+
+
+def replayed_text(done: Replayed, subject: Subject) -> str:
+    """What replaying a trace in the model showed."""
+    parts = [trace_text(subject, done.trace)]
+    if subject.shown.compared(done.trace.scene):
+        parts.append(picture(subject, done.trace.scene.sizes, done.rigid, done.ends))
+    parts += [violation_text(subject, v) for f in done.findings for v in f.violations]
+    parts += [f"the model answers otherwise: {d}" for f in done.findings for d in f.differences]
+    return "\n".join(parts)

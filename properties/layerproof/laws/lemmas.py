@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import z3
 
 from layermodel.language.rules import Machine, Term
+from layerproof.laws.obligations import Obligation
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,6 @@ class Case:
         return [*self.assumed, *([] if self.possible is None else [self.possible])]
 
 
-class Provable(Protocol):
-    """Something that is proved or not."""
-
-    @property
-    def name(self) -> str:
-        """What it says."""
-
-    @property
-    def proved(self) -> bool:
-        """Whether it is proved; asking takes the time of the proof."""
-
-
 @dataclass(frozen=True)
 class Lemma:
     """A lemma: what it says, and the cases by which it is proved (for an induction two of them)."""
@@ -58,6 +46,24 @@ class Lemma:
         """Whether there is a claim and every one follows, none from assumptions that contradict each other."""
         return bool(self.cases) and all(
             contradict(case.refuted) and not contradict(case.witnessed) for case in self.cases)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A lemma that amounts to obligations about steps, which are proved as those of laws are.
+
+    Each outcome that they are about has to be possible.
+
+    Attributes:
+        obligations: makes them.
+    """
+
+    name: str
+    obligations: Callable[[], Iterator[Obligation]]
+
+
+Provable = Lemma | Claimed
+"""What is proved beside the laws."""
 
 
 def axiom_lemmas(machine: Machine) -> tuple[Lemma, ...]:

@@ -9,23 +9,17 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
 
-from layermodel.language.rules import Machine
-from layermodel.store.rules import STORE
-from layermodel.store.words import DIALECTS
 from layerproof.laws.law import Catalogue
 from layerproof.laws.mutant import Mutant
 from layerproof.laws.obligations import Obligation, Obligations
-from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.readings.explore import Explorer
 from layerproof.readings.prove.finite import Instance, Problem, SmallStores
 from layerproof.readings.prove.prove import Verdict
+from layerproof.runs.finding import Finding
 from layerproof.runs.trace import Trace
+from layerproof.subject import Subject, Traits
 
-if TYPE_CHECKING:
-    from layerproof.machines.union.conform import UnionFinding
-    from layerproof.readings.conform import EngineFinding
 
 @dataclass(frozen=True)
 class Kill:
@@ -47,7 +41,7 @@ class Kill:
     length: int
     verdict: Verdict | None = None
     trace: Trace | None = None
-    finding: EngineFinding | UnionFinding | None = None
+    finding: Finding | None = None
     guided: bool = False
 
     @property
@@ -64,17 +58,16 @@ class Suspect:
     A law that follows from others is judged by itself here: what it follows from may be broken, too.
     """
 
-    def __init__(self, machine: Machine, rules: Sequence[str], catalogue: Catalogue = STORE_LAWS,
-                 stores: SmallStores | None = None) -> None:
+    def __init__(self, subject: Subject, rules: Sequence[str], stores: SmallStores | None = None) -> None:
         """Prepare the obligations of some rules.
 
         Args:
             stores: the small stores of a machine that differs in its rules only.
         """
-        self.catalogue = _by_themselves(catalogue)
+        catalogue = _by_themselves(subject.catalogue)
         self.rules = set(rules)
-        self._stores = stores or SmallStores(machine, self.catalogue)
-        self._all = Obligations(machine, self.catalogue)
+        self._stores = stores or SmallStores(subject.of(subject.machine, catalogue))
+        self._all = Obligations(subject.machine, catalogue)
 
     @cached_property
     def _obligations(self) -> list[Obligation]:
@@ -110,20 +103,18 @@ def _by_themselves(catalogue: Catalogue) -> Catalogue:
 
 
 @lru_cache(maxsize=4)
-def _small_stores(machine: Machine, catalogue: Catalogue) -> SmallStores:
+def _small_stores(subject: Subject) -> SmallStores:
     """The small stores of a machine, which are those of all its mutants."""
-    return SmallStores(machine, catalogue)
+    return SmallStores(subject)
 
 
-def kill_by_proof(
-    mutant: Mutant, *, first_only: bool = True, machine: Machine = STORE, catalogue: Catalogue = STORE_LAWS,
-) -> Kill | None:
+def kill_by_proof(subject: Subject, mutant: Mutant, *, first_only: bool = True) -> Kill | None:
     """Look for a store in which a changed rule breaks a law: a counterexample to induction.
 
     Args:
         first_only: take the first that is found; else the shortest of all the laws that are broken.
     """
-    suspect, expected = _suspect(mutant, machine, catalogue), _expected(mutant, catalogue)
+    suspect, expected = _suspect(subject, mutant), _expected(subject, mutant)
     found = next(suspect.refute(expected), None) if expected else None
     if found is None:
         found = next(suspect.refute(), None)
@@ -132,20 +123,20 @@ def kill_by_proof(
     return None if found is None else Kill("prove", found.law, _steps(found), verdict=found)
 
 
-def killer(mutant: Mutant, *, machine: Machine = STORE, catalogue: Catalogue = STORE_LAWS) -> str | None:
+def killer(subject: Subject, mutant: Mutant) -> str | None:
     """Return the law that :func:`kill_by_proof` finds broken first, without the store; None if there is none."""
-    suspect, expected = _suspect(mutant, machine, catalogue), _expected(mutant, catalogue)
+    suspect, expected = _suspect(subject, mutant), _expected(subject, mutant)
     problems = itertools.chain(suspect.failing(expected) if expected else (), suspect.failing())
     return next((problem.obligation.law.id for problem in problems), None)
 
 
-def _suspect(mutant: Mutant, machine: Machine, catalogue: Catalogue) -> Suspect:
-    return Suspect(mutant.machine(machine), mutant.rules, catalogue, _small_stores(machine, catalogue))
+def _suspect(subject: Subject, mutant: Mutant) -> Suspect:
+    return Suspect(subject.of(mutant.machine(subject.machine)), mutant.rules, _small_stores(subject))
 
 
-def _expected(mutant: Mutant, catalogue: Catalogue) -> set[str]:
+def _expected(subject: Subject, mutant: Mutant) -> set[str]:
     """The law that a mutant breaks most directly, if it is among these."""
-    return {mutant.breaks} & {law.id for law in catalogue.laws}
+    return {mutant.breaks} & {law.id for law in subject.catalogue.laws}
 
 
 def _steps(verdict: Verdict) -> int:
@@ -153,31 +144,33 @@ def _steps(verdict: Verdict) -> int:
     return len(verdict.instance.arguments)
 
 
-def laws_broken(
-    mutant: Mutant, counts: Sequence[int] = (1, 2, 3), *, machine: Machine = STORE,
-    catalogue: Catalogue = STORE_LAWS,
-) -> tuple[str, ...]:
+def laws_broken(subject: Subject, mutant: Mutant, counts: Sequence[int] = (1, 2, 3)) -> tuple[str, ...]:
     """Return all laws that a mutant is found to break, in the order of the catalogue."""
-    found = {problem.obligation.law.id for problem in _suspect(mutant, machine, catalogue).failing(None, counts)}
-    return tuple(law.id for law in catalogue.laws if law.id in found)
+    found = {problem.obligation.law.id for problem in _suspect(subject, mutant).failing(None, counts)}
+    return tuple(law.id for law in subject.catalogue.laws if law.id in found)
+
+
+def confined(subject: Subject, mutant: Mutant) -> Subject:
+    """The mutated machine with the operations that its runs need, and the laws of no others."""
+    return subject.of(*mutant.confined(subject.machine, subject.catalogue))
 
 
 def kill_by_exploration(
-    mutant: Mutant, sizes: Mapping[str, int] | None = None, *, limit: int | None = None,
-    dialects: Mapping[str, Mapping[str, bool]] = DIALECTS, machine: Machine = STORE,
-    catalogue: Catalogue = STORE_LAWS, algebra: bool = True,
+    subject: Subject, mutant: Mutant, sizes: Mapping[str, int] | None = None, *, limit: int | None = None,
+    dialects: Mapping[str, Traits] | None = None, algebra: bool = True,
 ) -> Kill | None:
-    """Look for a run from the empty store that breaks a law: a shortest in its universe and dialect.
+    """Look for a run from the initial state that breaks a law: a shortest in its universe and dialect.
 
     Args:
         sizes: other than the mutant's own.
         limit: how many universes are explored at most.
+        dialects: those that are explored; all if None.
         algebra: check the laws about two runs, too.
     """
-    confined, laws = mutant.confined(machine, catalogue)
-    explorer = Explorer(confined, laws, sizes or mutant.sizes, algebra=algebra, stop_at_first=True)
-    findings = explorer.run(dialects, limit).findings
+    chosen = subject.sizes(sizes or mutant.sizes or subject.finite.mutated)
+    explorer = Explorer(confined(subject, mutant), chosen, algebra=algebra, stop_at_first=True)
+    findings = explorer.run(subject.dialects if dialects is None else dialects, limit).findings
     if not findings:
         return None
     finding = min(findings.values(), key=lambda f: len(f.trace.events))
-    return Kill("explore", finding.violation.law, len(finding.trace.events), trace=finding.trace)
+    return Kill("explore", finding.laws[0], len(finding.trace.events), trace=finding.trace)

@@ -6,27 +6,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from layermodel.union.rules import UNION
 from layerproof.errors import WrongRequest
 from layerproof.laws.mutant import Mutant
-from layerproof.machines.union.laws import UNION_LAWS
 from layerproof.mutants.kills import Kill, kill_by_exploration, kill_by_proof
-from layerproof.mutants.runs import kill_by_conform, kill_by_drive, kill_union_by_conform, kill_union_by_drive
+from layerproof.mutants.runs import kill_by_conform, kill_by_drive
 from layerproof.process.workers import workers
+from layerproof.subject import Subject
 
-Readings = Mapping[str, Callable[[Mutant], Kill | None]]
+READINGS: Mapping[str, Callable[[Subject, Mutant], Kill | None]] = {
+    "prove": kill_by_proof, "explore": kill_by_exploration, "drive": kill_by_drive, "conform": kill_by_conform}
 """What each reading does to kill a mutant, in the order of the columns."""
-
-READINGS: Mapping[str, Readings] = {
-    "store": {"prove": kill_by_proof, "explore": kill_by_exploration, "drive": kill_by_drive,
-              "conform": kill_by_conform},
-    "union": {"prove": partial(kill_by_proof, machine=UNION, catalogue=UNION_LAWS), "drive": kill_union_by_drive,
-              "conform": kill_union_by_conform},
-}
-"""The readings of each machine's mutants."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +98,13 @@ class KillMatrix:
 
 
 def kill_matrix(
-    mutants: Iterable[Mutant], readings: Iterable[str], *, by: Readings = READINGS["store"], jobs: int = 1,
+    subject: Subject, mutants: Iterable[Mutant], readings: Iterable[str], *, jobs: int = 1,
     progress: Callable[[str], None] = lambda text: None,
 ) -> KillMatrix:
     """Have every reading try to kill every mutant.
 
     Args:
-        by: what each reading does.
+        subject: the right machine.
         jobs: the number of processes.
         progress: is told which cell is done.
 
@@ -121,14 +112,14 @@ def kill_matrix(
         WrongRequest: if a reading is not known, or there is no mutant or no reading.
     """
     chosen, wanted = tuple(mutants), set(readings)
-    for reading in sorted(wanted - by.keys()):
-        raise WrongRequest(f"unknown reading {reading!r}; known: {', '.join(by)}")
+    for reading in sorted(wanted - READINGS.keys()):
+        raise WrongRequest(f"unknown reading {reading!r}; known: {', '.join(READINGS)}")
     if not chosen or not wanted:
         raise WrongRequest("a kill matrix without mutants or without readings would say nothing")
-    columns = tuple(r for r in by if r in wanted)
+    columns = tuple(r for r in READINGS if r in wanted)
     work = [(reading, number) for reading in columns for number in range(len(chosen))]
     cells = {}
-    for (reading, number), cell in _filled(chosen, by, work, jobs):
+    for (reading, number), cell in _filled(subject, chosen, work, jobs):
         name = chosen[number].name
         cells[name, reading] = cell
         progress(f"{len(cells)} of {len(work)}: {name} by {reading}: {cell}")
@@ -138,19 +129,19 @@ def kill_matrix(
 Place = tuple[str, int]
 """A reading, and the number of a mutant."""
 
-_inherited: tuple[Sequence[Mutant], Readings] = ((), {})
+_inherited: tuple[Subject, Sequence[Mutant]] | None = None
 """What forked workers find: mutants hold functions, which cannot be sent between processes."""
 
 
 def _filled(
-    mutants: Sequence[Mutant], by: Readings, work: Sequence[Place], jobs: int,
+    subject: Subject, mutants: Sequence[Mutant], work: Sequence[Place], jobs: int,
 ) -> Iterator[tuple[Place, Cell]]:
     """Fill the cells, in any order."""
     if jobs == 1:
-        yield from ((place, _cell(mutants, by, place)) for place in work)
+        yield from ((place, _cell(subject, mutants, place)) for place in work)
         return
     global _inherited
-    _inherited = (mutants, by)
+    _inherited = (subject, mutants)
     with workers(jobs) as pool:
         running = {pool.submit(_worker, place): place for place in work}
         for done in as_completed(running):
@@ -158,13 +149,14 @@ def _filled(
 
 
 def _worker(place: Place) -> Cell:
+    assert _inherited is not None
     return _cell(*_inherited, place)
 
 
-def _cell(mutants: Sequence[Mutant], by: Readings, place: Place) -> Cell:
+def _cell(subject: Subject, mutants: Sequence[Mutant], place: Place) -> Cell:
     reading, number = place
     start = time.perf_counter()
-    kill = by[reading](mutants[number])
+    kill = READINGS[reading](subject, mutants[number])
     seconds = time.perf_counter() - start
     if kill is None:
         return Cell("", "", 0, False, seconds)

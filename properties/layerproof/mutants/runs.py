@@ -1,109 +1,49 @@
 """Catching mutants by runs: driven at random, and beside a sound engine.
 
-What proves and explores them is :mod:`layerproof.laws.mutant`.
+What proves and explores them is :mod:`layerproof.mutants.kills`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import cache
 from typing import Any
 
-from layermodel.language.rules import Machine
-from layermodel.store.reference import Shape
-from layermodel.store.rules import STORE
-from layermodel.store.words import DIALECTS
-from layermodel.union.reference import GroundUnion, Scene
-from layermodel.union.rules import UNION
-from layermodel.union.words import DIALECTS as UNION_DIALECTS
-from layerproof.engines.directory.engine import DirectoryEngine
-from layerproof.engines.mount.engine import MountEngine
-from layerproof.laws.law import Catalogue
+from layerproof.engines.registry import embedded
+from layerproof.errors import WrongRequest
 from layerproof.laws.mutant import Mutant
-from layerproof.machines.store.engine import Engine
-from layerproof.machines.store.laws import STORE_LAWS
-from layerproof.machines.union.conform import UnionFinding, conform_union
-from layerproof.machines.union.drive import SMALL, UnionBench, drive_union
-from layerproof.machines.union.laws import UNION_LAWS
-from layerproof.mutants.kills import Kill, kill_by_exploration
-from layerproof.readings.conform import EngineFinding, conform, replay
-from layerproof.readings.drive import Driven, drive
+from layerproof.mutants.kills import Kill, confined, kill_by_exploration
+from layerproof.readings.conform import Judge, conform, replay_on
+from layerproof.readings.drive import drive, sizes_of_runs
+from layerproof.runs.finding import Finding
 from layerproof.runs.monitor import Bench
+from layerproof.subject import Subject, Traits
 
 DRIVEN, JUDGED = 3000, 2000
 """Operations that a mutant is driven for in each dialect, and judges a sound engine by, before it survives."""
 
+Opened = Callable[[], Any]
+"""Opens an engine."""
+
 
 def kill_by_drive(
-    mutant: Mutant, *, operations: int = DRIVEN, entropy: int = 0,
-    dialects: Mapping[str, Mapping[str, bool]] = DIALECTS,
+    subject: Subject, mutant: Mutant, *, operations: int = DRIVEN, seed: int = 0,
+    dialects: Mapping[str, Traits] | None = None,
 ) -> Kill | None:
     """Drive a mutant at random, in one dialect after the other, until it breaks a law.
 
     Args:
         operations: how many are done at least, in each dialect, before the mutant survives.
+        dialects: all if None.
     """
-    machine, laws = mutant.confined()
-    return _first(drive, machine, laws, dialects, operations=operations, entropy=entropy, often=_often(mutant),
-                  like=_right())
-
-
-def kill_union_by_drive(
-    mutant: Mutant, *, operations: int = DRIVEN, entropy: int = 0,
-    dialects: Mapping[str, Mapping[str, bool]] = UNION_DIALECTS,
-) -> Kill | None:
-    """Drive a mutant of the union machine at random, in one dialect after the other, until it breaks a law.
-
-    Args:
-        operations: how many are done at least, in each dialect, before the mutant survives.
-    """
-    return _first(drive_union, mutant.machine(UNION), UNION_LAWS, dialects, operations=operations, entropy=entropy,
-                  often=mutant.rules, like=_right_union())
-
-
-def _first(
-    run: Callable[..., Driven], machine: Machine, laws: Catalogue, dialects: Mapping[str, Mapping[str, bool]],
-    **options: Any,
-) -> Kill | None:
-    """What the first dialect shows in which a law is broken."""
-    for dialect, traits in dialects.items():
-        driven = run(machine, laws, traits=traits, dialect=dialect, complete=False, **options)
+    wrong = confined(subject, mutant)
+    for dialect, traits in (subject.dialects if dialects is None else dialects).items():
+        driven = drive(wrong, traits=traits, dialect=dialect, operations=operations, seed=seed, complete=False,
+                       often=_often(mutant), like=_right(subject))
         for finding in driven.findings:
-            return Kill("drive", finding.violation.law, len(finding.trace.events), trace=finding.trace)
+            return Kill("drive", finding.laws[0], len(finding.trace.events), trace=finding.trace)
     return None
-
-
-_MOUNTED: tuple[tuple[str, ...], ...] = ((), ("index=on",), ("redirect_dir=on",))
-
-
-def kill_union_by_conform(mutant: Mutant, *, operations: int = JUDGED, entropy: int = 0) -> Kill | None:
-    """Judge the kernel's overlayfs by a mutant, with one mount option after the other.
-
-    Args:
-        operations: how many are done at least, with each option, before the mutant survives.
-
-    Raises:
-        EngineUnreachable: without root, or where the kernel has no overlayfs.
-    """
-    machine = mutant.machine(UNION)
-    for options in _MOUNTED:
-        with closing(MountEngine("overlayfs", options)) as engine:
-            judged = conform_union(machine, UNION_LAWS, engine, operations=operations, entropy=entropy, most=1,
-                                   complete=False, often=mutant.rules, like=_right_mounted())
-        for finding in judged.unknown:
-            return _differs(finding, guided=False)
-    return None
-
-
-@cache
-def _right_mounted() -> GroundUnion:
-    return GroundUnion(Scene(), UNION)
-
-
-@cache
-def _right_union() -> UnionBench:
-    return UnionBench(UNION, UNION_LAWS, SMALL)
 
 
 def _often(mutant: Mutant) -> tuple[str, ...]:
@@ -112,37 +52,61 @@ def _often(mutant: Mutant) -> tuple[str, ...]:
 
 
 @cache
-def _right() -> Bench:
+def _right(subject: Subject) -> Bench:
     """The right machine, so that of a mutant only its own rules are compiled."""
-    return Bench(STORE, STORE_LAWS, Shape().sizes)
+    return Bench(subject.machine, subject.catalogue, sizes_of_runs(subject))
+
+
+@cache
+def _right_beside(subject: Subject, opened: Opened) -> Bench:
+    """The same for runs beside an engine."""
+    with closing(opened()) as engine:
+        return Judge(subject, engine).bench
 
 
 def kill_by_conform(
-    mutant: Mutant, *, operations: int = JUDGED, entropy: int = 0,
-    opened: Callable[[], Engine] = DirectoryEngine,
+    subject: Subject, mutant: Mutant, *, operations: int = JUDGED, seed: int = 0,
+    engines: Iterable[Opened] | None = None,
 ) -> Kill | None:
     """Judge a sound engine by a mutant: that they differ shows that the comparison sees the mutation.
 
-    Where random operations show no difference, the explorer's shortest run is done on the engine.
+    Where random operations show no difference, the explorer's shortest run is done on the engine, if it can be.
 
     Args:
         operations: how many are done at least before the explorer is asked.
-        opened: opens the engine.
+        engines: what opens the engines, one after the other; the embedded ones of the machine if None.
+
+    Raises:
+        WrongRequest: if the machine has no embedded engine.
+        EngineUnreachable: if an engine cannot be opened.
     """
-    machine, laws = mutant.confined()
-    with closing(opened()) as engine:
-        judged = conform(machine, laws, engine, operations=operations, entropy=entropy, complete=False, most=1,
-                         often=_often(mutant))
-        for finding in judged.findings:
-            return _differs(finding, guided=False)
-        explored = kill_by_exploration(mutant, dialects={engine.dialect: DIALECTS[engine.dialect]})
-        if explored is None or explored.trace is None:
-            return None
-        for finding in replay(machine, laws, explored.trace, engine):
-            return _differs(finding, guided=True)
+    wrong = confined(subject, mutant)
+    openings = embedded(subject.name) if engines is None else tuple(engines)
+    if not openings:
+        raise WrongRequest(f"the machine {subject.name} has no embedded engine that its mutants could judge")
+    for opened in openings:
+        right = _right_beside(subject, opened)
+        with closing(opened()) as engine:
+            judged = conform(wrong, engine, operations=operations, seed=seed, complete=False, most=1,
+                             often=_often(mutant), like=right)
+            for finding in judged.unknown:
+                return _differs(finding, guided=False)
+            if subject.judged is not None and (guided := _guided(subject, wrong, mutant, engine)) is not None:
+                return guided
     return None
 
 
-def _differs(finding: EngineFinding | UnionFinding, guided: bool) -> Kill:
+def _guided(subject: Subject, wrong: Subject, mutant: Mutant, engine: Any) -> Kill | None:
+    """What the explorer's shortest run shows on an engine on which such a run can be done."""
+    if not Judge(subject, engine).judging.tours:
+        return None
+    explored = kill_by_exploration(subject, mutant, dialects={engine.dialect: subject.dialect(engine.dialect)})
+    if explored is None or explored.trace is None:
+        return None
+    finding = replay_on(wrong, explored.trace, engine)
+    return None if finding is None else _differs(finding, guided=True)
+
+
+def _differs(finding: Finding, guided: bool) -> Kill:
     law = next(iter(finding.laws), "")
     return Kill("conform", law, len(finding.trace.events), finding=finding, guided=guided)

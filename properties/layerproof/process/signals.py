@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What Ctrl-C, a service manager, and a terminal that is closed send."""
+from layerproof.process.start import ENDING as ENDING
 
 
 class Ended(BaseException):

@@ -1,158 +1,152 @@
-"""Judge an engine: the same operations on the engine and on the reference store, compared after each.
+"""Judge an engine: the same operations on the engine and in the model, compared after each.
 
-A difference is a finding. It names the laws that the observed state or step breaks; where none is broken
-the engine departs from the rule itself. Findings that the catalogue lists as known deviations of the
-engine are reported as such; after any finding the run goes on from an empty store, and a finding already
-known is not shrunk again.
+A difference is a finding. It names the laws that the observed state or step breaks; where none is broken the
+engine departs from the rule itself. Findings that the engine's catalogue lists as known deviations are reported
+as such; after any finding the run goes on from the beginning, and a finding already known is not shrunk again.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from z3 import And
-
-from layermodel.formats.content import measure
-from layermodel.language.ground import GroundMachine, Outcome, Vector
-from layermodel.language.rules import Machine, Rule, Sort
-from layermodel.store.reference import Archives, Reference, Shape
-from layermodel.store.view import StoreView, element_name, store_view
-from layermodel.store.words import DIALECTS, IMAGE, shared, size_root_fs, total
-from layerproof.errors import LayerproofError, Refused, WrongRequest
-from layerproof.laws.law import Catalogue, Deviation
-from layerproof.machines.store.engine import Call, Engine
-from layerproof.machines.store.observed import Observer, Translation
-from layerproof.machines.store.payload import Caller, measures, named
-from layerproof.readings.drive import Broken, Statistics, impossible, rounds, state_machine
-from layerproof.readings.explore import Reached, shortest
-from layerproof.runs.monitor import Monitor
+from layermodel.language.ground import Outcome, Vector
+from layermodel.language.rules import Rule
+from layerproof import anyengine
+from layerproof.errors import LayerproofError, VacuousCheck, WrongRequest
+from layerproof.readings.drive import (
+    Broken,
+    check_operations,
+    impossible,
+    latest_of,
+    rounds,
+    sizes_of_runs,
+    state_machine,
+)
+from layerproof.readings.explore import shortest
+from layerproof.runs.finding import Deviation, Difference, Finding, States, listed
+from layerproof.runs.monitor import Bench
 from layerproof.runs.shorten import shortened
-from layerproof.runs.trace import Event, Trace
+from layerproof.runs.statistics import Reached, Statistics
+from layerproof.runs.trace import Event, Scene, Trace
+from layerproof.subject import Answer, Beside, Judged, Subject, Traits, known_of
 
 
 class OutOfTime(LayerproofError):
     """The time limit of a run was reached."""
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One thing in which the engine and the model differ: what, as expected, as observed."""
-
-    what: str
-    expected: str
-    observed: str
-
-    def __str__(self) -> str:
-        """One line."""
-        return f"{self.what}: expected {self.expected}, observed {self.observed}"
-
-
-@dataclass(frozen=True)
-class EngineFinding:
-    """An operation after which an engine is not as the model says.
-
-    Attributes:
-        rule: the operation; ``expected`` and ``observed`` are the refusals answered, None for done.
-        laws: the laws that the engine breaks there; empty if it departs from the rule only.
-        before, after, seen: the store before, and after as expected and as observed.
-        trace: the shrunk run; ``calls`` are its engine calls, for a script.
-        known: the deviation that the catalogue lists, if it does.
-    """
-
-    engine: str
-    version: str
-    rule: str
-    expected: str | None
-    observed: str | None
-    detail: str
-    laws: tuple[str, ...]
-    differences: tuple[Difference, ...]
-    before: StoreView
-    after: StoreView
-    seen: StoreView
-    trace: Trace
-    calls: tuple[Call, ...]
-    known: Deviation | None = None
-
-    @property
-    def signature(self) -> tuple[object, ...]:
-        """What makes two findings the same one: the operation, both answers, and what broke first."""
-        if self.known is not None:
-            return (self.known.key,)
-        # The objects' numbers are accidents of the run, and so is what else follows from the first break.
-        broke = self.laws[:1] or tuple(sorted({d.what.split(" of ")[0].split("-")[0]
-                                               for d in self.differences}))
-        return (self.rule, self.expected, self.observed, broke)
-
-
 @dataclass
 class Conformance:
-    """What judging an engine came to; ``not_done`` are operations that there was no time for."""
+    """What judging an engine came to.
+
+    Attributes:
+        options: of the engine.
+        never: rules and refusals that were never reached.
+        not_applicable: rules that the engine cannot express.
+        not_done: operations that there was no time for.
+    """
 
     engine: str
     version: str
     dialect: str
     statistics: Statistics
-    findings: list[EngineFinding] = field(default_factory=list)
+    options: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
     never: list[str] = field(default_factory=list)
     not_applicable: list[str] = field(default_factory=list)
     not_done: int = 0
 
     @property
-    def unknown(self) -> list[EngineFinding]:
-        """The findings that the catalogue does not list."""
-        return [f for f in self.findings if f.known is None]
-
-
-def method_of(rule: str) -> str:
-    """The engine method that does a rule."""
-    if rule.startswith("load"):
-        return "load"
-    return "import_" if rule.startswith("import") else rule.replace("-", "_")
+    def unknown(self) -> list[Finding]:
+        """The findings that no catalogue lists."""
+        return listed(self.findings)[0]
 
 
 class Judge:
-    """What is shared by all examples of one run against one engine."""
+    """What is shared by all runs against one engine.
 
-    def __init__(self, machine: Machine, catalogue: Catalogue, engine: Engine, dialect: str,
-                 shape: Shape | None = None, sizes: Mapping[str, int] | None = None) -> None:
-        """Prepare the reference for an engine."""
-        self.machine, self.catalogue, self.engine, self.dialect = machine, catalogue, engine, dialect
-        self.shape = shape or Shape()
-        self.traits = DIALECTS[dialect]
-        self.ground = GroundMachine(machine, sizes or self.shape.sizes)
-        self.monitor = Monitor(self.ground, catalogue)
+    Attributes:
+        counting: whether what is done counts: not what Hypothesis does over again, nor what shrinking does.
+        until: the moment at which the run ends, as :func:`time.monotonic` tells it.
+        seen: what was found so far, by signature; ``watched`` is the signature of what is being shrunk.
+    """
+
+    def __init__(
+        self, subject: Subject, engine: Any, dialect: str | None = None, traits: Traits | None = None,
+        deviations: Iterable[Deviation] = (), sizes: Any = None, like: Bench | None = None,
+    ) -> None:
+        """Prepare the model for an engine.
+
+        Raises:
+            WrongRequest: if the engine lacks what it must have, can do nothing, or speaks an unknown dialect.
+        """
+        self.subject, self.engine = subject, engine
+        self.judging: Judged = subject.judged() if subject.judged else anyengine.judged(subject.machine)
+        self.judging.needs(engine)
+        self.dialect = dialect or getattr(engine, "dialect", None) or next(iter(subject.dialects))
+        self.traits = subject.dialect(self.dialect) if traits is None else traits
+        self.bench = Bench(subject.machine, subject.catalogue, sizes or self._sizes(), like)
+        self.deviations = known_of(deviations, engine)
         self.statistics = Statistics()
-        self.counting = True
-        self.until = math.inf
-        self.seen: dict[tuple[object, ...], EngineFinding] = {}
-        self.rules = [r.name for r in machine.rules if method_of(r.name) in engine.capabilities]
-        self.not_applicable = [r.name for r in machine.rules if r.name not in self.rules]
+        self.counting, self.until = True, math.inf
+        self.seen: dict[tuple[object, ...], Finding] = {}
+        self.watched: tuple[object, ...] = ()
+        self.rules = [r.name for r in subject.machine.rules if self.judging.able(engine, r.name)]
+        self.not_applicable = [r.name for r in subject.machine.rules if r.name not in self.rules]
         if not self.rules:
             raise WrongRequest(f"the engine {engine.name} says that it can do none of the operations")
-        image = IMAGE.constant("?image")
-        state = machine.state
-        self.shared = self.ground.formula(
-            total(state, lambda x: And(state.below(x, state.top(image)), shared(state, image, x))), ("?image",))
-        container = next(s for s in machine.sorts if s.name == "Container").constant("?container")
-        self.root_fs = self.ground.formula(size_root_fs(state, container), ("?container",))
 
-    def reference(self, archives: Archives) -> Reference:
-        """An empty reference store whose contents have the sizes that they have in this engine."""
-        return Reference(
-            self.ground, self.traits, archives, self.shape, measures(self.engine.program))
+    def _sizes(self) -> dict[str, int]:
+        return sizes_of_runs(self.subject) if self.judging.sizes is None else dict(self.judging.sizes)
 
-    def known(self, rule: str, laws: Iterable[str]) -> Deviation | None:
-        """The deviation of this engine that the catalogue lists for an operation and a law."""
-        for law in map(self.catalogue.law, laws):
-            for deviation in law.deviations:
-                if deviation.engine == self.engine.name and deviation.rule == rule:
-                    return deviation
-        return None
+    @property
+    def unreachable(self) -> set[tuple[str, str]]:
+        """The refusals that cannot be had, in the dialect or of the engine."""
+        return impossible(self.subject.machine, self.traits) | self.judging.unreachable(self.engine, self.rules)
+
+    def scenes(self) -> Any:
+        """Draws what runs start from."""
+        if self.judging.scenes is not None:
+            return self.judging.scenes(self.subject, self.bench, self.engine)
+        return self.subject.drivable.scenes(self.subject, self.bench)
+
+    def like(self, sizes: Any) -> Judge:
+        """One for other sizes, that counts as this one does."""
+        other = Judge(self.subject, self.engine, self.dialect, self.traits, self.deviations, sizes)
+        other.statistics, other.until = self.statistics, self.until
+        return other
+
+    def known(self, rule: str, differences: Sequence[Difference], laws: Sequence[str]) -> Deviation | None:
+        """The known deviation that what differs after an operation shows, if all of it is known."""
+        for deviation in self.deviations:
+            if deviation.shows is None and deviation.about(rule) and set(deviation.laws) & set(laws):
+                return deviation
+        explained = [self._shown(rule, one) for one in differences]
+        found = [d for d in explained if d is not None]
+        rest = (one for one, d in zip(differences, explained, strict=True) if d is None)
+        if not found or not all(any(d.brings(one) for d in found) for one in rest):
+            return None
+        return min(found, key=lambda d: d.lasting)  # one that harms what follows may bring others with it
+
+    def _shown(self, rule: str, difference: Difference) -> Deviation | None:
+        return next((d for d in self.deviations if d.shows is not None and d.about(rule)
+                     and d.shows(rule, difference)), None)
+
+    def overlooks(self, rule: str, difference: Difference) -> bool:
+        """Whether a run goes on past a difference: it was reported before, and does no harm to what follows."""
+        known = self._shown(rule, difference)
+        return known is not None and known.lasting and (known.key,) in self.seen.keys() - {self.watched}
+
+    @property
+    def overlooked(self) -> set[str]:
+        """The laws that lasting deviations break, which were reported before."""
+        return {law for key, f in self.seen.items() if f.known and f.known.lasting and key != self.watched
+                for law in f.known.laws}
 
     def check_time(self) -> None:
         """Raise OutOfTime if the run has lasted as long as it may."""
@@ -161,197 +155,157 @@ class Judge:
 
 
 class EngineWorld:
-    """Steps happen to a reference store and to an engine."""
+    """Steps happen to the model and to an engine."""
 
-    def __init__(self, judge: Judge, reference: Reference) -> None:
-        """Start both from empty."""
-        self.judge = judge
-        self._begin(reference)
+    def __init__(self, judge: Judge, scene: Scene) -> None:
+        """Start both from a scene.
 
-    def _begin(self, reference: Reference) -> None:
-        self.judge.engine.reset()
-        self.reference = reference
-        self.caller = Caller(self.judge.engine, reference)
-        self.observer = Observer(self.caller)
+        Raises:
+            Broken: if they differ before anything is done, and that was not found before.
+        """
+        self._judge, self._scene = judge, scene
+        self._dead = False
+        self._begin()
+
+    def _begin(self) -> None:
+        judge, subject = self._judge, self._judge.subject
+        self.run = subject.drivable.begin(judge.bench.ground, self._scene, judge.traits)
+        self.beside: Beside = judge.judging.beside(judge.engine, self.run)
         self.events: list[Event] = []
-
-    def close(self) -> None:
-        """The next example empties the engine."""
+        differences = [d for d in self.beside.begin() if not judge.overlooks("", d)]
+        if differences:
+            finding = self._finding("", Outcome(None, self.run.state), Answer(None), differences, ())
+            if finding.signature not in judge.seen.keys() - {judge.watched}:
+                raise Broken(finding)
+            self._dead = True  # nothing can be learned from what is wrong already
 
     def step(self, rule: Rule, arguments: Vector) -> None:
         """Do one operation on both and compare."""
-        finding = self.compare(rule, arguments)
+        if self._dead:
+            return
+        finding = self.compare(rule, arguments, judged=False)
         if finding is None:
             return
-        if finding.signature not in self.judge.seen:
-            self.judge.counting = False  # until the next round: Hypothesis runs the example once more
+        if finding.signature not in self._judge.seen:
+            self._judge.counting = False  # until the next round: Hypothesis runs the example once more
             raise Broken(finding)
-        self._begin(self.judge.reference(self.reference.archives))  # go on from an empty store
+        self._begin()
 
-    def compare(self, rule: Rule, arguments: Vector) -> EngineFinding | None:
-        """Do one operation on both; return a finding if they differ."""
-        judge, before = self.judge, self.reference.state
+    def compare(self, rule: Rule, arguments: Vector, judged: bool = True) -> Finding | None:
+        """Do one operation on both; return a finding if they differ.
+
+        Args:
+            judged: say which laws are broken, which may take longer than all else.
+        """
+        judge, run, before = self._judge, self.run, self.run.state
         judge.check_time()
-        outcome = self.reference.run(rule.name, arguments)
+        answer = self.beside.do(rule, arguments)
+        outcome = run.run(rule.name, arguments)
         self.events.append(Event(rule.name, arguments, outcome.refusal))
-        refusal, detail, reclaimed = None, "", None
-        try:
-            reclaimed = self.caller.do(rule.name, named(tuple(p.name for p in rule.parameters), arguments))
-        except Refused as refused:
-            refusal, detail = refused.refusal, refused.detail
         if judge.counting:
             judge.statistics.count(rule.name, outcome.refusal)
-        observed = self.observer.translate(judge.engine.observe())
-        differences = [
-            *_answers(outcome, refusal, reclaimed), *self._state(outcome.state, observed),
-            *self._figures(observed)]
+        differences = [d for d in self.beside.compare(rule, arguments, outcome, answer)
+                       if not judge.overlooks(rule.name, d)]
         if not differences:
             return None
-        answer = Outcome(refusal, observed.state, reclaimed)
-        return self._finding(rule, arguments, before, outcome, answer, detail, differences)
-
-    def _state(self, expected: Vector, observed: Translation) -> list[Difference]:
-        """The slots in which the states differ, and what does not fit into one."""
-        result = [Difference("the store", "nothing else", text) for text in observed.strange]
-        layout = self.reference.ground.layout
-        for symbol in layout.machine.mutable:
-            for arguments in layout.tuples(symbol):
-                position = layout.index(symbol.name, *arguments)
-                wanted, seen = expected[position], observed.state[position]
-                if wanted != seen:
-                    objects = ", ".join(
-                        element_name(s, a) for s, a in zip(symbol.arguments, arguments, strict=True))
-                    result.append(Difference(
-                        f"{symbol.name} of {objects}" if objects else symbol.name,
-                        _shown(symbol.result, wanted), _shown(symbol.result, seen)))
-        return result
-
-    def _figures(self, observed: Translation) -> list[Difference]:
-        """Figures that follow from the state and that the engine reports for itself."""
-        result = []
-        reference = self.reference
-        for (what, element), seen in observed.figures.items():
-            compiled = self.judge.shared if what == "shared size" else self.judge.root_fs
-            wanted = compiled(reference.state, (), reference.rigid, reference.traits, (element,))
-            if wanted != seen:
-                kind = "image" if what == "shared size" else "container"
-                result.append(Difference(f"{what} of {kind}-{element}", str(wanted), str(seen)))
-        return result
+        laws: tuple[str, ...] = ()
+        states = None
+        if judged or any(d.shows is None for d in judge.deviations):
+            laws, states = self._laws(rule, arguments, before, outcome, answer, differences)
+        return self._finding(rule.name, outcome, answer, differences, laws, states)
 
     def _finding(
-        self, rule: Rule, arguments: Vector, before: Vector, outcome: Outcome, answer: Outcome,
-        detail: str, differences: list[Difference],
-    ) -> EngineFinding:
-        judge, reference = self.judge, self.reference
-        laws = self._laws(rule, arguments, before, answer, differences)
-        view = lambda state: store_view(reference.ground, state, reference.rigid)
-        return EngineFinding(
-            judge.engine.name, judge.engine.version, rule.name, outcome.refusal, answer.refusal, detail,
-            laws, tuple(differences), view(before), view(outcome.state), view(answer.state),
-            Trace("store", judge.dialect, self._sizes(), self._rigid(), tuple(self.events)),
-            tuple(self.caller.calls), judge.known(rule.name, laws))
-
-    def _sizes(self) -> dict[str, int]:
-        return {s.name: self.reference.ground.layout.sizes[s.name] for s in self.judge.machine.sorts}
-
-    def _rigid(self) -> Vector:
-        """The rigid part without the bytes of the engine's program, which another engine may not have."""
-        rigid, layout = list(self.reference.rigid), self.reference.ground.layout
-        for content in self.reference.roots:
-            rigid[layout.index("measure", content)] -= measure(self.judge.engine.program)
-        return tuple(rigid)
+        self, rule: str, outcome: Outcome, answer: Answer, differences: Sequence[Difference],
+        laws: tuple[str, ...], states: States | None = None,
+    ) -> Finding:
+        judge = self._judge
+        trace = Trace(judge.subject.name, judge.dialect, judge.traits, judge.subject.drivable.scene(self.run),
+                      tuple(self.events))
+        return Finding(
+            trace, laws, (), judge.engine.name, judge.engine.version, outcome.refusal, answer.refusal,
+            answer.detail, tuple(differences), states, judge.known(rule, differences, laws),
+            self.beside.script(trace, differences))
 
     def _laws(
-        self, rule: Rule, arguments: Vector, before: Vector, answer: Outcome,
-        differences: list[Difference],
-    ) -> tuple[str, ...]:
+        self, rule: Rule, arguments: Vector, before: Vector, outcome: Outcome, answer: Answer,
+        differences: Sequence[Difference],
+    ) -> tuple[tuple[str, ...], States]:
         """The laws that the observed state or step breaks."""
-        reference, monitor = self.reference, self.judge.monitor
-        rigid, traits = reference.rigid, reference.traits
-        broken = {v.law: None for v in monitor.state(answer.state, rigid, traits)}
+        run, monitor, broken = self.run, self._judge.bench.monitor, dict[str, None]()
+        there = self.beside.observed(before, outcome, answer)
+        if there.whole:
+            broken |= {v.law: None for v in monitor.state(there.state, run.rigid, run.traits)}
         if answer.refusal is None or answer.refusal in rule.refused:
-            broken |= {v.law: None for v in monitor.step(rule, before, answer, rigid, traits, arguments)}
-        for difference in differences:
-            for prefix, law in _FIGURE_LAWS.items():
-                if difference.what.startswith(prefix):
-                    broken[law] = None
-        return tuple(broken)
-
-
-_FIGURE_LAWS = {"shared size": "SIZE-5", "SizeRootFs": "SIZE-3", "bytes reclaimed": "SIZE-9"}
-
-
-def _shown(sort: Sort, value: int) -> str:
-    return str(int(value)) if sort.name == "Int" else element_name(sort, value)
-
-
-def _answers(outcome: Outcome, refusal: str | None, reclaimed: int | None) -> list[Difference]:
-    """In which the answers differ."""
-    result = []
-    if outcome.refusal != refusal:
-        result.append(Difference("the answer", outcome.refusal or "done", refusal or "done"))
-    elif outcome.refusal is None and outcome.reclaimed != reclaimed:
-        result.append(Difference("bytes reclaimed", str(outcome.reclaimed), str(reclaimed)))
-    return result
+            seen = Outcome(answer.refusal, there.state, answer.reclaimed)
+            broken |= {v.law: None for v in monitor.step(rule, before, seen, run.rigid, run.traits, arguments)
+                       if v.law not in there.hidden}
+        broken |= {d.law: None for d in differences if d.law}
+        overlooked = self._judge.overlooked
+        return (tuple(law for law in broken if law not in overlooked),
+                States(run.rigid, before, outcome.state, there.state))
 
 
 def conform(
-    machine: Machine, catalogue: Catalogue, engine: Engine, *, operations: int, entropy: int = 0,
-    dialect: str | None = None, complete: bool = True,
-    progress: Callable[[int], None] = lambda steps: None, most: int = 20, budget: float | None = None,
-    often: Collection[str] = (),
+    subject: Subject, engine: Any, *, operations: int, seed: int = 0, dialect: str | None = None,
+    traits: Traits | None = None, deviations: Iterable[Deviation] = (), complete: bool = True, most: int = 20,
+    budget: float | None = None, often: Collection[str] = (), like: Bench | None = None,
+    progress: Callable[[int], None] = lambda steps: None,
 ) -> Conformance:
     """Judge an engine by random operations.
 
     Args:
         operations: how many at least; more are done until every rule and refusal was reached.
-        complete: go on until every rule and refusal was reached, at random for twice the operations and
-            then by the shortest runs that the explorer finds.
+        dialect, traits: what the engine is held to; what it says itself, if nothing is said.
+        deviations: that are known of engines.
+        complete: go on until every rule and refusal was reached, at random for twice the operations and then by
+            the shortest runs that the explorer finds.
         most: stop after so many different findings.
         budget: seconds after which the run stops, whatever was done by then; None for no limit.
         often: operations that are done more often than usual.
+        like: what was compiled for the same sizes and a machine that differs in its rules only.
 
     Raises:
-        WrongRequest: if nothing would be done.
+        WrongRequest: if nothing would be done, or the engine is not such as the machine needs it.
         EngineUnreachable: if the engine is gone or silent.
     """
-    if operations < 1:
-        raise WrongRequest("a run of no operations would check nothing")
+    check_operations(operations)
     until = _until(budget)
-    judge = Judge(machine, catalogue, engine, dialect or engine.dialect)
+    judge = Judge(subject, engine, dialect, traits, deviations, like=like)
     judge.until = until
-    statistics = judge.statistics
-    rules = [machine.rule_by_name[n] for n in judge.rules]
-    unreachable = impossible(machine, judge.traits) | _without_leases(judge)
+    statistics, unreachable = judge.statistics, judge.unreachable
+    rules = [subject.machine.rule_by_name[n] for n in judge.rules]
 
     def enough() -> bool:
         reached = not complete or not statistics.never(rules, unreachable)
-        many = len(judge.seen) >= most
-        return many or (statistics.steps >= operations and (reached or statistics.steps >= 2 * operations))
+        return len(judge.seen) >= most or (statistics.steps >= operations and (
+            reached or statistics.steps >= max(2 * operations, judge.judging.patience)))
 
-    def world(archives: Archives) -> Any:
-        statistics.examples += 1
+    def world(scene: Scene) -> EngineWorld:
+        statistics.examples += judge.counting
         progress(statistics.steps)
-        return EngineWorld(judge, judge.reference(archives))
+        return EngineWorld(judge, scene)
 
-    derived = state_machine(machine, judge.shape, judge.rules, world, often)
+    derived = state_machine(subject, judge.rules, judge.scenes(), world, often)
     not_done = 0
     try:
-        for finding in rounds(derived, statistics, enough, entropy):
+        for finding in rounds(derived, statistics, enough, seed):
             judge.seen[finding.signature] = finding  # there may be no time to make it shorter
             judge.seen[finding.signature] = shrunk(judge, finding)
-            judge.counting = True
+            judge.counting, judge.watched = True, ()
         if complete and len(judge.seen) < most:
             _tour(judge, statistics.missing(rules, unreachable))
+    except VacuousCheck:
+        if not judge.seen:
+            raise
+        not_done = max(1, operations - statistics.steps)  # nothing can be done where all is wrong from the start
     except OutOfTime:
         not_done = max(0, operations - statistics.steps)
-        latest = getattr(derived, "latest", None)
+        latest = latest_of(derived)
         if latest is not None:
-            judge.seen.setdefault(latest.finding.signature, latest.finding)
-    engine.reset()
+            judge.seen.setdefault(latest.signature, latest)
     return Conformance(
-        engine.name, engine.version, judge.dialect, statistics, list(judge.seen.values()),
-        statistics.never(rules, unreachable), judge.not_applicable, not_done)
+        engine.name, engine.version, judge.dialect, statistics, tuple(getattr(engine, "options", ())),
+        list(judge.seen.values()), statistics.never(rules, unreachable), judge.not_applicable, not_done)
 
 
 def _until(budget: float | None) -> float:
@@ -359,54 +313,54 @@ def _until(budget: float | None) -> float:
     return math.inf if budget is None else time.monotonic() + budget
 
 
-_TOURS = (
-    {"Layer": 1, "Image": 1, "Reference": 2, "Repository": 1, "Container": 2, "Name": 2, "Lease": 1,
-     "Content": 2},
-    {"Layer": 2, "Image": 2, "Reference": 2, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
-     "Content": 3},
-)
-"""Sizes in which the shortest runs are looked for to what random operations did not reach."""
-
-
 def _tour(judge: Judge, wanted: set[Reached]) -> None:
     """Take the shortest run to each rule and refusal that was not reached, and compare as always."""
-    for sizes in _TOURS:
+    for sizes in judge.judging.tours:
         if not wanted:
             return
-        found = shortest(
-            judge.machine, sizes, judge.traits, judge.dialect, judge.rules, wanted, judge.check_time)
+        found = shortest(judge.subject, sizes, judge.traits, judge.dialect, judge.rules, wanted, judge.check_time)
+        touring = judge.like(sizes)
         for trace in found.values():
-            touring = Judge(judge.machine, judge.catalogue, judge.engine, judge.dialect, sizes=trace.sizes)
-            touring.statistics, touring.until = judge.statistics, judge.until
             finding = _follow(touring, trace)
             if finding is not None:
                 judge.seen.setdefault(finding.signature, finding)
         wanted = wanted - found.keys()
 
 
-def _follow(judge: Judge, trace: Trace) -> EngineFinding | None:
-    """Do the operations of a trace; return the first difference."""
-    program = measure(judge.engine.program)
-    world = EngineWorld(judge, Reference.fixed(judge.ground, judge.traits, trace.rigid, program))
+def _follow(judge: Judge, trace: Trace) -> Finding | None:
+    """Do the operations of a trace; return the first difference.
+
+    Raises:
+        WrongRequest: if an operation cannot happen in the state that it comes to.
+    """
+    try:
+        world = EngineWorld(judge, trace.scene)
+    except Broken as broken:
+        return broken.finding
     for number, event in enumerate(trace.events, 1):
-        check_given(world.reference, number, event)
-        finding = world.compare(judge.machine.rule_by_name[event.rule], event.arguments)
+        rule = judge.subject.machine.rule_by_name[event.rule]
+        arguments = world.run.settled(rule, event.arguments)
+        if arguments is None:
+            raise cannot_happen(number, event)
+        finding = world.compare(rule, arguments)
         if finding is not None:
             return finding
+    world.beside.end()
     return None
 
 
-def _without_leases(judge: Judge) -> set[tuple[str, str]]:
-    """Refusals that need an operation in progress, where the engine's are over when they return."""
-    if {"pull-begin", "build-begin"} & set(judge.rules):
-        return set()
-    return {(r.name, "used-by-lease") for r in judge.machine.rules}
+def cannot_happen(number: int, event: Event) -> WrongRequest:
+    """What to say of an event of a trace that cannot happen in the state that it comes to."""
+    return WrongRequest(
+        f"event {number}: {event.rule} presupposes what is not so there (a new object that is there already, say, "
+        "or one that is not such as the operation makes)")
 
 
-def replay(
-    machine: Machine, catalogue: Catalogue, trace: Trace, engine: Engine, budget: float | None = None,
-) -> list[EngineFinding]:
-    """Do the operations of a trace on an engine and compare after each; stop at the first difference.
+def replay_on(
+    subject: Subject, trace: Trace, engine: Any, *, deviations: Iterable[Deviation] = (),
+    budget: float | None = None,
+) -> Finding | None:
+    """Do the operations of a trace on an engine and compare after each; return the first difference.
 
     Raises:
         OutOfTime: if they were not done within the budget, which is in seconds.
@@ -414,38 +368,34 @@ def replay(
         EngineUnreachable: if the engine is gone or silent.
     """
     until = _until(budget)
-    shape = Reference.fixed(GroundMachine(machine, trace.sizes), DIALECTS[trace.dialect], trace.rigid).shape
-    judge = Judge(machine, catalogue, engine, trace.dialect, shape, trace.sizes)
+    judge = Judge(subject, engine, trace.dialect, trace.traits, deviations, trace.scene.sizes)
     judge.until = until
     for number, event in enumerate(trace.events, 1):
         if event.rule not in judge.rules:
             raise WrongRequest(f"event {number}: the engine {engine.name} has no operation {event.rule}")
-    finding = _follow(judge, trace)
-    engine.reset()
-    return [] if finding is None else [finding]
+    return _follow(judge, trace)
 
 
-def shrunk(judge: Judge, finding: EngineFinding) -> EngineFinding:
-    """Return the finding with no operation that could be left out or done on something simpler."""
-    return shortened(finding, lambda best, events: _again(judge, best, events), judge.machine, judge.rules)
+def shrunk(judge: Judge, finding: Finding) -> Finding:
+    """Return the finding with nothing that could be left out, and with the laws that are broken there."""
+    judge.watched = finding.signature
+    ways = judge.subject.drivable.simpler(judge.subject.machine, judge.rules)
+    best = shortened(finding, partial(_again, judge), ways, judge.subject.drivable.tries)
+    return _again(judge, best, best.trace, judged=True) or best
 
 
-def _again(judge: Judge, finding: EngineFinding, events: tuple[Event, ...]) -> EngineFinding | None:
-    """The same finding from fewer events, or None."""
-    program = measure(judge.engine.program)
-    world = EngineWorld(judge, Reference.fixed(judge.ground, judge.traits, finding.trace.rigid, program))
-    for event in events:
-        if not world.reference.given(event.rule, event.arguments):
+def _again(judge: Judge, finding: Finding, trace: Trace, judged: bool = False) -> Finding | None:
+    """The same finding from another run, or None."""
+    try:
+        world = EngineWorld(judge, trace.scene)
+    except Broken as broken:
+        return broken.finding if broken.finding.signature == finding.signature else None
+    for event in trace.events:
+        rule = judge.subject.machine.rule_by_name[event.rule]
+        arguments = world.run.settled(rule, event.arguments)
+        if arguments is None:
             return None
-        found = world.compare(judge.machine.rule_by_name[event.rule], event.arguments)
+        found = world.compare(rule, arguments, judged)
         if found is not None:
             return found if found.signature == finding.signature else None
     return None
-
-
-def check_given(reference: Reference, number: int, event: Event) -> None:
-    """Raise WrongRequest if an event of a trace cannot happen in the state that it comes to."""
-    if not reference.given(event.rule, event.arguments):
-        raise WrongRequest(
-            f"event {number}: {event.rule} presupposes what is not so there (a new object that is there "
-            "already, or an image that does not have the layers that it would be made with)")

@@ -7,23 +7,17 @@ first is a shortest counterexample.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from layermodel.language.ground import GroundMachine, Outcome, Vector
-from layermodel.language.rules import Machine, Rule
-from layermodel.store.universe import universes
+from layermodel.language.rules import Rule
 from layerproof.laws.law import Catalogue
-from layerproof.runs.monitor import AlgebraMonitor, Monitor, Violation
-from layerproof.runs.trace import Event, Trace
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A violated law and the shortest run that shows it."""
-
-    violation: Violation
-    trace: Trace
+from layerproof.runs.finding import Finding, Violation
+from layerproof.runs.monitor import AlgebraMonitor, Monitor
+from layerproof.runs.statistics import Reached
+from layerproof.runs.trace import Event, Settled, Trace
+from layerproof.subject import Subject, Traits
 
 
 @dataclass
@@ -33,11 +27,12 @@ class Exploration:
     Attributes:
         states: distinct states, over all rigid values and dialects.
         steps: transitions, refused ones included.
-        universes: how many rigid values were explored, and ``complete`` says whether these were all.
+        universes: how many rigid values were explored, and ``complete`` says whether all were, with all states.
         fired: how often each rule was done; ``refused``: how often each refusal was had.
         premises: how often each law's premise held (counted up to a thousand).
         stuck: states from which the empty store can no longer be reached.
-        findings: by law.
+        findings: by law, each with the shortest run that shows it.
+        runs: a shortest run to each rule and refusal that was wanted.
     """
 
     sizes: Mapping[str, int]
@@ -52,6 +47,7 @@ class Exploration:
     premises: Counter[str] = field(default_factory=Counter)
     stuck: int = 0
     findings: dict[str, Finding] = field(default_factory=dict)
+    runs: dict[Reached, Trace] = field(default_factory=dict)
 
 
 class Stop(Exception):
@@ -63,29 +59,34 @@ class Explorer:
     """A search over one machine at given sizes of its open sorts.
 
     Attributes:
-        universes: gives the rigid values to explore.
-        fresh: sorts whose objects are all alike until they are made, so that any new one stands for all.
-        empties: look for states from which the initial one cannot be reached again.
+        sizes: of every sort that is no enumeration.
+        algebra: check the laws about two runs, too.
+        stop_at_first: end with the first law that is broken.
+        progress: is told after each state; it may end the search by raising :class:`Stop`.
+        rules: the operations that are done; all if None.
+        wanted: rules and refusals to which a shortest run is looked for; with one to each the search ends.
+        most: states that are visited at most; a search that needs more is not complete.
     """
 
-    machine: Machine
-    catalogue: Catalogue
+    subject: Subject
     sizes: Mapping[str, int]
     algebra: bool = True
     stop_at_first: bool = False
     progress: Callable[[Exploration], None] = lambda exploration: None
-    universes: Callable[[GroundMachine], list[Vector]] = universes
-    fresh: frozenset[str] = frozenset()
-    empties: bool = True
+    rules: Collection[str] | None = None
+    wanted: Collection[Reached] | None = None
+    most: int = 20_000_000
 
-    def run(self, dialects: Mapping[str, Mapping[str, bool]], limit: int | None = None) -> Exploration:
+    def run(self, dialects: Mapping[str, Traits], limit: int | None = None) -> Exploration:
         """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect."""
-        self._ground = GroundMachine(self.machine, self.sizes)
-        self._monitor = Monitor(self._ground, self.catalogue)
-        self._algebra = AlgebraMonitor(self._ground, self.catalogue) if self.algebra else None
-        self._moves = [(self._ground.rule(r.name), self._alternatives(r)) for r in self.machine.rules]
+        machine, catalogue = self.subject.machine, self.subject.catalogue
+        self._ground = GroundMachine(machine, self.sizes)
+        self._monitor = Monitor(self._ground, catalogue)
+        self._algebra = AlgebraMonitor(self._ground, catalogue) if self.algebra else None
+        self._moves = [(self._ground.rule(r.name), self._alternatives(r)) for r in machine.rules
+                       if self.rules is None or r.name in self.rules]
         result = Exploration(dict(self.sizes), tuple(dialects))
-        every = self.universes(self._ground)
+        every = self.subject.finite.universes(self._ground)
         chosen = every if limit is None or limit >= len(every) else [
             every[n * len(every) // limit] for n in range(limit)]
         result.complete = len(chosen) == len(every)
@@ -93,7 +94,7 @@ class Explorer:
             for rigid in chosen:
                 result.universes += 1
                 for name, values in dialects.items():
-                    _Search(self, result, rigid, self._ground.traits(values), name).run()
+                    _Search(self, result, rigid, values, name).run()
         except Stop:
             result.complete = False
         result.premises += self._monitor.premises
@@ -103,7 +104,8 @@ class Explorer:
 
     def _alternatives(self, rule: Rule) -> list[list[Vector]]:
         """Every choice of arguments; together those that differ only in a new object, where any stands for all."""
-        fresh = [n for n, p in enumerate(rule.parameters) if p.role != "named" and p.sort.name in self.fresh]
+        alike = self.subject.finite.fresh
+        fresh = [n for n, p in enumerate(rule.parameters) if p.role != "named" and p.sort.name in alike]
         grouped: dict[Vector, list[Vector]] = {}
         for arguments in self._ground.arguments(rule):
             key = tuple(a for n, a in enumerate(arguments) if n not in fresh)
@@ -115,11 +117,12 @@ class _Search:
     """One search: one universe, one dialect."""
 
     def __init__(
-        self, explorer: Explorer, result: Exploration, rigid: Vector, traits: Vector, dialect: str,
+        self, explorer: Explorer, result: Exploration, rigid: Vector, values: Traits, dialect: str,
     ) -> None:
         self.explorer, self.result = explorer, result
-        self.rigid, self.traits, self.dialect = rigid, traits, dialect
-        start = explorer._ground.initial(rigid, traits)
+        self.rigid, self.values, self.dialect = rigid, values, dialect
+        self.traits = explorer._ground.traits(values)
+        start = explorer._ground.initial(rigid, self.traits)
         self.start = start
         self.came: dict[Vector, tuple[Vector, Event, int] | None] = {start: None}
         self.back: dict[Vector, set[Vector]] = {}
@@ -140,7 +143,7 @@ class _Search:
                     queue.append(reached)
                     self._judge(reached)
             self.explorer.progress(self.result)
-        if self.explorer.empties:
+        if self.explorer.subject.finite.empties:
             self.result.stuck += len(self.came) - len(_reaching(self.start, self.back))
 
     def _depth(self, state: Vector) -> int:
@@ -158,6 +161,7 @@ class _Search:
                 outcome = rule.run(state, self.rigid, self.traits, arguments)
                 result.steps += 1
                 event = Event(rule.rule.name, arguments, outcome.refusal)
+                self._reached(state, event)
                 if outcome.refusal is None:
                     result.fired[rule.rule.name] += 1
                 else:
@@ -167,9 +171,19 @@ class _Search:
                     self._found(violation, state, (event,))
                 yield event, outcome
 
+    def _reached(self, state: Vector, event: Event) -> None:
+        """Keep a run to what is wanted; the first is a shortest one."""
+        wanted, runs, key = self.explorer.wanted, self.result.runs, (event.rule, event.refusal)
+        if wanted is not None and key in wanted and key not in runs:
+            runs[key] = self._trace(state, (event,))
+            if len(runs) == len(wanted):
+                raise Stop
+
     def _judge(self, state: Vector) -> None:
         """Check the laws about states, and those about two runs from a state."""
         self.result.states += 1
+        if self.result.states > self.explorer.most:
+            raise Stop
         for violation in self.explorer._monitor.state(state, self.rigid, self.traits):
             self._found(violation, state, ())
         if self.explorer._algebra:
@@ -177,13 +191,16 @@ class _Search:
                 self._found(violation, state, events)
 
     def _found(self, violation: Violation, state: Vector, last: tuple[Event, ...]) -> None:
-        trace = Trace(self.explorer.machine.name, self.dialect, self.explorer._ground.layout.sizes, self.rigid,
-                      (*self._path(state), *last))
+        trace = self._trace(state, last)
         known = self.result.findings.get(violation.law)
         if known is None or len(trace.events) < len(known.trace.events):
-            self.result.findings[violation.law] = Finding(violation, trace)
+            self.result.findings[violation.law] = Finding(trace, (violation.law,), (violation,))
         if self.explorer.stop_at_first:
             raise Stop
+
+    def _trace(self, state: Vector, last: tuple[Event, ...]) -> Trace:
+        scene = Settled(self.explorer._ground.layout.sizes, self.rigid)
+        return Trace(self.explorer.subject.name, self.dialect, self.values, scene, (*self._path(state), *last))
 
     def _path(self, state: Vector) -> tuple[Event, ...]:
         events: list[Event] = []
@@ -205,41 +222,19 @@ def _reaching(goal: Vector, back: Mapping[Vector, set[Vector]]) -> set[Vector]:
     return seen
 
 
-Reached = tuple[str, str | None]
-"""A rule, and the refusal that it had or None."""
-
-
 def shortest(
-    machine: Machine, sizes: Mapping[str, int], traits: Mapping[str, bool], dialect: str,
-    rules: Iterable[str], wanted: set[Reached], progress: Callable[[], None] = lambda: None,
+    subject: Subject, sizes: Mapping[str, int], traits: Traits, dialect: str, rules: Collection[str],
+    wanted: Collection[Reached], progress: Callable[[], None] = lambda: None,
 ) -> dict[Reached, Trace]:
     """Return for each wanted rule and refusal a run of few operations that ends with it.
 
-    The first universe in which it can be reached is taken, and in it a shortest run; what cannot be
-    reached with these sizes is left out.
+    The first universe in which it can be reached is taken, and in it a shortest run; what cannot be reached with
+    these sizes is left out. No law is asked.
 
     Args:
         progress: is called for each state, and may end the search by raising.
     """
-    ground = GroundMachine(machine, sizes)
-    moves = [(ground.rule(name), ground.arguments(machine.rule_by_name[name])) for name in rules]
-    found: dict[Reached, Trace] = {}
-    for rigid in universes(ground):
-        vector = ground.traits(traits)
-        paths: dict[Vector, tuple[Event, ...]] = {ground.initial(rigid, vector): ()}
-        queue = deque(paths)
-        while queue and wanted - found.keys():
-            progress()
-            state = queue.popleft()
-            for rule, choices in moves:
-                for arguments in choices:
-                    if rule.given(state, state, rigid, vector, arguments):
-                        outcome = rule.run(state, rigid, vector, arguments)
-                        run = (*paths[state], Event(rule.rule.name, arguments, outcome.refusal))
-                        key = (rule.rule.name, outcome.refusal)
-                        if key in wanted and key not in found:
-                            found[key] = Trace(machine.name, dialect, ground.layout.sizes, rigid, run)
-                        if outcome.state not in paths:
-                            paths[outcome.state] = run
-                            queue.append(outcome.state)
-    return found
+    lawless = subject.of(subject.machine, Catalogue(()))
+    explorer = Explorer(lawless, subject.sizes(sizes), algebra=False, rules=rules, wanted=wanted,
+                        progress=lambda _: progress())
+    return explorer.run({dialect: traits}).runs

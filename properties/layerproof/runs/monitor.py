@@ -19,16 +19,8 @@ from layermodel.language.ground import GroundMachine, Outcome, Vector, function
 from layermodel.language.rules import Machine, Rule, State, Step, Term
 from layermodel.language.terms import Grounding, Node, Nodes
 from layerproof.laws.law import Algebra, Catalogue, Kind, Law
+from layerproof.runs.finding import Violation
 from layerproof.runs.trace import Event
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A law that does not hold: which, for which objects, and which of its conclusions are false."""
-
-    law: str
-    false: tuple[str, ...]
-    variables: tuple[tuple[str, str, int], ...] = ()
 
 
 class _AfterStep(Step):

@@ -75,7 +75,7 @@ image-9  NOT PRESENT
 layers of no image
 ├── layer-2  5 B, held by lease-0
 └── layer-3  6 B, reached by nothing"""
-    assert expected == text_graph(BEFORE)
+    assert expected == text_graph(BEFORE, width=100)
 
 
 @settings(deadline=None)
@@ -93,7 +93,7 @@ def test_the_text_graph_has_every_object_and_marks_what_is_absent_shared_or_unre
 @settings(deadline=None)
 @given(ANY_VIEW)
 def test_text_is_printable_and_keeps_to_the_width(view):
-    for text in (text_graph(view), table(view), table(view, view)):
+    for text in (text_graph(view, width=100), table(view, width=100), table(view, view, width=100)):
         lines = text.split("\n")
         assert all(line.isprintable() for line in lines)
         assert max(map(len, lines)) <= 100
@@ -225,7 +225,7 @@ def test_the_table_puts_before_and_after_side_by_side():
      lease-0       holds layer-2; holds image-0             holds layer-2; holds image-0
 
  *   usage         *1,241 B                                 *1,211 B"""
-    assert expected == table(BEFORE, AFTER)
+    assert expected == table(BEFORE, AFTER, width=100)
 
 
 def test_the_table_has_the_repositories_that_names_do_not_tell():
@@ -386,3 +386,12 @@ def test_any_other_json_is_a_value_error_or_a_store(view, data):
         sentence = ""
         assert read == to_json(from_json(read))
     assert sentence.isprintable()
+
+
+def test_a_long_name_is_folded_only_where_there_is_no_room():
+    name = "registry.example.com/a/longer/name:1"
+    view = replace(BEFORE, images={i: replace(row, references=frozenset({name}) if "tag-0" in row.references
+                                              else row.references) for i, row in BEFORE.images.items()})
+    assert name in table(view, width=100)
+    assert name not in table(view, width=60)
+    assert max(map(len, table(view, width=60).split("\n"))) <= 60

@@ -4,17 +4,12 @@ import pytest
 
 from layermodel.union.rules import UNION
 from layerproof.laws.mutant import Mutant, forgets
-from layerproof.machines.union.laws import UNION_LAWS
+from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.readings.prove.prove import prove
 
 
-def test_a_rule_says_in_words_the_refusals_that_it_has():
-    for rule in UNION.rules:
-        assert list(rule.refused) == [r.name for r in rule.step(UNION.state).effect.refusals]
-
-
 def test_every_rule_keeps_every_law():
-    proof = prove(UNION, UNION_LAWS, jobs=2)
+    proof = prove(UNION_SUBJECT, jobs=2)
     assert [] == [v.name for v in proof.verdicts if v.outcome != "proved"]
     assert () == proof.vacuous
 
@@ -25,5 +20,5 @@ def test_every_rule_keeps_every_law():
 ])
 def test_a_rule_that_forgets_an_update_is_not_proved(name, symbol, law):
     wrong = Mutant("forgetful", (name,), "", law, forgets(symbol)).machine(UNION)
-    proof = prove(wrong, UNION_LAWS, rules=[name], laws=[law])
+    proof = prove(UNION_SUBJECT.of(wrong), rules=[name], laws=[law])
     assert ["refuted"] == [v.outcome for v in proof.verdicts]

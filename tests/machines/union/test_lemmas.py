@@ -11,14 +11,15 @@ from layermodel.objects import CONTAINER
 from layermodel.union.rules import UNION
 from layerproof.laws.lemmas import Case, Lemma, contradict
 from layerproof.laws.obligations import AnyAfter
-from layerproof.machines.registry import SUBJECTS
+from layerproof.machines.registry import names, subject
 from layerproof.machines.union import merging, refinement
 from layerproof.machines.union.merging import stack_lemmas
 from layerproof.machines.union.refinement import refinement_lemmas
 from layerproof.readings.prove.prove import Task
 from layerproof.readings.prove.sums import sum_lemmas
 
-TASKS = {s.name: Task(s.machine, s.catalogue, beside=s.lemmas()) for s in SUBJECTS.values()}
+SUBJECTS = [subject(name) for name in names()]
+TASKS = {s.name: Task(s, beside=s.lemmas()) for s in SUBJECTS}
 LEMMAS = {f"{name}: {lemma.name}": lemma for name, task in TASKS.items() for lemma in task.lemmas}
 A, B = z3.Bools("a b")
 
@@ -49,7 +50,7 @@ def test_a_lemma_is_proved_if_its_claim_follows_from_what_can_be(case, proved):
 
 NEEDED = [(name, c, n) for name, lemma in LEMMAS.items() for c, case in enumerate(lemma.cases)
           for n, formula in enumerate(case.assumed)
-          if not any(formula.eq(axiom.formula) for s in SUBJECTS.values() for axiom in s.machine.axioms)
+          if not any(formula.eq(axiom.formula) for s in SUBJECTS for axiom in s.machine.axioms)
           and not any(formula.eq(values) for values in UNION.enumerations)]
 
 

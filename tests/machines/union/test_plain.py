@@ -9,13 +9,15 @@ from z3 import BoolVal
 
 from layermodel.union.rules import UNION
 from layerproof.machines.union import plain
-from layerproof.machines.union.laws import UNION_LAWS
 from layerproof.machines.union.mutants import UNION_MUTANTS
 from layerproof.machines.union.plain import DEPARTURES, plain_lemmas
+from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.readings.prove.finite import SmallStores
+from layerproof.readings.prove.prove import Prover
 
 LEMMAS = {lemma.name: lemma for lemma in plain_lemmas()}
-STORES = SmallStores(UNION, UNION_LAWS)
+STORES = SmallStores(UNION_SUBJECT)
+PROVER = Prover(UNION_SUBJECT)
 
 
 def of(lemmas, rule):
@@ -31,7 +33,7 @@ def fails(lemma):
 
 @pytest.mark.parametrize("name", LEMMAS)
 def test_a_union_is_a_plain_file_system_but_for_its_departures(name):
-    assert LEMMAS[name].proved
+    assert PROVER.establishes(LEMMAS[name])
 
 
 def test_every_rule_and_every_outcome_is_compared():
@@ -57,7 +59,7 @@ def test_without_its_departures_a_union_is_no_plain_file_system(monkeypatch):
 def test_what_always_departs_proves_nothing(monkeypatch):
     always = replace(DEPARTURES[0], when=lambda t: BoolVal(True))
     monkeypatch.setattr(plain, "DEPARTURES", (always, DEPARTURES[1]))
-    assert not of(plain_lemmas(), "stat").proved
+    assert not PROVER.establishes(of(plain_lemmas(), "stat"))
 
 
 def test_each_departure_has_a_name_and_a_source():

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from layermodel.language.rules import Presupposition
 from layermodel.store.rules import STORE
 from layerproof.errors import WrongRequest
 from layerproof.laws.obligations import Obligations
 from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.prove.prove import Proof, Prover, Tier, Verdict, prove
 
 
@@ -19,12 +21,11 @@ def without(rule_name, *, refusals=None, update=None):
         kept = tuple(r for r in effect.refusals if r.name != refusals)
         return replace(effect, refusals=kept, updates={n: u for n, u in effect.updates.items() if n != update})
 
-    refused = {n: t for n, t in rule.refused.items() if n != refusals}
-    return STORE.with_rule(replace(rule, body=body, refused=refused))
+    return STORE.with_rule(replace(rule, body=body))
 
 
 def test_every_law_of_some_rules_is_proved():
-    proof = prove(STORE, STORE_LAWS, rules=["tag", "create", "remove-by-id", "prune"])
+    proof = prove(STORE_SUBJECT, rules=["tag", "create", "remove-by-id", "prune"])
     assert (True, 0, 0) == (proof.holds, proof.count("refuted"), proof.count("undecided"))
     assert proof.count("proved") > 100
     assert [] == list(proof.vacuous)
@@ -40,7 +41,7 @@ def test_every_law_of_some_rules_is_proved():
 ])
 def test_breaking_a_rule_by_hand_is_refuted_with_an_instance(rule, refusal, update, law):
     machine = without(rule, refusals=refusal, update=update)
-    proof = prove(machine, STORE_LAWS, rules=[rule], laws=[law])
+    proof = prove(STORE_SUBJECT.of(machine), rules=[rule], laws=[law])
     assert ["refuted"] == [v.outcome for v in proof.verdicts]
     assert proof.verdicts[0].instance is not None
     assert proof.verdicts[0].instance.false
@@ -48,7 +49,7 @@ def test_breaking_a_rule_by_hand_is_refuted_with_an_instance(rule, refusal, upda
 
 def test_what_cannot_be_decided_is_never_called_proved():
     """With no resources at all an obligation that holds is undecided: there is no counterexample, either."""
-    prover = Prover(STORE, STORE_LAWS, tiers=(Tier(existential=False, model_based=False, limit=1),))
+    prover = Prover(STORE_SUBJECT, tiers=(Tier(existential=False, model_based=False, limit=1),))
     obligation = next(Obligations(STORE, STORE_LAWS).all({"remove-by-id"}, {"DEP-5"}))
     assert "undecided" == prover.verdict(obligation).outcome
 
@@ -57,8 +58,9 @@ def test_a_rule_that_can_never_be_done_is_vacuous():
     import z3
 
     rule = STORE.rule_by_name["tag"]
-    never = replace(rule, body=lambda s, *a: replace(rule.body(s, *a), given=(z3.BoolVal(False),)))
-    proof = prove(STORE.with_rule(never), STORE_LAWS, rules=["tag"], laws=["DEP-6"])
+    nothing = Presupposition(z3.BoolVal(False), "what is never so")
+    never = replace(rule, body=lambda s, *a: replace(rule.body(s, *a), presupposed=(nothing,)))
+    proof = prove(STORE_SUBJECT.of(STORE.with_rule(never)), rules=["tag"], laws=["DEP-6"])
     assert "tag can never be done" in proof.vacuous
     assert not proof.holds
 
@@ -69,25 +71,25 @@ def test_contradictory_axioms_are_vacuous():
     from layermodel.language.rules import Axiom
 
     machine = replace(STORE, axioms=(*STORE.axioms, Axiom("false", z3.BoolVal(False), "")))
-    proof = prove(machine, STORE_LAWS, rules=["tag"], laws=["DEP-6"])
+    proof = prove(STORE_SUBJECT.of(machine), rules=["tag"], laws=["DEP-6"])
     assert proof.vacuous
     assert not proof.holds
 
 
 def test_nothing_to_prove_is_a_wrong_request():
     with pytest.raises(WrongRequest, match="nothing to prove"):
-        prove(STORE, STORE_LAWS, rules=["create"], laws=["OP-5"])
+        prove(STORE_SUBJECT, rules=["create"], laws=["OP-5"])
 
 
 def test_each_proof_lists_the_laws_that_it_used():
-    proof = prove(STORE, STORE_LAWS, rules=["create"], laws=["DEP-8"])
+    proof = prove(STORE_SUBJECT, rules=["create"], laws=["DEP-8"])
     assert all(isinstance(v.used, tuple) for v in proof.verdicts)
-    used = prove(STORE, STORE_LAWS, rules=["remove-by-id"], laws=["DEP-10"]).verdicts[0].used
+    used = prove(STORE_SUBJECT, rules=["remove-by-id"], laws=["DEP-10"]).verdicts[0].used
     assert "DEP-10" in used
 
 
 def test_the_initial_state_is_proved():
-    prover = Prover(STORE, STORE_LAWS)
+    prover = Prover(STORE_SUBJECT)
     assert "proved" == prover.verdict(prover.obligations.initial(STORE_LAWS.law("DEP-5"))).outcome
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -38,6 +37,7 @@ from layerproof.engines.directory.store import (
 )
 from layerproof.errors import Refused
 from layerproof.machines.store.engine import ContainerSeen, Engine, ImageSeen, Observation
+from layerproof.process.folders import Temporary
 
 
 def _version() -> str:
@@ -83,8 +83,11 @@ class DirectoryEngine(DirectoryStore):
         self.program: Files = {}
         self.command: tuple[str, ...] = ()
         self.faults = faults
-        self._temporary = root is None
-        super().__init__(Path(tempfile.mkdtemp(prefix="layerproof-")) if root is None else root)
+        self._temporary: Temporary | None = None
+        if root is None:
+            self._temporary = Temporary()
+            root = self._temporary.path
+        super().__init__(root)
 
     # Images
 
@@ -418,5 +421,5 @@ class DirectoryEngine(DirectoryStore):
 
     def close(self) -> None:
         """Remove the folder if it is a temporary one; may be called twice."""
-        if self._temporary:
-            shutil.rmtree(self.root, ignore_errors=True)
+        if self._temporary is not None:
+            self._temporary.remove()

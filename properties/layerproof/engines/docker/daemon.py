@@ -21,6 +21,7 @@ from types import TracebackType
 
 from layerproof.engines.docker import guard as docker_guard
 from layerproof.errors import EngineUnreachable
+from layerproof.process.folders import Temporary
 from layerproof.process.signals import held_back
 
 _CANNOT = "a private Docker Engine cannot be started"
@@ -72,12 +73,18 @@ class PrivateDaemon:
         """
         program = _program(dockerd)
         driver = ("--storage-driver", storage_driver) if storage_driver else ()
-        self.folder = ""
         self._stopped = False
         self._owner = os.getpid()
         with held_back():
+            try:
+                self._temporary = Temporary("docker")
+            except OSError as error:
+                raise EngineUnreachable(f"{_CANNOT}: {error}") from None
+            self.folder, lock = str(self._temporary.path), self._temporary.descriptor
             self._guard = subprocess.Popen(
-                [sys.executable, "-IS", docker_guard.__file__, str(self._owner), program, *driver, *flags],
+                [sys.executable, "-IS", docker_guard.__file__, str(self._owner), self.folder,
+                 str(self._temporary.lock), str(lock), program, *driver, *flags],
+                pass_fds=(lock,),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -122,10 +129,11 @@ class PrivateDaemon:
             self._guard.kill()
             self._guard.wait()
         self._guard.stdout.close()
-        if self.folder and os.path.lexists(self.folder):
+        if os.path.lexists(self.folder):
             # The guard itself was killed; the kernel then killed the namespace, these two remain.
             docker_guard.remove_cgroups(os.path.basename(self.folder))
             docker_guard.remove_folder(self.folder)
+        self._temporary.remove()
 
     def __enter__(self) -> PrivateDaemon:
         """Return itself."""
@@ -140,11 +148,9 @@ class PrivateDaemon:
     def _wait_until_ready(self, deadline: float, limit: float) -> None:
         while time.monotonic() < deadline:
             said = self._hear(0.02)
-            if said.startswith("folder "):
-                self.folder = said.removeprefix("folder ")
-            elif said:
+            if said:
                 raise EngineUnreachable(f"the private Docker Engine did not start: {self._why(said)}")
-            elif self.folder and _answers(f"{self.folder}/docker.sock", deadline - time.monotonic()):
+            if _answers(f"{self.folder}/docker.sock", deadline - time.monotonic()):
                 return
         raise EngineUnreachable(
             f"the private Docker Engine did not answer within {limit:g} seconds: {self._why('')}"

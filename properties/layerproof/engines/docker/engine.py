@@ -21,7 +21,7 @@ from layerproof.engines.docker.api import DockerApi
 from layerproof.engines.docker.daemon import PrivateDaemon
 from layerproof.engines.docker.store import DiskStore
 from layerproof.errors import EngineUnreachable, Refused, WrongRequest
-from layerproof.machines.store.engine import ContainerSeen, ImageSeen, Observation
+from layerproof.machines.store.engine import Call, ContainerSeen, ImageSeen, Observation
 from layerproof.process.signals import held_back
 
 _ALWAYS = frozenset(
@@ -113,6 +113,12 @@ class DockerEngine:
                 self.daemon.stop()
             raise
         self.version = self._api.engine_version
+
+    def script(self, calls: tuple[Call, ...]) -> str:
+        """A shell script of ``docker`` commands that does these calls."""
+        from layerproof.engines.docker.script import script
+
+        return script(calls)
 
     def _disk_store(self) -> DiskStore | None:
         """Return the view of the private engine's layers, if it keeps them in a way that we can read."""

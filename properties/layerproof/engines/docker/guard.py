@@ -1,14 +1,14 @@
 """The process that owns a private Docker Engine, so that nothing of it outlives the run that wanted it.
 
-It is run by path with nothing but the standard library, in a session of its own. It makes the folder and puts
-``dockerd`` into a PID namespace and a mount namespace. When the namespace's first process dies, the kernel
-kills every other one in it (containerd, shims, containers), whatever state they are in, and every mount
-made there goes with the last of them; see pid_namespaces(7) and mount_namespaces(7). What then is left to
-remove is the folder and the control groups.
+It is run by path with nothing but the standard library, in a session of its own. It has a folder, whose lock
+(:mod:`layerproof.process.folders`) it inherits, and puts ``dockerd`` into a PID namespace and a mount namespace.
+When the namespace's first process dies, the kernel kills every other one in it (containerd, shims, containers),
+whatever state they are in, and every mount made there goes with the last of them; see pid_namespaces(7) and
+mount_namespaces(7). What then is left to remove is the folder and the control groups.
 
 It ends when its standard input is closed, when the process that started it is gone (even by SIGKILL), or on
-SIGTERM. It speaks in lines on standard output: ``folder PATH`` once, then ``ended`` if the daemon ended by
-itself, or ``failed WORDS`` if it could not be started.
+SIGTERM. It speaks in lines on standard output: ``ended`` if the daemon ended by itself, or ``failed WORDS`` if it
+could not be started.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import select
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 
@@ -186,16 +185,10 @@ def remove_folder(folder: str, limit: float = 5.0) -> None:
             time.sleep(0.05)
 
 
-def _guard(owner: int, dockerd: str, extra: Sequence[str]) -> None:
-    try:
-        folder = tempfile.mkdtemp(prefix="layerproof-docker-")
-    except OSError as error:
-        _say(f"failed {error}")
-        return
+def _guard(owner: int, folder: str, dockerd: str, extra: Sequence[str]) -> None:
     cgroup = os.path.basename(folder)
     init = 0
     try:
-        _say(f"folder {folder}")
         if len(f"{folder}/exec/containerd/containerd-debug.sock.ttrpc".encode()) > LONGEST_SOCKET:
             raise OSError(f"the path of the temporary folder {folder} is too long for a Unix socket")
         with open(f"{folder}/daemon.json", "w", encoding="utf-8") as config:
@@ -220,7 +213,11 @@ def _on_term(*_: object) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Guard one daemon: arguments are the owner's process ID, dockerd's path, and further flags for it."""
+    """Guard one daemon.
+
+    Arguments are the owner's process ID, the folder, the file that is its lock, the number by which that is open
+    here, dockerd's path, and further flags for it.
+    """
     signal.signal(signal.SIGTERM, _on_term)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -228,7 +225,12 @@ def main(arguments: Sequence[str]) -> None:
         owner = os.pidfd_open(int(arguments[0]))
     except ProcessLookupError:
         return
-    _guard(owner, arguments[1], arguments[2:])
+    folder, lock, descriptor, dockerd, *extra = arguments[1:]
+    os.set_inheritable(int(descriptor), False)  # what is left of dockerd must not hold the folder
+    _guard(owner, folder, dockerd, extra)
+    if not os.path.lexists(folder):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(lock)
 
 
 if __name__ == "__main__":

@@ -2,100 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from layermodel.union.trees import DIRECTORY, FIFO, FILE, SYMLINK
-from layerproof.machines.union.compare import Departure
+from layerproof.runs.finding import Deviation, Difference
 
 
-@dataclass(frozen=True)
-class UnionDeviation:
-    """A known departure.
-
-    Attributes:
-        key: a stable name for it.
-        engine: of which it is known; ``versions`` says where it was seen.
-        laws: that are broken.
-        says: one sentence.
-        source: a measurement or a public thread.
-        shows: whether a departure after an operation (a rule's name) is this one.
-        option: the mount option without which it is not known.
-        brings: whether a departure that would not be known by itself comes of this one, where both are.
-        lasting: what differs goes on to differ without doing harm; a run looks past it and goes on.
-    """
-
-    key: str
-    engine: str
-    versions: str
-    laws: tuple[str, ...]
-    says: str
-    source: str
-    shows: Callable[[str, Departure], bool]
-    lasting: bool = False
-    option: str = ""
-    brings: Callable[[Departure], bool] = lambda d: False
-
-
-def _takes_what_is_hidden(d: Departure) -> bool:
+def _takes_what_is_hidden(d: Difference) -> bool:
     """A name that is not listed is taken all the same, and what was to be made there is not."""
     return (d.what == "answer" and d.observed == "EEXIST") or (d.what == "kind" and d.observed == "nothing")
 
 
 _FUSE = "fuse-overlayfs"
 
-DEVIATIONS: tuple[UnionDeviation, ...] = (
-    UnionDeviation(
+DEVIATIONS: tuple[Deviation, ...] = (
+    Deviation(
         "fuse-dates-directories", _FUSE, "1.10", ("COW-2", "COW-12"),
         "A directory into which something is copied up, or whose upper is looked at again, is dated anew.",
-        "measured: union, row 44", lambda rule, d: d.what == "mtime" and d.kind == DIRECTORY, lasting=True),
-    UnionDeviation(
+        "measured: union, row 44",
+        shows=lambda rule, d: d.what == "mtime" and "directory" in d.tags, lasting=True),
+    Deviation(
         "fuse-symlink-attributes", _FUSE, "1.10", ("COW-2", "COW-3", "COW-4", "COW-13"),
         "A symlink that is copied up loses its owner, time and extended attributes.",
         "found by this project",
-        lambda rule, d: d.what in ("owner", "mtime", "xattr") and d.kind == SYMLINK, lasting=True),
-    UnionDeviation(
+        shows=lambda rule, d: d.what in ("owner", "mtime", "xattr") and "symlink" in d.tags, lasting=True),
+    Deviation(
         "fuse-symlink-xattr", _FUSE, "1.10", ("PLAIN-9",),
         "The extended attributes of a symlink in the upper are those of what it points to.",
         "found by this project",
-        lambda rule, d: d.what == "answer" and d.kind == SYMLINK and rule in ("setxattr", "removexattr"),
+        shows=lambda rule, d: d.what == "answer" and "symlink" in d.tags and rule in ("setxattr", "removexattr"),
         lasting=True),
-    UnionDeviation(
+    Deviation(
         "fuse-fifo", _FUSE, "1.10", ("COW-3", "COW-13", "LOWER-3"),
         "A FIFO of the image cannot be copied up: it becomes a file, or cannot be looked at any more.",
         "measured: union, row 28",
-        lambda rule, d: d.kind == FIFO and d.what != "inode number"),
-    UnionDeviation(
+        shows=lambda rule, d: "fifo" in d.tags and d.what != "inode number"),
+    Deviation(
         "fuse-inode-numbers", _FUSE, "1.10", ("COW-9",),
         "Two files may have the same inode number, and a file may change its own.",
-        "measured: union, row 36", lambda rule, d: d.what == "inode number", lasting=True),
-    UnionDeviation(
+        "measured: union, row 36",
+        shows=lambda rule, d: d.what == "inode number", lasting=True),
+    Deviation(
         "fuse-hard-links", _FUSE, "1.10", ("COW-1", "COW-3", "COW-9"),
         "Of two hard links of the image another one than was named may be copied up, and what was written is "
-        "lost when it is mounted again.", "found by this project", lambda rule, d: d.linked),
-    UnionDeviation(
+        "lost when it is mounted again.", "found by this project",
+        shows=lambda rule, d: "linked" in d.tags),
+    Deviation(
         "fuse-made-again", _FUSE, "1.10", ("COW-6", "COW-7"),
         "A directory that is made over what hid one of a lower layer has the names of that one, unlisted.",
-        "containers/fuse-overlayfs#444", lambda rule, d: d.what == "listing" and "not listed" in d.observed,
+        "containers/fuse-overlayfs#444",
+        shows=lambda rule, d: d.what == "listing" and "not listed" in d.observed,
         brings=_takes_what_is_hidden),
-    UnionDeviation(
+    Deviation(
         "fuse-linked-copy", _FUSE, "1.10", ("COW-1",),
         "A file of the image that was given another name has two inode numbers when it is mounted again: the "
         "image's under its first name, the upper's under the other.", "found by this project",
-        lambda rule, d: rule == "remount" and d.what == "inode"),
-    UnionDeviation(
+        shows=lambda rule, d: rule == "remount" and d.what == "inode"),
+    Deviation(
         "fuse-renamed-directory", _FUSE, "1.10", ("COW-5",),
         "A directory that was removed and made again stays when it is renamed.", "found by this project",
-        lambda rule, d: rule == "rename-directory" and d.what == "kind" and d.expected == "nothing"),
-    UnionDeviation(
+        shows=lambda rule, d: rule == "rename-directory" and d.what == "kind" and d.expected == "nothing"),
+    Deviation(
         "fuse-renamed-again", _FUSE, "1.10", (),
         "A directory that was renamed to where the image had something is not renamed again: EXDEV.",
         "found by this project",
-        lambda rule, d: rule == "rename-directory" and d.what == "answer" and d.observed == "EXDEV",
+        shows=lambda rule, d: rule == "rename-directory" and d.what == "answer" and d.observed == "EXDEV",
         brings=lambda d: d.what == "kind" and "nothing" in (d.expected, d.observed)),
-    UnionDeviation(
+    Deviation(
         "overlayfs-metacopy-dates", "overlayfs", "Linux 6.18", ("COW-3",),
         "A file of which only the attributes were copied up is dated anew when it is opened for writing, though "
         "nothing is written.", "found by this project",
-        lambda rule, d: rule == "open" and d.what == "mtime" and d.kind == FILE, option="metacopy=on"),
+        shows=lambda rule, d: rule == "open-for-writing" and d.what == "mtime" and "file" in d.tags,
+        option="metacopy=on"),
 )

@@ -10,55 +10,14 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 from layerproof.errors import EngineUnreachable, WrongRequest
-
-Request = dict[str, Any]
-
-
-class UnionEngine(Protocol):
-    """What the judge of union file systems needs of one.
-
-    Requests and replies are those of :mod:`layerproof.engines.mount.worker`.
-
-    Attributes:
-        name, version: for reports.
-        dialect: the dialect of the union machine that it is held to.
-        capabilities: names of the rules that it can do.
-        image: whether it has layers below; a plain folder has none.
-        options: the mount options that were given.
-    """
-
-    name: str
-    version: str
-    dialect: str
-    capabilities: frozenset[str]
-    image: bool
-    options: tuple[str, ...]
-
-    def begin(self, layers: Sequence[Request], upper: Request, names: Sequence[str], containers: int) -> Request:
-        """Start afresh: containers over a stack of layers, bottom first; return what is seen."""
-
-    def do(self, request: Request) -> Request:
-        """Do one operation; return its answer and what is seen afterwards."""
-
-    def close(self) -> None:
-        """End it; nothing is left."""
-
-
-LOOKING = frozenset({"stat", "read", "list", "readlink"})
-EVERY = LOOKING | {
-    "remount", "open", "write", "append", "truncate", "chmod", "chown", "utimes", "setxattr", "removexattr",
-    "create", "mkdir", "symlink", "mkfifo", "link", "unlink", "rmdir", "rename-to-itself", "rename",
-    "rename-directory"}
-"""The rules of the union machine, all of which are system calls."""
+from layerproof.machines.union.engine import EVERY, Request
+from layerproof.process.folders import Temporary
 
 KINDS = {"overlayfs": "overlayfs", "fuse-overlayfs": "fuse-overlayfs", "tmpfs": "plain"}
 """The engines by name, and what the worker calls them."""
@@ -68,7 +27,13 @@ OPTIONS = ("index", "redirect_dir", "metacopy", "xino", "userxattr", "volatile",
 
 
 class MountEngine:
-    """A union file system, mounted where nobody else sees it."""
+    """A union file system, mounted where nobody else sees it.
+
+    Attributes:
+        mounts: a shell script can mount it, too.
+    """
+
+    mounts = True
 
     def __init__(self, name: str = "overlayfs", options: Sequence[str] = (), *,
                  program: str = "fuse-overlayfs", timeout: float = 60.0) -> None:
@@ -89,7 +54,8 @@ class MountEngine:
         self.image = name != "tmpfs"
         self.dialect = _dialect(name, self.options)
         self.capabilities = EVERY if os.geteuid() == 0 else EVERY - {"chown", "setxattr", "removexattr"}
-        self._folder = Path(tempfile.mkdtemp(prefix="layerproof-"))
+        self._temporary = Temporary()
+        self._folder = self._temporary.path
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._process = self._started(program)
@@ -188,7 +154,7 @@ class MountEngine:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._temporary.remove()
 
 
 def _checked(name: str, options: Sequence[str]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from layermodel.store.graph import dangling, dependency_graph, sharing, unreacha
 from layermodel.store.grounded import grounded
 from layermodel.store.view import ContainerRow, ImageRow, LayerRow, LeaseRow, StoreView, is_digest, parents
 from layermodel.store.words import STATUS
+from layerproof.process import terminal
 
 if TYPE_CHECKING:
     from layermodel.store.graph import Graph
@@ -54,9 +55,10 @@ def _listed(names: Iterable[str], separator: str = ", ") -> str:
     return separator.join(label(n) for n in names)
 
 
-def _rendered(item: RenderableType, width: int) -> str:
+def _rendered(item: RenderableType, width: int | None) -> str:
     """Render to plain text without blanks at the ends of lines."""
-    console = Console(file=StringIO(), width=width, color_system=None, highlight=False, emoji=False)
+    columns = terminal.width() if width is None else width
+    console = Console(file=StringIO(), width=columns, color_system=None, highlight=False, emoji=False)
     with console.capture() as captured:
         console.print(item)
     return "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")
@@ -65,11 +67,14 @@ def _rendered(item: RenderableType, width: int) -> str:
 # The dependency graph as text.
 
 
-def text_graph(view: StoreView, *, width: int = 100) -> str:
+def text_graph(view: StoreView, *, width: int | None = None) -> str:
     """Draw the dependency graph as trees: each image with what keeps it above and its layers below.
 
     Layers are listed from the top down. What is needed but absent is marked, and so are shared layers and
     layers that no image has.
+
+    Args:
+        width: in columns; what there is, if it is None.
     """
     store = _Store(view, dependency_graph(view), sharing(view), unreachable(view))
     images = store.of_kind("image")
@@ -294,19 +299,26 @@ def _change(key: _Key, old: _Fields | None, new: _Fields | None) -> Change:
     return Change(*key, "*" if changed else "", changed)
 
 
-def table(before: StoreView, after: StoreView | None = None, *, width: int = 100) -> str:
+def table(before: StoreView, after: StoreView | None = None, *, width: int | None = None,
+          titles: tuple[str, str] = ("before", "after")) -> str:
     """Draw a store, or a store before and after side by side, one row an object.
 
     In the first column ``+`` marks what appeared, ``-`` what disappeared and ``*`` what changed; within a
     changed row ``*`` stands before each field that differs.
+
+    Args:
+        width: in columns; what there is, if it is None.
+        titles: of the two.
     """
     old = _rows(before)
     new = old if after is None else _rows(after)
     grid = Table(box=box.SIMPLE_HEAD, expand=False, pad_edge=False)
     if after is not None:
         grid.add_column("", no_wrap=True)
-    grid.add_column("object", overflow="fold", min_width=9, max_width=30)
-    for title in ("store",) if after is None else ("before", "after"):
+    # Of names that take more room than what is said of them only so much stands on one line.
+    columns = terminal.width() if width is None else width
+    grid.add_column("object", overflow="fold", min_width=9, max_width=max(30, columns * 2 // 5))
+    for title in ("store",) if after is None else titles:
         grid.add_column(title, overflow="fold", ratio=1)
     kind = ""
     for key in _keys(old, new):
@@ -319,7 +331,7 @@ def table(before: StoreView, after: StoreView | None = None, *, width: int = 100
         if after is not None:
             cells = [change.mark, *cells, _cell(kind, new.get(key), marked)]
         grid.add_row(*(Text(c) for c in cells))
-    return _rendered(grid, width)
+    return _rendered(grid, columns)
 
 
 def _cell(kind: str, row: _Fields | None, marked: Collection[str]) -> str:

@@ -20,8 +20,8 @@ from layermodel.formats.content import (
     layer_tar,
     measure,
 )
-from layermodel.language.ground import Vector
-from layermodel.store.reference import MEASURES, ROOTS, Reference
+from layermodel.store.reference import Reference
+from layerproof.errors import WrongRequest
 from layerproof.machines.store.engine import Call, Engine
 
 _ABSENT = "0" * 64
@@ -37,12 +37,6 @@ def files_of(content: int, size: int, program: Files) -> Files:
         return {}
     letter = chr(ord("@") + content).encode()
     return {**program, "data": letter * (size - measure(program))}
-
-
-def measures(program: Files) -> tuple[int, ...]:
-    """The bytes of each content of a reference store in an engine with this program."""
-    extra = measure(program)
-    return tuple(m + (extra if content in ROOTS else 0) for content, m in enumerate(MEASURES))
 
 
 @dataclass
@@ -96,6 +90,7 @@ class Caller:
 
         Raises:
             Refused: if the engine refuses it.
+            WrongRequest: if no engine is known to do such an event.
             EngineUnreachable: if the engine is gone or silent.
         """
         method, values, made = self._call(rule, arguments)
@@ -193,7 +188,9 @@ class Caller:
                 return method, (lease, image, reference), None
             case "abort":
                 return method, (lease,), None
-        return method, (container,), None
+            case "start" | "stop" | "kill" | "pause" | "unpause" | "restart":
+                return method, (container,), None
+        raise WrongRequest(f"no adapter knows how an engine does the operation {rule!r}")
 
     def _entries(self, rule: str, a: Mapping[str, int], reference: str | None) -> tuple[ArchiveEntry, ...]:
         spec = self.specs[a["image"]]
@@ -216,8 +213,3 @@ class Caller:
 class _Handle:
     kind: str
     element: int
-
-
-def named(parameters: tuple[str, ...], arguments: Vector) -> dict[str, int]:
-    """Arguments by the names of their parameters."""
-    return dict(zip(parameters, arguments, strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from layermodel.language.ground import Outcome
@@ -11,34 +10,18 @@ from layermodel.union.reference import Seen, View
 from layermodel.union.trees import CONTENTS, SYMLINK, Paths
 from layermodel.union.words import KIND
 from layerproof.machines.union.observed import seen_of
-from layerproof.machines.union.traces import KEYS, MODES, OWNERS, TIMES, VALUES
+from layerproof.machines.union.values import KEYS, MODES, OWNERS, TIMES, VALUES
+from layerproof.runs.finding import Difference
 
 
-@dataclass(frozen=True)
-class Departure:
-    """One thing in which a mount differs from the model.
-
-    Attributes:
-        what: ``answer``, ``mtime``, ``listing`` …
-        where: the path and the container, or nothing.
-        kind: the kind of what the model has at the path, or None.
-        linked: it has several names in its layer.
-    """
-
-    what: str
-    expected: str
-    observed: str
-    where: str = ""
-    kind: int | None = None
-    linked: bool = False
-
-    def __str__(self) -> str:
-        """One line."""
-        where = f" of {self.where}" if self.where else ""
-        return f"{self.what}{where}: expected {self.expected}, observed {self.observed}"
+def tags(node: Seen | None, linked: Container[int]) -> frozenset[str]:
+    """What something is, for telling known deviations: its kind, and whether it has several names in its layer."""
+    if node is None:
+        return frozenset()
+    return frozenset({KIND.values[node.kind], *(("linked",) if node.inode in linked else ())})
 
 
-def answers(outcome: Outcome, errno: str | None, node: Seen | None, linked: Container[int]) -> list[Departure]:
+def answers(outcome: Outcome, errno: str | None, node: Seen | None, linked: Container[int]) -> list[Difference]:
     """In which the answers differ.
 
     Args:
@@ -46,12 +29,10 @@ def answers(outcome: Outcome, errno: str | None, node: Seen | None, linked: Cont
     """
     if outcome.refusal == errno:
         return []
-    return [Departure("answer", outcome.refusal or "done", errno or "done",
-                      kind=None if node is None else node.kind,
-                      linked=node is not None and node.inode in linked)]
+    return [Difference("answer", outcome.refusal or "done", errno or "done", tags=tags(node, linked))]
 
 
-def looked(rule: str, path: int, view: View, paths: Paths, value: object) -> list[Departure]:
+def looked(rule: str, path: int, view: View, paths: Paths, value: object) -> list[Difference]:
     """In which what a call has seen (a listing, a content) differs from what the container sees."""
     node = view[path]
     expected: object = CONTENTS[node.content].hex()
@@ -59,12 +40,12 @@ def looked(rule: str, path: int, view: View, paths: Paths, value: object) -> lis
         expected = KIND.values[node.kind]
     elif rule == "list":
         expected = sorted(paths.names[p].rpartition("/")[2] for p in view if p and paths.parents[p] == path)
-    return [] if expected == value else [Departure(f"result of {rule}", str(expected), str(value))]
+    return [] if expected == value else [Difference(f"result of {rule}", str(expected), str(value))]
 
 
 def views(
     container: int, view: View, paths: Paths, there: Mapping[str, Any], linked: Container[int],
-) -> list[Departure]:
+) -> list[Difference]:
     """In which what a container sees differs.
 
     Args:
@@ -74,9 +55,8 @@ def views(
     result, shown, expected = [], there["view"], {paths.names[p]: one for p, one in view.items()}
 
     def add(name: str, what: str, wanted: str, observed: str) -> None:
-        node = expected.get(name)
-        result.append(Departure(what, wanted, observed, f"{name or '/'} in container-{container}",
-                                None if node is None else node.kind, node is not None and node.inode in linked))
+        result.append(Difference(what, wanted, observed, f"{name or '/'} in container-{container}",
+                                 tags=tags(expected.get(name), linked)))
 
     for name, text in there["strange"]:
         add(name, "listing", "what can be looked up", text)
@@ -116,9 +96,9 @@ class Inodes:
 
     def compare(
         self, container: int, view: View, paths: Paths, there: Mapping[str, Any], linked: Container[int],
-    ) -> list[Departure]:
+    ) -> list[Difference]:
         """In which names are one inode, and inodes keep their numbers, other than in the model."""
-        result: list[Departure] = []
+        result: list[Difference] = []
         now: dict[int, int] = {}
         for path, node in view.items():
             name = paths.names[path]
@@ -126,12 +106,11 @@ class Inodes:
                 continue
             number, where = there[name]["inode"], f"{name or '/'} in container-{container}"
             if now.setdefault(node.inode, number) != number:
-                result.append(Departure("inode", "that of its other name", "another", where, node.kind,
-                                        node.inode in linked))
+                result.append(Difference("inode", "that of its other name", "another", where,
+                                         tags=tags(node, linked)))
             elif self.numbers.get(node.inode, number) != number:
-                result.append(Departure("inode number", "as it was", "another", where, node.kind,
-                                        node.inode in linked))
+                result.append(Difference("inode number", "as it was", "another", where, tags=tags(node, linked)))
         if len(set(now.values())) < len(now):
-            result.append(Departure("inode number", "one for each file", "two files with the same"))
+            result.append(Difference("inode number", "one for each file", "two files with the same"))
         self.numbers = now
         return result

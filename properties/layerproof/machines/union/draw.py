@@ -17,7 +17,7 @@ from layermodel.store.view import element_name
 from layermodel.union.reference import Scene
 from layermodel.union.trees import CONTENTS, Layer, Node, Paths, Stack
 from layermodel.union.words import ATTRIBUTES, INODE, KIND, PATH, attribute, inode, seen
-from layerproof.machines.union.traces import KEYS, MODES, OWNERS, TIMES, VALUES
+from layerproof.machines.union.values import KEYS, MODES, OWNERS, TIMES, VALUES
 
 Labels = Mapping[int, str]
 """What is written at each path."""
@@ -145,17 +145,18 @@ class _Reader:
 
 
 def states_text(machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Sequence[Vector],
-                width: int = 150) -> str:
+                width: int = 150, titles: tuple[str, str] = ("before", "after")) -> str:
     """Draw one state, or two side by side; what differs is marked.
 
     Args:
         sizes: the number of objects of each sort.
         states: the state before, and after each step.
+        titles: of the two.
     """
     reader = _Reader(GroundMachine(machine, sizes), rigid)
     parts = [reader.parts(state) for state in (states[0], states[-1])[:len(states)]]
     grid = Table(box=None, pad_edge=False, show_header=len(parts) > 1, padding=(0, 3, 1, 0))
-    for heading in ("before", "after")[:len(parts)]:
+    for heading in titles[:len(parts)]:
         grid.add_column(heading, overflow="fold")
     for title in parts[0]:
         marked = [{p: (" *" if len(parts) > 1 and _differs(parts, title, p) else "") + text

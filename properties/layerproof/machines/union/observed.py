@@ -14,7 +14,7 @@ from layermodel.language.ground import Vector
 from layermodel.union.reference import Seen, UnionReference, View
 from layermodel.union.trees import CONTENTS
 from layermodel.union.words import KIND
-from layerproof.machines.union.traces import KEYS, MODES, OWNERS, TIMES, VALUES
+from layerproof.machines.union.values import KEYS, MODES, OWNERS, TIMES, VALUES
 
 HIDDEN = frozenset({"COW-8", "COW-10", "COW-18", "COW-21"})
 """Laws about what an upper holds and not about what is seen."""

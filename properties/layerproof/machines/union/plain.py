@@ -23,9 +23,9 @@ from layermodel.objects import CONTAINER, LAYER
 from layermodel.union.rules import UNION
 from layermodel.union.words import ATTRIBUTES, PATH, attribute, breaks, inode, kind_at, seen
 from layerproof.laws.law import Conclusions
+from layerproof.laws.lemmas import Claimed
 from layerproof.laws.obligations import AnyAfter, Obligation, Obligations, at
 from layerproof.machines.union.laws import UNION_LAWS, agree, was
-from layerproof.readings.prove.prove import Prover
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,8 @@ class Departure:
 
 def _breaks_links(t: Step) -> Term:
     """What the step names is copied up, and has other names in the image, which go on naming the old inode."""
-    s, c = t.before, t.arguments[0]
-    return Or([And(seen(s, c, a), breaks(s, c, inode(s, c, a)))
-               for p, a in zip(t.rule.parameters, t.arguments, strict=True) if p.sort == PATH])
+    s, c = t.before, t.argument("container")
+    return Or([And(seen(s, c, p), breaks(s, c, inode(s, c, p))) for p in t.of_sort(PATH)])
 
 
 DEPARTURES = (
@@ -93,33 +92,14 @@ def _same_view(a: State, b: State) -> Conclusions:
            for name, (keys, _) in ATTRIBUTES.items()}}
 
 
-@dataclass(frozen=True)
-class PlainLemma:
-    """What one rule does to a union it does to a plain file system: all its outcomes but the departures.
+def plain_lemmas(machine: Machine = UNION) -> tuple[Claimed, ...]:
+    """Return a lemma for each rule of the union machine, or of one that differs in its rules only.
 
-    Attributes:
-        obligations: makes those for when it is done, and those for each refusal.
+    What one rule does to a union it does to a plain file system: all its outcomes but the departures.
     """
-
-    name: str
-    prover: Prover
-    obligations: Callable[[], Iterator[Obligation]]
-
-    @property
-    def proved(self) -> bool:
-        """Whether all are proved, and each outcome can be had without a departure."""
-        obligations = list(self.obligations())
-        outcomes = {(o.rule, o.refusal): o for o in obligations}.values()
-        return all(map(self.prover.proves, obligations)) and all(
-            self.prover.stores.possible(one, {"": BoolVal(True)}) for one in outcomes)
-
-
-def plain_lemmas(machine: Machine = UNION) -> tuple[PlainLemma, ...]:
-    """Return a lemma for each rule of the union machine, or of one that differs in its rules only."""
-    prover = Prover(machine, UNION_LAWS)
-    base, says = prover.obligations, "shows what a plain file system shows"
-    each = (PlainLemma(f"{r.name} {says}", prover, partial(_obligations, base, r)) for r in machine.rules)
-    return (*each, PlainLemma("over nothing a union is a plain file system", prover, partial(_over_nothing, base)))
+    base, says = Obligations(machine, UNION_LAWS), "shows what a plain file system shows"
+    each = (Claimed(f"{r.name} {says}", partial(_obligations, base, r)) for r in machine.rules)
+    return (*each, Claimed("over nothing a union is a plain file system", partial(_over_nothing, base)))
 
 
 def _over_nothing(base: Obligations) -> Iterator[Obligation]:

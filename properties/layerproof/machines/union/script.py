@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from layermodel.union.reference import GroundUnion, UnionReference
-from layermodel.union.rules import UNION
+from layermodel.language.ground import GroundMachine
+from layermodel.language.rules import Machine
+from layermodel.union.reference import UnionReference
 from layermodel.union.trees import CONTENTS, FILE, SYMLINK, Layer, Node
-from layermodel.union.words import DIALECTS, KIND
-from layerproof.machines.union.conform import UnionFinding, settled
-from layerproof.machines.union.traces import KEYS, MODES, OWNERS, TIMES, VALUES, Request, UnionTrace, request
+from layermodel.union.words import KIND
+from layerproof.machines.union.values import KEYS, MODES, OWNERS, TIMES, VALUES, Mounted, Request, request
+from layerproof.runs.finding import Difference
+from layerproof.runs.trace import Trace
 
 _WRITING = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _MAKING = os.O_WRONLY | os.O_NOFOLLOW | os.O_CREAT | os.O_EXCL
@@ -30,17 +33,33 @@ umask 0; d=$(mktemp -d); mount -t tmpfs tmpfs "$d"; cd "$d"
 """
 
 
-def script(finding: UnionFinding, options: Sequence[str] = ()) -> str:
-    """Return a script that does the operations of a finding, with what was expected and seen as comments.
+@dataclass(frozen=True)
+class Shown:
+    """What a script is to show.
 
-    Args:
-        options: the mount options.
+    Attributes:
+        engine: the name of the union file system, with its mount options.
+        trace: the operations, over a stack of layers.
+        differences: between what was expected and what was seen.
     """
-    dated = any(d.what == "mtime" for d in finding.departures)
-    lines = [*_layers(finding, dated), *_mounts(finding, options), "show"]
-    lines += _operations(finding, options)
-    lines += [f"# the last one: expected {finding.expected or 'done'}, observed {finding.observed or 'done'}"]
-    lines += ["show", *(f"# {d}" for d in finding.departures[:_SHOWN]),
+
+    engine: str
+    options: Sequence[str]
+    trace: Trace
+    differences: Sequence[Difference]
+
+    @property
+    def scene(self) -> Mounted:
+        """The stack, and the tree of paths."""
+        assert isinstance(self.trace.scene, Mounted)
+        return self.trace.scene
+
+
+def script(shown: Shown, machine: Machine) -> str:
+    """Return a script that does the operations of a run, with what was expected and seen as comments."""
+    dated = any(d.what == "mtime" for d in shown.differences)
+    lines = [*_layers(shown, dated), *_mounts(shown), "show", *_operations(shown, machine)]
+    lines += ["show", *(f"# {d}" for d in shown.differences[:_SHOWN]),
               'cd /; umount -l "$d"; rmdir "$d"', "END"]
     return _HEAD + "\n".join(lines)
 
@@ -49,24 +68,24 @@ _SHOWN = 8
 """Departures that a script lists at most."""
 
 
-def _layers(finding: UnionFinding, dated: bool) -> Iterator[str]:
-    trace = finding.trace
-    containers = " ".join(f"{part}{c}" for c in range(trace.scene.containers) for part in "uwm")
-    if finding.engine == "tmpfs":
-        yield "mkdir " + " ".join(f"m{c}" for c in range(trace.scene.containers))
+def _layers(shown: Shown, dated: bool) -> Iterator[str]:
+    scene = shown.scene
+    containers = " ".join(f"{part}{c}" for c in range(scene.room.containers) for part in "uwm")
+    if shown.engine == "tmpfs":
+        yield "mkdir " + " ".join(f"m{c}" for c in range(scene.room.containers))
         return
     yield f"mkdir {containers}"
-    for number, layer in enumerate(trace.stack):
-        yield from _layer(f"l{number}", layer, trace, dated)
-    top, root = f"l{len(trace.stack) - 1}", trace.stack[-1].node(0)
+    for number, layer in enumerate(scene.stack):
+        yield from _layer(f"l{number}", layer, scene, dated)
+    top, root = f"l{len(scene.stack) - 1}", scene.stack[-1].node(0)
     yield f"for u in u?; do chmod --reference={top} $u; chown --reference={top} $u; touch -r {top} $u; done"
     for key, value in zip(KEYS, root.xattr, strict=True):
         if (given := VALUES[value]) is not None:
             yield f"for u in u?; do setfattr -n {key}{_valued(given.hex())} $u; done"
 
 
-def _layer(top: str, layer: Layer, trace: UnionTrace, dated: bool) -> Iterator[str]:
-    names, first = trace.scene.paths.names, dict[int, str]()
+def _layer(top: str, layer: Layer, scene: Mounted, dated: bool) -> Iterator[str]:
+    names, first = scene.room.paths.names, dict[int, str]()
     for path, number in layer.entries.items():
         where = shlex.quote(f"{top}/{names[path]}".rstrip("/"))
         if number in first:
@@ -97,33 +116,33 @@ def _node(where: str, node: Node) -> Iterator[str]:
             yield f"setfattr -h -n {key}{_valued(given.hex())} {where}"
 
 
-def _mounts(finding: UnionFinding, options: Sequence[str]) -> list[str]:
-    return [_mount(finding, c, options) for c in range(finding.trace.scene.containers)]
+def _mounts(shown: Shown) -> list[str]:
+    return [_mount(shown, c) for c in range(shown.scene.room.containers)]
 
 
-def _mount(finding: UnionFinding, container: int, options: Sequence[str]) -> str:
-    lower = ":".join(f"l{n}" for n in reversed(range(len(finding.trace.stack))))
-    joined = ",".join([f"lowerdir={lower}", f"upperdir=u{container}", f"workdir=w{container}", *options])
-    if finding.engine == "overlayfs":
+def _mount(shown: Shown, container: int) -> str:
+    lower = ":".join(f"l{n}" for n in reversed(range(len(shown.scene.stack))))
+    joined = ",".join([f"lowerdir={lower}", f"upperdir=u{container}", f"workdir=w{container}", *shown.options])
+    if shown.engine == "overlayfs":
         return f"mount -t overlay overlay -o {joined} m{container}"
-    if finding.engine == "fuse-overlayfs":
+    if shown.engine == "fuse-overlayfs":
         return f"fuse-overlayfs -o {joined} m{container}"
     return f"mount --bind m{container} m{container}"
 
 
-def _operations(finding: UnionFinding, options: Sequence[str]) -> Iterator[str]:
+def _operations(shown: Shown, machine: Machine) -> Iterator[str]:
     """The operations; what a file holds before an append is settled by running the model beside them."""
-    trace = finding.trace
-    union = GroundUnion(trace.scene, UNION)
-    reference = UnionReference(union, DIALECTS[trace.dialect], trace.stack)
-    for event in trace.events:
-        rule = UNION.rule_by_name[event.rule]
-        arguments = settled(reference, rule, event)
+    scene = shown.scene
+    reference = UnionReference(
+        GroundMachine(machine, scene.sizes), shown.trace.traits, scene.room, scene.stack)
+    for event in shown.trace.events:
+        rule = machine.rule_by_name[event.rule]
+        arguments = reference.settled(rule, event.arguments)
         assert arguments is not None
-        asked = request(rule, event, trace.scene.paths, reference.view(arguments[0]))
+        asked = request(rule, event, scene.room.paths, reference.view(arguments[0]))
         top = f"m{asked['container']}"
         if event.rule == "remount":
-            yield f"umount {top}; {_mount(finding, asked['container'], options)}"
+            yield f"umount {top}; {_mount(shown, asked['container'])}"
         else:
             yield _COMMANDS[asked["do"]](asked, f"{top}/{asked['path']}".rstrip("/"))
         reference.run(event.rule, arguments)
@@ -146,7 +165,7 @@ _COMMANDS: dict[str, Callable[[Request, str], str]] = {
     "read": lambda r, p: f"cat {p}",
     "list": lambda r, p: f"ls -A {p}",
     "readlink": lambda r, p: f"readlink {p}",
-    "open": lambda r, p: f"put {p} {_WRITING}",
+    "open-for-writing": lambda r, p: f"put {p} {_WRITING}",
     "write": lambda r, p: f"put {p} {_WRITING | os.O_TRUNC} {r['data']}",
     "append": lambda r, p: f"put {p} {_WRITING | os.O_APPEND} {r['data']}",
     "truncate": lambda r, p: f"truncate -c -s {len(r['data']) // 2} {p}",

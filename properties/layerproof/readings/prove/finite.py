@@ -13,11 +13,11 @@ from typing import Any
 import z3
 
 from layermodel.language.ground import Vector, function, operands
-from layermodel.language.rules import BOOL, INT, Machine, Sort, Step, Symbol, Term
+from layermodel.language.rules import BOOL, INT, Sort, Step, Symbol, Term
 from layermodel.language.terms import RIGID, STATE, TRAIT, Grounding, Layout, Node, Nodes
-from layermodel.union.trees import Paths, tree_values
-from layerproof.laws.law import Catalogue, Kind
+from layerproof.laws.law import Kind
 from layerproof.laws.obligations import Obligation, closed, nothing
+from layerproof.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -178,35 +178,13 @@ class _Query:
 SIZES = (1, 2, 3)
 """How many objects of each sort are tried, in turn."""
 
-_FIXED = {"store": {"Repository": 2, "Content": 3},
-          "union": {"Layer": 1, "Container": 2, "Data": 3, "Mode": 2, "Owner": 2, "Time": 2, "Key": 2, "Value": 2}}
-"""Sorts of each machine of which there are always so many."""
-
-_TREES = {"union": (Paths(("", "a", "b", "a/a")), Paths(("", "a", "b", "a/a", "b/a")),
-                    Paths(("", "a", "b", "a/a", "b/a", "a/a/a", "b/a/a")))}
-"""The trees of paths of the machines that have such, by count: directories and where they can be moved to. What
-there is of a tree that is not needed has nothing at its paths, so that these stand for all that are in them."""
-
-
-def sizes_of(machine: Machine, count: int) -> dict[str, int]:
-    """Sizes of all open sorts for a search with a given count."""
-    fixed = _FIXED.get(machine.name, {})
-    if tree := _tree(machine, count):  # an inode for each path but one, and one to be made
-        fixed = {**fixed, "Path": len(tree.names), "Inode": len(tree.names)}
-    return {s.name: fixed.get(s.name, count) for s in machine.sorts if not s.values}
-
-
-def _tree(machine: Machine, count: int) -> Paths | None:
-    return _TREES[machine.name][count - 1] if machine.name in _TREES else None
-
-
 class _Room:
     """The stores of one size that satisfy the axioms and all state laws, and what is known of all of them."""
 
-    def __init__(self, machine: Machine, catalogue: Catalogue, count: int) -> None:
-        self.layout = Layout.of(machine, sizes_of(machine, count))
-        tree = _tree(machine, count)
-        known = {} if tree is None else tree_values(self.layout, tree)
+    def __init__(self, subject: Subject, count: int) -> None:
+        machine, catalogue, least = subject.machine, subject.catalogue, subject.least(count)
+        self.layout = Layout.of(machine, least.sizes)
+        known = least.known(self.layout)
         self.nodes = Nodes({(RIGID, place): value for place, value in known.items()})
         self.query = _Query(self.layout, self.nodes, known)
         grounding = Grounding(self.layout, nodes=self.nodes)
@@ -295,15 +273,15 @@ class SmallStores:
     has the same stores.
     """
 
-    def __init__(self, machine: Machine, catalogue: Catalogue) -> None:
+    def __init__(self, subject: Subject) -> None:
         """Ground nothing yet."""
-        self._machine, self._catalogue = machine, catalogue
+        self._subject = subject
         self._rooms: dict[int, _Room] = {}
 
     def problem(self, obligation: Obligation, count: int) -> Problem:
         """Return an obligation over so many objects of each sort; no more than one at a time can be used."""
         if count not in self._rooms:
-            self._rooms[count] = _Room(self._machine, self._catalogue, count)
+            self._rooms[count] = _Room(self._subject, count)
         return self._rooms[count].problem(obligation)
 
     def counterexample(self, obligation: Obligation, counts: Iterable[int] = SIZES) -> Instance | None:

@@ -75,7 +75,7 @@ def _found(obligations: Obligations, step: Step) -> Iterator[tuple[str, Obligati
 
 
 def _left_out(obligations: Obligations, stores: SmallStores, step: Step) -> Iterator[str]:
-    """Cases of the named arguments that are possible where the operation is done, and not as the rule presupposes."""
+    """Cases of the named arguments in which the operation could be done, and is never as the rule presupposes."""
     machine, rule = obligations.machine, step.rule
     cases = dict(_cases(machine, step, [p for p in rule.parameters if p.role == "named"]))
     problem = Obligation(rule.name, _SUBJECT, None, {"given": z3.And(_presupposed(step, ("named",)))},

@@ -10,26 +10,26 @@ seconds, so that a verdict does not depend on the machine's load.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from multiprocessing import get_context
 
 import z3
 
-from layermodel.language.rules import Machine, Term
+from layermodel.language.rules import Term
 from layermodel.language.sound import Malformed, unique
 from layerproof.errors import WrongRequest
-from layerproof.laws.law import Catalogue, Kind
-from layerproof.laws.lemmas import Provable, axiom_lemmas
+from layerproof.laws.law import Kind
+from layerproof.laws.lemmas import Lemma, Provable, axiom_lemmas
 from layerproof.laws.obligations import Obligation, Obligations
 from layerproof.laws.sound import unmet
+from layerproof.process.workers import workers
 from layerproof.readings.prove.finite import SIZES, Instance, SmallStores
 from layerproof.readings.prove.hints import hints
 from layerproof.readings.prove.presupposed import hidden
 from layerproof.readings.prove.sums import eliminate, sum_lemmas
 from layerproof.readings.prove.vacuity import Witnesses, missing
 from layerproof.readings.prove.vacuity import witnesses as look
+from layerproof.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -125,18 +125,18 @@ Shown = dict[tuple[int, str], set[str]]
 class Prover:
     """Proves the obligations of one machine and catalogue."""
 
-    machine: Machine
-    catalogue: Catalogue
+    subject: Subject
     tiers: tuple[Tier, ...] = TIERS
     obligations: Obligations = field(init=False)
 
     def __post_init__(self) -> None:
         """Build the shared hypotheses."""
+        self.machine, self.catalogue = self.subject.machine, self.subject.catalogue
         self.obligations = Obligations(self.machine, self.catalogue)
         self.tiers = tuple(t for t in self.tiers if self.machine.hints or not t.hinted)
         self.unused = {a.name for a in self.machine.axioms if not a.for_proofs}
         self.laws = {law.id for law in self.catalogue.laws}
-        self.stores = SmallStores(self.machine, self.catalogue)
+        self.stores = SmallStores(self.subject)
 
     def verdict(self, obligation: Obligation) -> Verdict:
         """Prove an obligation, or refute it on a finite store, or say that it is undecided."""
@@ -156,6 +156,15 @@ class Prover:
     def proves(self, obligation: Obligation) -> bool:
         """Whether it proves an obligation; if not, no small store is searched."""
         return self._proof(obligation, self.tiers, {}) is not None
+
+    def establishes(self, lemma: Provable) -> bool:
+        """Whether it proves a lemma, and that it is one about something that can be."""
+        if isinstance(lemma, Lemma):
+            return lemma.proved
+        obligations = list(lemma.obligations())
+        outcomes = {(o.rule, o.refusal): o for o in obligations}.values()
+        return bool(obligations) and all(map(self.proves, obligations)) and all(
+            self.stores.possible(one, {"": z3.BoolVal(True)}) for one in outcomes)
 
     def _proof(self, obligation: Obligation, tiers: Sequence[Tier], shown: Shown) -> set[str] | None:
         """Prove the parts that amount to an obligation, if it has any; else as a whole, or one by one."""
@@ -238,9 +247,9 @@ class Prover:
 
 
 @lru_cache(maxsize=2)
-def _prover(machine: Machine, catalogue: Catalogue) -> Prover:
+def _prover(subject: Subject) -> Prover:
     """What a process proves with, portion after portion."""
-    return Prover(machine, catalogue)
+    return Prover(subject)
 
 
 @dataclass(frozen=True)
@@ -255,19 +264,18 @@ class Task:
         WrongRequest: if a name is unknown, or two lemmas have one.
     """
 
-    machine: Machine
-    catalogue: Catalogue
+    subject: Subject
     rules: frozenset[str] | None = None
     laws: frozenset[str] | None = None
     beside: tuple[Provable, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what would be proved of nothing, or shown by something of the same name."""
-        for what, names, known in (("rule", self.rules, self.machine.rule_by_name),
-                                   ("law", self.laws, {law.id for law in self.catalogue.laws})):
+        for what, names, known in (("rule", self.rules, self.subject.machine.rule_by_name),
+                                   ("law", self.laws, {law.id for law in self.subject.catalogue.laws})):
             if unknown := sorted((names or frozenset()) - set(known)):
                 raise WrongRequest(f"there is no {what} {', '.join(map(repr, unknown))} to prove")
-        if not self.catalogue.laws:
+        if not self.subject.catalogue.laws:
             raise WrongRequest("there is nothing to prove: the catalogue has no laws")
         try:
             unique("there are two lemmas", (lemma.name for lemma in self.lemmas))
@@ -277,12 +285,12 @@ class Task:
     @cached_property
     def lemmas(self) -> tuple[Provable, ...]:
         """All that is proved beside the laws: what the proofs use, and more."""
-        sums = sum_lemmas() if any(law.sums for law in self.catalogue.laws) else ()
-        return (*axiom_lemmas(self.machine), *sums, *self.beside)
+        sums = sum_lemmas() if any(law.sums for law in self.subject.catalogue.laws) else ()
+        return (*axiom_lemmas(self.subject.machine), *sums, *self.beside)
 
     def lemma(self, number: int) -> bool:
         """Prove a lemma."""
-        return self.lemmas[number].proved
+        return _prover(self.subject).establishes(self.lemmas[number])
 
 
 Placed = tuple[int, Verdict]
@@ -291,7 +299,7 @@ Placed = tuple[int, Verdict]
 
 def portion(task: Task, number: int, of: int) -> Iterator[Placed]:
     """Prove every so-manieth portion of the obligations."""
-    prover = _prover(task.machine, task.catalogue)
+    prover = _prover(task.subject)
     rules, laws = (None if s is None else set(s) for s in (task.rules, task.laws))
     for place, unit in enumerate(prover.obligations.units(rules, laws)):
         if place % of == number:
@@ -301,10 +309,11 @@ def portion(task: Task, number: int, of: int) -> Iterator[Placed]:
 
 def witnesses(task: Task, number: int = 0, of: int = 1) -> Witnesses:
     """Look for what must be able to happen, so that the proofs mean something, in every so-manieth rule."""
-    chosen = [r for r in task.machine.rules if task.rules is None or r.name in task.rules]
-    listed = [law for law in task.catalogue.laws if task.laws is None or law.id in task.laws]
+    catalogue = task.subject.catalogue
+    chosen = [r for r in task.subject.machine.rules if task.rules is None or r.name in task.rules]
+    listed = [law for law in catalogue.laws if task.laws is None or law.id in task.laws]
     of_states = [law for law in listed if law.kind is not Kind.STEP]
-    prover = _prover(task.machine, task.catalogue)
+    prover = _prover(task.subject)
     found = look(prover.obligations, prover.stores, chosen[number::of], of_states[number::of], listed,
                  whole=task.rules is None)
     found.missing += hidden(prover.obligations, prover.stores, prover.proves, chosen[number::of])
@@ -327,9 +336,9 @@ def together(
         raise WrongRequest("there is nothing to prove: none of these laws is about any of these rules")
     verdicts = tuple(verdict for _, verdict in placed)
     never, witnessed = missing(found)
-    laws = [law for law in task.catalogue.laws if task.laws is None or law.id in task.laws]
+    laws = [law for law in task.subject.catalogue.laws if task.laws is None or law.id in task.laws]
     return Proof(verdicts, {**{lemma.name: False for lemma in task.lemmas}, **lemmas},
-                 (*never, *unmet(task.machine, laws)), witnessed, _rests_on(task, verdicts),
+                 (*never, *unmet(task.subject.machine, laws)), witnessed, _rests_on(task, verdicts),
                  task.rules is None)
 
 
@@ -339,15 +348,15 @@ def _rests_on(task: Task, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     What a step law says of a step is proved where it is of that rule; a state law that holds before a step has to
     come from all the others.
     """
-    chosen = task.laws if task.laws is not None else {law.id for law in task.catalogue.laws}
-    by_step = {law.id for law in task.catalogue.of(Kind.STEP)}
+    chosen = task.laws if task.laws is not None else {law.id for law in task.subject.catalogue.laws}
+    by_step = {law.id for law in task.subject.catalogue.of(Kind.STEP)}
     proved = chosen if task.rules is None else chosen & by_step
     used = {name for verdict in verdicts for name in verdict.used}
-    return tuple(law.id for law in task.catalogue.laws if law.id in used - proved)
+    return tuple(law.id for law in task.subject.catalogue.laws if law.id in used - proved)
 
 
 def prove(
-    machine: Machine, catalogue: Catalogue, *, rules: Iterable[str] | None = None,
+    subject: Subject, *, rules: Iterable[str] | None = None,
     laws: Iterable[str] | None = None, beside: Iterable[Provable] = (), jobs: int = 1,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Proof:
@@ -359,7 +368,7 @@ def prove(
         jobs: the number of processes.
         progress: is told how many obligations are done since it was last told.
     """
-    task = Task(machine, catalogue, None if rules is None else frozenset(rules),
+    task = Task(subject, None if rules is None else frozenset(rules),
                 None if laws is None else frozenset(laws), tuple(beside))
     names, numbers = [lemma.name for lemma in task.lemmas], range(len(task.lemmas))
 
@@ -375,7 +384,7 @@ def prove(
                         dict(zip(names, map(task.lemma, numbers), strict=True)))
     global _inherited
     _inherited = task
-    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+    with workers(jobs) as pool:
         portions, shares = range(jobs * PORTIONS), range(jobs * 2)
         shown = pool.map(_lemma, numbers)
         proved = pool.map(_portion, portions, [len(portions)] * len(portions))

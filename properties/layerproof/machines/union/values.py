@@ -1,23 +1,22 @@
-"""Runs on a union file system as data: a stack of layers, and operations on containers over it.
+"""What the elements of the union machine's sorts stand for, and its layers and operations as a worker has them.
 
-A trace file is one JSON object in which a person can read what is where: layers by path, and operations by
-the names and values of their arguments.
+A person can read in a trace file what is where: layers by path, and operations by the names and values of
+their arguments.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from layermodel.language.rules import Parameter, Rule
+from layermodel.language.ground import usual_name
+from layermodel.language.rules import Machine, Parameter, Rule
 from layermodel.union.reference import Scene, View
-from layermodel.union.rules import UNION
 from layermodel.union.trees import CONTENTS, Layer, Node, Paths, Stack
-from layermodel.union.words import DIALECTS, KIND
+from layermodel.union.words import KIND
 from layerproof.errors import WrongRequest
-from layerproof.runs.trace import FORMAT, Event
+from layerproof.runs.trace import Event, field_of
 
 MODES = (0o755, 0o644, 0o600, 0o711)
 OWNERS = ((0, 0), (1, 2), (3, 4))
@@ -31,58 +30,50 @@ Request = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class UnionTrace:
-    """A run: operations on containers over one stack of layers."""
+class Mounted:
+    """The scene of a run of the union machine: containers over one stack of layers.
 
-    dialect: str
+    Attributes:
+        room: the tree of paths, and how many of everything else there are.
+    """
+
     stack: Stack
-    events: tuple[Event, ...]
-    scene: Scene = field(default_factory=Scene)
+    room: Scene
 
-    def to_json(self) -> str:
-        """Return the trace file's text."""
-        return json.dumps({
-            "layerproof": FORMAT, "machine": "union", "dialect": self.dialect,
-            "paths": list(self.scene.paths.names), "containers": self.scene.containers,
-            "layers": [layer_request(layer, self.scene.paths) for layer in self.stack],
-            "events": [{"rule": e.rule, **spoken(UNION.rule_by_name[e.rule], e, self.scene.paths),
-                        "refusal": e.refusal} for e in self.events]}, indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> UnionTrace:
-        """Read a trace file.
-
-        Raises:
-            WrongRequest: if it is not one; the sentence says what is wrong, and where.
-        """
-        data = _object(text)
-        try:
-            names = tuple(data["paths"])
-            scene = Scene(Paths(names), containers=_number(data["containers"], 1, 9, "containers"))
-            dialect = data["dialect"]
-            if dialect not in DIALECTS:
-                raise WrongRequest(f"the trace has the unknown dialect {dialect!r}")
-            stack = tuple(_layer(one, scene.paths, n) for n, one in enumerate(data["layers"], 1))
-            events = tuple(_event(one, scene, n) for n, one in enumerate(data["events"], 1))
-        except KeyError as error:
-            raise WrongRequest(f"the trace has no {error}") from None
-        except (TypeError, ValueError, AttributeError) as error:
-            raise WrongRequest(f"the trace is malformed: {error}") from None
-        if not events:
-            raise WrongRequest("the trace has no events, so there is nothing to do")
-        if not stack:
-            raise WrongRequest("the trace has no layers")
-        return cls(dialect, stack, events, scene)
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The number of objects of each sort."""
+        return self.room.sizes
 
 
-def _object(text: str) -> dict[str, Any]:
+def scene_json(_: Machine, scene: Mounted) -> dict[str, Any]:
+    """The fields of a trace file that say paths, containers and layers."""
+    paths = scene.room.paths
+    return {"paths": list(paths.names), "containers": scene.room.containers,
+            "layers": [layer_request(layer, paths) for layer in scene.stack]}
+
+
+_MOST_CONTAINERS = 9
+
+
+def scene_of(_: Machine, data: dict[str, Any]) -> Mounted:
+    """Read paths, containers and layers, and take them out of the data.
+
+    Raises:
+        WrongRequest: if they are malformed; the sentence says what is wrong, and where.
+    """
+    names, layers = (field_of(data, name, list, "the trace") for name in ("paths", "layers"))
+    containers = _number(field_of(data, "containers", int, "the trace"), 1, _MOST_CONTAINERS, "containers")
+    if not layers:
+        raise WrongRequest("the trace has no layers")
     try:
-        data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise WrongRequest(f"the trace is not JSON: {error}") from None
-    if not isinstance(data, dict) or data.get("layerproof") != FORMAT or data.get("machine") != "union":
-        raise WrongRequest("this is no trace of the union machine")
-    return data
+        room = Scene(Paths(tuple(names)), containers=containers)
+        stack = tuple(_layer(one, room.paths, n) for n, one in enumerate(layers, 1))
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        raise WrongRequest(f"the trace is malformed: {error}") from None
+    for name in ("paths", "layers", "containers"):
+        del data[name]
+    return Mounted(stack, room)
 
 
 def _number(value: object, least: int, most: int, what: str) -> int:
@@ -111,6 +102,7 @@ def layer_request(layer: Layer, paths: Paths) -> Request:
 
 def _layer(data: Mapping[str, Any], paths: Paths, number: int) -> Layer:
     where = f"layer {number}"
+    _only(data, ("entries", "nodes", "whiteouts", "opaque"), where)
     try:
         nodes = tuple(_node(one) for one in data["nodes"])
         entries = {paths.number[name]: _number(n, 0, len(nodes) - 1, where) for name, n in data["entries"]}
@@ -128,7 +120,19 @@ def _layer(data: Mapping[str, Any], paths: Paths, number: int) -> Layer:
     return layer
 
 
+def _only(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    """Refuse an object that has other fields.
+
+    Raises:
+        WrongRequest: if it has.
+    """
+    if unknown := set(data) - set(known):
+        raise WrongRequest(f"{where} has an unknown field {min(unknown)!r}")
+
+
 def _node(data: Mapping[str, Any]) -> Node:
+    _only(data, ("kind", "content", "mode", "owner", "mtime", "xattr"), "a node")
+    _only(data["xattr"], KEYS, "the xattr of a node")
     content, xattr = bytes.fromhex(data["content"]), data["xattr"]
     return Node(KIND.values.index(data["kind"]), CONTENTS.index(content), MODES.index(data["mode"]),
                 OWNERS.index(tuple(data["owner"])), TIMES.index(data["mtime"]),
@@ -169,28 +173,31 @@ def _value(parameter: Parameter, element: int, paths: Paths) -> Any:
     return element
 
 
-def _event(data: Mapping[str, Any], scene: Scene, number: int) -> Event:
-    """An event of a trace file; the inode that it makes or finds is settled when it is done."""
-    where = f"event {number}"
-    rule = UNION.rule_by_name.get(data["rule"])
-    if rule is None:
-        raise WrongRequest(f"{where}: unknown rule {data['rule']!r}")
-    arguments = []
-    for parameter in rule.parameters:
-        if parameter.role != "named":
-            arguments.append(-1)
-            continue
-        if parameter.name not in data:
-            raise WrongRequest(f"{where}: {rule.name} has no {parameter.name}")
-        arguments.append(_element(parameter, data[parameter.name], scene, where))
-    return Event(rule.name, tuple(arguments), data.get("refusal"))
+def put(parameter: Parameter, element: int, scene: Mounted) -> Any:
+    """An argument as what it stands for; which inode is made or found is settled when the operation is done."""
+    return _value(parameter, element, scene.room.paths) if parameter.role == "named" else None
 
 
-def _element(parameter: Parameter, value: Any, scene: Scene, where: str) -> int:
+def got(parameter: Parameter, value: Any, scene: Mounted, where: str) -> int:
     """The element that stands for a value."""
     for element in range(scene.sizes[parameter.sort.name]):
         if parameter.sort.name == "Value" and element == 0:
             continue  # no attribute at all, which cannot be set
-        if _value(parameter, element, scene.paths) == value:
+        if _value(parameter, element, scene.room.paths) == value:
             return element
-    raise WrongRequest(f"{where}: the {parameter.name} {value!r} is none that the model has")
+    raise WrongRequest(f"{where} is none that the model has: {value!r}")
+
+
+def says(parameter: Parameter, element: int, scene: Mounted) -> str:
+    """An argument in words."""
+    value = _value(parameter, element, scene.room.paths)
+    match parameter.sort.name:
+        case "Data":
+            return repr(CONTENTS[element].decode())
+        case "Path":
+            return f"/{value}"
+        case "Mode":
+            return f"{value:o}"
+        case "Container" | "Inode":
+            return usual_name(parameter.sort, element)
+    return str(value)

@@ -1,0 +1,12 @@
+"""How the commands open Docker Engine."""
+
+from __future__ import annotations
+
+from layerproof.engines.docker.deviations import DEVIATIONS
+from layerproof.engines.docker.engine import DockerEngine
+from layerproof.engines.registry import Entry
+
+
+def entry(name: str) -> Entry:
+    """A private Docker Engine, or a running one."""
+    return Entry("store", DockerEngine, frozenset({"socket", "dockerd", "timeout"}), DEVIATIONS)

@@ -1,0 +1,81 @@
+"""The engines that the commands know by name. Each is a folder of this package, imported when asked for.
+
+A folder has a module ``opening`` with an :class:`Entry`; a name here is all else that a new engine needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from layerproof.errors import WrongRequest
+from layerproof.own import attribute
+from layerproof.runs.finding import Deviation
+
+_FOLDERS = {"directory": "directory", "docker": "docker", "overlayfs": "mount", "fuse-overlayfs": "mount",
+            "tmpfs": "mount"}
+_EMBEDDED = {"store": "directory"}
+"""For each machine the engine that runs anywhere, without root and without anything installed."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the commands need of an engine.
+
+    Attributes:
+        machine: the name of the machine that it is an engine of.
+        open: opens it; it takes the options that were given, by name.
+        takes: the options that it takes.
+        deviations: that are known of it.
+        dialects: valuations of the machine's traits that it brings, beside those that the machine has.
+        embedded: of an embedded engine what opens it, in each way in which it is to be judged.
+    """
+
+    machine: str
+    open: Callable[..., Any]
+    takes: frozenset[str] = frozenset()
+    deviations: tuple[Deviation, ...] = ()
+    dialects: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    embedded: tuple[Callable[[], Any], ...] = ()
+
+
+def names() -> list[str]:
+    """The names of the engines."""
+    return list(_FOLDERS)
+
+
+def entry(name: str, machine: str) -> Entry:
+    """What is known of an engine by its name, or of the user's own: ``PATH.py:NAME`` or ``module:NAME``.
+
+    Args:
+        machine: the machine that the user's own is an engine of.
+
+    Raises:
+        WrongRequest: if there is none of that name.
+    """
+    if name in _FOLDERS:
+        opening = importlib.import_module(f"layerproof.engines.{_FOLDERS[name]}.opening")
+        made: Entry = opening.entry(name)
+        return made
+    if ":" in name:
+        return Entry(machine, own(name))
+    raise WrongRequest(f"unknown engine {name!r}; known: {', '.join(_FOLDERS)}, or your own as PATH.py:NAME")
+
+
+def embedded(machine: str) -> tuple[Callable[[], Any], ...]:
+    """What opens the embedded engine of a machine, in each way in which it is judged; nothing without one."""
+    name = _EMBEDDED.get(machine)
+    return () if name is None else entry(name, machine).embedded
+
+
+def own(place: str) -> Callable[..., Any]:
+    """What makes an engine of the user's own: a class or a function of no arguments, or the engine itself.
+
+    Raises:
+        WrongRequest: if there is nothing there.
+    """
+    made = attribute(place, "engine")
+    return made if inspect.isclass(made) or inspect.isroutine(made) else lambda: made

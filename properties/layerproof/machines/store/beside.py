@@ -1,0 +1,179 @@
+"""An engine beside the store machine: every operation as a call of it, and its whole store compared after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from z3 import And
+
+from layermodel.formats.content import measure
+from layermodel.language.ground import Outcome, Vector
+from layermodel.language.rules import Machine, Rule, Sort
+from layermodel.language.run import Run
+from layermodel.objects import CONTAINER
+from layermodel.store.reference import Reference
+from layermodel.store.view import element_name
+from layermodel.store.words import IMAGE, shared, size_root_fs, total
+from layerproof.anyengine import check_capabilities
+from layerproof.errors import Refused, WrongRequest
+from layerproof.machines.store.engine import Engine
+from layerproof.machines.store.observed import Observer, Translation
+from layerproof.machines.store.payload import Caller
+from layerproof.runs.finding import Difference
+from layerproof.runs.trace import Trace
+from layerproof.subject import Answer, Judged, Observed
+
+_ATTRIBUTES = ("name", "version", "dialect", "capabilities", "program", "command")
+_METHODS = ("observe", "reset")
+
+
+def method_of(rule: str) -> str:
+    """The engine method that does a rule."""
+    if rule.startswith("load"):
+        return "load"
+    return "import_" if rule.startswith("import") else rule.replace("-", "_")
+
+
+def check_engine(machine: Machine, engine: Any) -> None:
+    """See that an engine has what :class:`~layerproof.machines.store.engine.Engine` asks.
+
+    Raises:
+        WrongRequest: if it has not, naming what is missing.
+    """
+    named = getattr(engine, "name", type(engine).__name__)
+    for wanted in _ATTRIBUTES:
+        if not hasattr(engine, wanted):
+            raise WrongRequest(f"the engine {named} has no attribute {wanted!r}")
+    for wanted in _METHODS:
+        if not callable(getattr(engine, wanted, None)):
+            raise WrongRequest(f"the engine {named} has no method {wanted!r}")
+    check_capabilities(machine, engine, method_of, method_of)
+
+
+class StoreBeside:
+    """An engine beside a reference store."""
+
+    def __init__(self, engine: Engine, run: Run) -> None:
+        """Have the store's contents be of the sizes that they have in this engine."""
+        assert isinstance(run, Reference)
+        self._engine, self._run = engine, run
+        run.burden(measure(engine.program))
+        self._caller = Caller(engine, run)
+        self._observer = Observer(self._caller)
+
+    def begin(self) -> Sequence[Difference]:
+        """Empty the engine."""
+        self._engine.reset()
+        return []
+
+    def do(self, rule: Rule, arguments: Vector) -> Answer:
+        """Do an operation, and look at all that is there afterwards."""
+        refusal, detail, reclaimed = None, "", None
+        named = {p.name: a for p, a in zip(rule.parameters, arguments, strict=True)}
+        try:
+            reclaimed = self._caller.do(rule.name, named)
+        except Refused as refused:
+            refusal, detail = refused.refusal, refused.detail
+        return Answer(refusal, detail, reclaimed, self._engine.observe())
+
+    def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
+        """The answers, the states, and the figures that an engine reports for itself."""
+        self._seen = self._observer.translate(answer.seen)
+        return [*_answers(outcome, answer), *self._state(outcome.state, self._seen), *self._figures(self._seen)]
+
+    def observed(self, before: Vector, outcome: Outcome, answer: Answer) -> Observed:
+        """The state that was translated when it was compared."""
+        return Observed(self._seen.state)
+
+    def script(self, trace: Trace, differences: Sequence[Difference]) -> Callable[[], str | None]:
+        """What the engine's own writer of scripts makes of the calls, if it has one."""
+        writer, calls = getattr(self._engine, "script", None), tuple(self._caller.calls)
+        return lambda: None if writer is None else writer(calls)
+
+    def end(self) -> None:
+        """Empty the engine."""
+        self._engine.reset()
+
+    def _state(self, expected: Vector, observed: Translation) -> list[Difference]:
+        """The slots in which the states differ, and what does not fit into one."""
+        result = [Difference("the store", "nothing else", text) for text in observed.strange]
+        layout = self._run.ground.layout
+        for symbol in layout.machine.mutable:
+            for arguments in layout.tuples(symbol):
+                position = layout.index(symbol.name, *arguments)
+                wanted, seen = expected[position], observed.state[position]
+                if wanted != seen:
+                    where = ", ".join(self._called(s, a) for s, a in zip(symbol.arguments, arguments, strict=True))
+                    says = {value: self._called(symbol.result, value) for value in (wanted, seen)}
+                    result.append(Difference(symbol.name, says[wanted], says[seen], where))
+        return result
+
+    def _called(self, sort: Sort, element: int) -> str:
+        return called(self._run, sort, element)
+
+    def _figures(self, observed: Translation) -> list[Difference]:
+        """Figures that follow from the state and that the engine reports for itself."""
+        result, run = [], self._run
+        for (what, element), seen in observed.figures.items():
+            wanted = _figure(run, what)(run.state, (), run.rigid, run.traits, (element,))
+            if wanted != seen:
+                sort, law = (IMAGE, "SIZE-5") if what == "shared size" else (CONTAINER, "SIZE-3")
+                result.append(Difference(what, str(wanted), str(seen), self._called(sort, element), law))
+        return result
+
+
+def called(run: Run, sort: Sort, element: int) -> str:
+    """The name of an element in a run: a digest reference is called so."""
+    if sort.name == "Reference" and run.read("is_digest", element):
+        return f"digest-{element}"
+    return element_name(sort, element)
+
+
+def _figure(run: Run, what: str) -> Callable[..., Any]:
+    """A figure as a compiled function, once for all runs over these sizes."""
+    ground = run.ground.origin
+    if what not in ground.kept:
+        state = ground.machine.state
+        if what == "shared size":
+            image = IMAGE.constant("?image")
+            term = total(state, lambda x: And(state.below(x, state.top(image)), shared(state, image, x)))
+            ground.kept[what] = ground.formula(term, ("?image",))
+        else:
+            container = CONTAINER.constant("?container")
+            ground.kept[what] = ground.formula(size_root_fs(state, container), ("?container",))
+    compiled: Callable[..., Any] = ground.kept[what]
+    return compiled
+
+
+def _answers(outcome: Outcome, answer: Answer) -> list[Difference]:
+    """In which the answers differ."""
+    if outcome.refusal != answer.refusal:
+        return [Difference("the answer", outcome.refusal or "done", answer.refusal or "done")]
+    if outcome.refusal is None and outcome.reclaimed != answer.reclaimed:
+        return [Difference("bytes reclaimed", str(outcome.reclaimed), str(answer.reclaimed), law="SIZE-9")]
+    return []
+
+
+def _unreachable(machine: Machine, rules: Collection[str]) -> set[tuple[str, str]]:
+    """Refusals that need an operation in progress, where the engine's are over when they return."""
+    if {"pull-begin", "build-begin"} & set(rules):
+        return set()
+    return {(r.name, "used-by-lease") for r in machine.rules if "used-by-lease" in r.refused}
+
+
+_TOURS = (
+    {"Layer": 1, "Image": 1, "Reference": 2, "Repository": 1, "Container": 2, "Name": 2, "Lease": 1,
+     "Content": 2},
+    {"Layer": 2, "Image": 2, "Reference": 2, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
+     "Content": 3},
+)
+"""Sizes in which the shortest runs are looked for to what random operations did not reach."""
+
+
+def judged(machine: Machine) -> Judged:
+    """What judging a container engine asks."""
+    return Judged(
+        StoreBeside, lambda engine, rule: method_of(rule) in engine.capabilities,
+        needs=lambda engine: check_engine(machine, engine), tours=_TOURS,
+        unreachable=lambda engine, rules: _unreachable(machine, rules))

@@ -1,0 +1,241 @@
+"""Random runs of the store machine: what there is as archives, and what callers say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from layermodel.language.ground import GroundMachine, Vector
+from layermodel.language.rules import Machine, Rule, Sort
+from layermodel.language.run import Run
+from layermodel.store.reference import BUILDS, ROOTS, UPPERS, WRITES, Archives, Reference, Shape
+from layermodel.store.words import IMAGE, LEASE, REFERENCE
+from layerproof.runs.monitor import Bench
+from layerproof.runs.trace import Event, Scene, Settled, Trace
+from layerproof.subject import Draw, Drivable, Subject, Traits
+
+SHAPE = Shape()
+"""What random runs have."""
+
+_CONTENTS = {"import": ROOTS, "import-unnamed": ROOTS, "build-step": BUILDS, "build-add": BUILDS,
+             "write": WRITES}
+_WEIGHTS = {"create": 12, "load": 6, "start": 6, "tag": 6, "build-step": 6, "pull-layer": 6, "prune": 1,
+            "pull-finish": 9, "remove-by-digest": 6, "pause": 9, "remove": 6,
+            "prune-all": 1, "container-prune": 1, "abort": 1, "load-unnamed": 1, "import-unnamed": 1}
+"""How often a rule is chosen: more often what most others need, more seldom what sweeps or fills up."""
+
+_TAG_ONLY = ("load", "import", "pull-finish", "build-finish")
+_LIVE = {"Image": "image", "Container": "container", "Lease": "lease"}
+_FEW = 2
+_TRIES = 150
+"""Runs that simplifying one finding may take: a run on a real engine takes about a second."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The scene of a random run: archives, and what is loaded, pulled and created before all else.
+
+    Attributes:
+        loaded: images, each under a tag of its own.
+        pulled: pull the image that the first digest reference pins.
+        created: containers of the first image that is there.
+    """
+
+    archives: Archives
+    loaded: tuple[int, ...]
+    pulled: bool
+    created: int
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The number of objects of each sort."""
+        return SHAPE.sizes
+
+
+@st.composite
+def archives(draw: st.DrawFn, shape: Shape) -> Archives:
+    """Draw the images that exist as archives."""
+    layers: list[int | None] = [None]
+    diffs = [draw(st.sampled_from(ROOTS))]
+    for n in range(1, shape.layers):
+        taken = set(zip(layers, diffs, strict=True))
+        free = [(p, d) for p in (None, *range(n)) for d in (ROOTS if p is None else UPPERS)
+                if (p, d) not in taken]
+        parent, diff = draw(st.sampled_from(free))
+        layers.append(parent)
+        diffs.append(diff)
+    tops: list[int] = []
+    images: list[int | None] = []
+    for n in range(shape.images):
+        plain = [(top, None) for top in range(shape.layers)]
+        children = [(top, j) for top in range(shape.layers) for j in range(n) if tops[j] == layers[top]]
+        chosen: tuple[int, int | None] = draw(st.sampled_from(plain) | st.sampled_from(children or plain))
+        tops.append(chosen[0])
+        images.append(chosen[1])
+    pins = tuple(draw(st.sampled_from(range(shape.images))) for _ in range(shape.digests))
+    return Archives(tuple(layers), tuple(diffs), tuple(tops), tuple(images), pins)
+
+
+def scenes(_: Subject, __: Bench) -> st.SearchStrategy[Drawn]:
+    """Draw what a run starts from."""
+    loaded = st.lists(st.sampled_from(range(SHAPE.images)), max_size=SHAPE.tags).map(tuple)
+    return st.builds(Drawn, archives(SHAPE), loaded, st.booleans(), st.integers(0, 2))
+
+
+def begin(ground: GroundMachine, scene: Any, traits: Traits) -> Run:
+    """Make an empty store of what was drawn, or over settled rigid values."""
+    if isinstance(scene, Drawn):
+        return Reference(ground, traits, scene.archives, SHAPE)
+    return Reference.fixed(ground, traits, scene.rigid)
+
+
+def scene_of(run: Run) -> Scene:
+    """The rigid values of all that was made, without what only one engine has."""
+    assert isinstance(run, Reference)
+    return Settled(run.ground.layout.sizes, run.unburdened)
+
+
+def opening(run: Run, scene: Any) -> Iterator[tuple[str, Vector]]:
+    """What is loaded, pulled and created first."""
+    if not isinstance(scene, Drawn):
+        return
+    assert isinstance(run, Reference)
+    yield from (("load", (i, r)) for r, i in enumerate(scene.loaded))
+    present = list(scene.loaded)
+    if scene.pulled and SHAPE.digests:
+        yield from _pull(run)
+        present.insert(0, scene.archives.pins[0])
+    yield from (("create", (present[0], c, c)) for c in range(scene.created if present else 0))
+
+
+def _pull(reference: Reference) -> list[tuple[str, Vector]]:
+    """The operations that pull the first image that has a digest reference."""
+    image, digest = reference.archives.pins[0], SHAPE.tags
+    layers = reference.chain(reference.read("top", image))
+    tag = next(r for r in range(SHAPE.tags)
+               if reference.read("repository", r) == reference.read("repository", digest))
+    steps: list[tuple[str, Vector]] = [("pull-begin", (0,)), *(("pull-layer", (0, m)) for m in layers)]
+    return [*steps, ("pull-finish", (0, image, tag, digest))]
+
+
+# What callers say.
+
+
+def choose(run: Run, rule: Rule, draw: Draw) -> Vector | None:
+    """Draw what a caller says: most operations are to find what they name, some of it removed or never there."""
+    assert isinstance(run, Reference)
+    if rule.sweeps and _objects(run) <= _FEW:  # there is little to sweep in an almost empty store
+        return None
+    usual = draw(_USUAL) and not rule.name.startswith("load")
+    named = {}
+    for parameter in (p for p in rule.parameters if p.role == "named"):
+        element = draw(st.sampled_from(_elements(run, rule.name, parameter.name, parameter.sort.name)))
+        named[parameter.name] = _living(run, parameter.sort.name, element) if usual else element
+    if rule.name in _CONTENTS:
+        named["content"] = draw(st.sampled_from(_CONTENTS[rule.name]))
+    return run.complete(rule, named)
+
+
+_USUAL = st.sampled_from([True] * 7 + [False])
+
+
+def _elements(run: Reference, rule: str, name: str, sort: str) -> Sequence[int]:
+    """The elements that an argument may be: archives, and what earlier steps made."""
+    tags, digests = range(SHAPE.tags), range(SHAPE.tags, SHAPE.tags + SHAPE.digests)
+    if sort == "Bool":
+        return (False, True)
+    if name == "digest" or (rule == "remove-by-digest" and name == "reference"):
+        return digests
+    if name == "reference" and rule in _TAG_ONLY:
+        return tags
+    if sort == "Image" and rule.startswith("load"):
+        return range(SHAPE.images)
+    return run.choices(sort)
+
+
+def _objects(reference: Reference) -> int:
+    """The number of images and containers that are there."""
+    return sum(bool(reference.read(relation, e)) for sort, relation in (
+        ("Image", "image"), ("Container", "container")) for e in reference.choices(sort))
+
+
+def _living(reference: Reference, sort: str, element: int) -> int:
+    """The element, or if it is not there one that is."""
+    if sort == "Reference":
+        images = reference.choices("Image")
+        living = [r for r in reference.choices(sort) if any(reference.read("names", r, i) for i in images)
+                  and reference.read("is_digest", r) == reference.read("is_digest", element)]
+    elif sort in _LIVE:
+        living = [e for e in reference.choices(sort) if reference.read(_LIVE[sort], e)]
+    else:
+        return element
+    return element if element in living or not living else living[element % len(living)]
+
+
+# Simpler runs.
+
+
+def simpler(machine: Machine, rules: Collection[str]) -> list[Callable[[Trace], Iterator[Trace]]]:
+    """Ways to runs in which an image is loaded however it was made, or an earlier object is used instead."""
+    return [lambda trace: (replace(trace, events=e) for e in _loaded(machine, rules, trace.events)),
+            lambda trace: (replace(trace, events=e) for e in _earlier(machine, trace.events))]
+
+
+_Events = tuple[Event, ...]
+
+
+def _loaded(machine: Machine, rules: Collection[str], events: _Events) -> Iterator[_Events]:
+    for number in reversed(range(len(events))):
+        before, event, after = events[:number], events[number], events[number + 1:]
+        for load in _loads(machine.rule_by_name[event.rule], event, rules):
+            yield (*_apart(machine, before, event), load, *after)
+            yield (*before, load, *after)
+
+
+def _loads(rule: Rule, event: Event, rules: Collection[str]) -> Iterator[Event]:
+    """Loads of the image that an operation makes, without a name or with the one that it gives."""
+    given = dict(zip(rule.parameters, event.arguments, strict=True))
+    made = [value for p, value in given.items() if p.sort == IMAGE and p.role != "named"]
+    names = [value for p, value in given.items() if p.sort == REFERENCE]
+    if made and not event.rule.startswith("load"):
+        if "load-unnamed" in rules:
+            yield Event("load-unnamed", (made[0],), None)
+        if "load" in rules and names:
+            yield Event("load", (made[0], names[0]), None)
+
+
+def _apart(machine: Machine, events: _Events, event: Event) -> _Events:
+    """The operations that are not part of the same pull or build as another one."""
+    leases = _spoken(machine, event, LEASE)
+    return tuple(e for e in events if not leases & _spoken(machine, e, LEASE))
+
+
+def _spoken(machine: Machine, event: Event, sort: Sort) -> set[int]:
+    """The elements of a sort that an operation speaks of."""
+    parameters = machine.rule_by_name[event.rule].parameters
+    return {value for p, value in zip(parameters, event.arguments, strict=True) if p.sort == sort}
+
+
+def _earlier(machine: Machine, events: _Events) -> Iterator[_Events]:
+    for number in reversed(range(len(events))):
+        event = events[number]
+        for position, parameter in enumerate(machine.rule_by_name[event.rule].parameters):
+            for value in _smaller(machine, events[:number], parameter.sort, event.arguments[position]):
+                arguments = (*event.arguments[:position], value, *event.arguments[position + 1:])
+                yield (*events[:number], Event(event.rule, arguments, event.refusal), *events[number + 1:])
+
+
+def _smaller(machine: Machine, events: _Events, sort: Sort, value: int) -> list[int]:
+    """Smaller elements of a sort that earlier operations speak of; False for True."""
+    if sort.name == "Bool":
+        return [0] if value else []
+    spoken: set[int] = set().union(*(_spoken(machine, event, sort) for event in events))
+    return sorted(element for element in spoken if element < value)
+
+
+def drivable() -> Drivable:
+    """What random runs of the store machine ask."""
+    return Drivable(SHAPE.sizes, scenes, begin, scene_of, opening, choose, _WEIGHTS, simpler, _TRIES)

@@ -1,0 +1,165 @@
+"""A union file system beside the union machine: the same system calls in both, compared after each.
+
+Compared are the answer (done, or which error), what a call that looks has seen, everything that every
+container sees (listing, kinds, contents, modes, owners, times, attributes, which names are one inode, whether
+an inode keeps its number), and the layers below, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from layermodel.language.ground import Outcome, Vector
+from layermodel.language.rules import Machine, Rule
+from layermodel.language.run import Run
+from layermodel.union.reference import Scene, UnionReference, View
+from layermodel.union.trees import SYMLINK, Layer
+from layerproof.anyengine import check_capabilities
+from layerproof.errors import WrongRequest
+from layerproof.machines.union.compare import Inodes, answers, looked, views
+from layerproof.machines.union.drive import scenes
+from layerproof.machines.union.engine import LOOKING, UnionEngine
+from layerproof.machines.union.observed import HIDDEN, Encoder, seen_of
+from layerproof.machines.union.script import Shown, script
+from layerproof.machines.union.stacks import PLAIN
+from layerproof.machines.union.values import Mounted, layer_request, request
+from layerproof.runs.finding import Difference
+from layerproof.runs.monitor import Bench
+from layerproof.runs.trace import Event, Trace
+from layerproof.subject import Answer, Judged, Observed, Subject
+
+ROOM = Scene()
+"""What random runs beside an engine have: a larger tree than those of the model alone."""
+
+_PATIENCE = 20_000
+"""Operations that are done to reach what was not reached by the number asked for; an operation takes 2 ms."""
+
+_NEEDS_IMAGE = {("rename-directory", "EXDEV")}
+"""Refusals that only a union has."""
+
+
+class UnionBeside:
+    """A union file system beside containers over one image."""
+
+    def __init__(self, engine: UnionEngine, run: Run) -> None:
+        """Put the engine beside the run.
+
+        Raises:
+            WrongRequest: if the run does not say what the layers are.
+        """
+        if not isinstance(run, UnionReference):
+            raise WrongRequest("the trace says nothing of layers, only what an image shows, and cannot be done on "
+                               f"{engine.name}")
+        self._engine, self._run = engine, run
+        self._inodes = [Inodes() for _ in range(run.scene.containers)]
+        self._numbers: list[dict[int, int]] = []
+
+    def begin(self) -> Sequence[Difference]:
+        """Mount the stack for each container; layers may not be merged as the model merges them."""
+        run, paths = self._run, self._run.scene.paths
+        shown = run.views.merger.shown(run.stack)
+        upper = Layer((shown.nodes[shown.entries[0]][0],), {0: 0})
+        reply = self._engine.begin([layer_request(one, paths) for one in run.stack], layer_request(upper, paths),
+                                   paths.names, run.scene.containers)
+        return self._compared(reply)
+
+    def do(self, rule: Rule, arguments: Vector) -> Answer:
+        """Do an operation in the mount."""
+        self._view, self._linked = self._run.view(arguments[0]), self._run.linked
+        event = Event(rule.name, arguments, None)
+        reply = self._engine.do(request(rule, event, self._run.scene.paths, self._view))
+        return Answer(reply["errno"], seen=reply)
+
+    def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
+        """The answer, what was looked at, what is seen, and what is stored below."""
+        view, reply = self._view, answer.seen
+        named = view.get(arguments[1]) if len(arguments) > 1 else None
+        result = answers(outcome, answer.refusal, named, self._linked)
+        if rule.name in LOOKING and not result and outcome.refusal is None:
+            result = looked(rule.name, arguments[1], view, self._run.scene.paths, reply["value"])
+        self._numbers = [dict(one.numbers) for one in self._inodes]
+        return [*result, *self._compared(reply)]
+
+    def _compared(self, reply: dict[str, Any]) -> list[Difference]:
+        """In which what is seen and stored differs from the model."""
+        paths, run = self._run.scene.paths, self._run
+        result = [Difference("layer below", "unchanged", "changed", name, law="LOWER-2")
+                  for name in reply["changed"]]
+        for container, there in enumerate(reply["seen"]):
+            view = run.view(container)
+            result += views(container, view, paths, there, run.linked)
+            result += self._inodes[container].compare(container, view, paths, there["view"], run.linked)
+        return result
+
+    def observed(self, before: Vector, outcome: Outcome, answer: Answer) -> Observed:
+        """The state that the mounts show; an upper is made up where it shows something else than it should."""
+        run, names = self._run, self._run.scene.paths.names
+        base = outcome.state if answer.refusal == outcome.refusal else before
+        encoder, made_up = Encoder(run, base), False
+        for container, there in enumerate(answer.seen["seen"]):
+            expected = run.views.view(base, run.rigid, container)
+            known = {number: inode for inode, number in self._numbers[container].items()}
+            number = {p: there["view"][name]["inode"] for p, name in enumerate(names) if name in there["view"]}
+            view = {p: seen_of(there["view"][names[p]]) for p in number}
+            if _agrees(expected, view, number, known):
+                continue
+            made_up = True
+            encoder.write(container, view, expected, number, known)
+        return Observed(encoder.state, HIDDEN if made_up else (), whole=False)
+
+    def script(self, trace: Trace, differences: Sequence[Difference]) -> Callable[[], str | None]:
+        """A script that mounts the same layers and does the same, if the engine can be mounted by one."""
+        engine, machine = self._engine, self._run.ground.machine
+        if not getattr(engine, "mounts", False):
+            return lambda: None
+        return lambda: script(Shown(engine.name, engine.options, trace, differences), machine)
+
+    def end(self) -> None:
+        """The next stack is mounted afresh."""
+
+
+def _agrees(expected: View, view: View, number: dict[int, int], known: dict[int, int]) -> bool:
+    """Whether a container shows what is expected."""
+    if expected.keys() != view.keys():
+        return False
+    return all(replace(one, inode=0, mode=one.mode if one.kind != SYMLINK else 0)
+               == replace(view[p], inode=0, mode=view[p].mode if one.kind != SYMLINK else 0)
+               and known.get(number[p], one.inode) == one.inode for p, one in expected.items())
+
+
+_ATTRIBUTES = ("name", "version", "dialect", "capabilities", "image", "options")
+
+
+def check_engine(machine: Machine, engine: Any) -> None:
+    """See that an engine has what :class:`~layerproof.machines.union.engine.UnionEngine` asks.
+
+    Raises:
+        WrongRequest: if it has not, naming what is missing.
+    """
+    named = getattr(engine, "name", type(engine).__name__)
+    for wanted in _ATTRIBUTES:
+        if not hasattr(engine, wanted):
+            raise WrongRequest(f"the engine {named} has no attribute {wanted!r}")
+    for wanted in ("begin", "do"):
+        if not callable(getattr(engine, wanted, None)):
+            raise WrongRequest(f"the engine {named} has no method {wanted!r}")
+    check_capabilities(machine, engine, lambda rule: rule, lambda rule: "do")
+
+
+def _scenes(subject: Subject, bench: Bench, engine: UnionEngine) -> st.SearchStrategy[Mounted]:
+    return scenes(ROOM, bench) if engine.image else st.just(Mounted(PLAIN, ROOM))
+
+
+def _unreachable(engine: UnionEngine, rules: Collection[str]) -> set[tuple[str, str]]:
+    return set() if engine.image else _NEEDS_IMAGE
+
+
+def judged(machine: Machine) -> Judged:
+    """What judging a union file system asks."""
+    return Judged(UnionBeside, lambda engine, rule: rule in engine.capabilities,
+                  needs=lambda engine: check_engine(machine, engine), sizes=ROOM.sizes, scenes=_scenes,
+                  unreachable=_unreachable, patience=_PATIENCE)

@@ -1,0 +1,137 @@
+"""What was found: a law that is broken, or an engine that is not as the model says, with the run that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from layermodel.language.ground import Vector
+from layerproof.runs.trace import Trace
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A law that does not hold: which, for which objects, and which of its conclusions are false."""
+
+    law: str
+    false: tuple[str, ...]
+    variables: tuple[tuple[str, str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing in which an engine and the model differ.
+
+    Attributes:
+        what: ``answer``, ``mtime``, ``size`` …
+        where: the object, or nothing.
+        law: one that says that it may not differ, if that is known without looking further.
+        tags: what the object is, for telling known deviations.
+    """
+
+    what: str
+    expected: str
+    observed: str
+    where: str = ""
+    law: str = ""
+    tags: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        """One line."""
+        where = f" of {self.where}" if self.where else ""
+        return f"{self.what}{where}: expected {self.expected}, observed {self.observed}"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A departure that is known of an engine.
+
+    Attributes:
+        key: a stable name for it.
+        engine: of which it is known; ``versions`` says where it was seen.
+        laws: that are broken.
+        says: one sentence.
+        source: a measurement or a public thread.
+        rules: the operations with which it shows; all if empty.
+        shows: whether a difference after an operation (a rule's name) is this one. Where nothing is said, a
+            finding is this one if it breaks one of its laws by one of its operations.
+        brings: whether a difference that would not be known by itself comes of this one, where both are.
+        lasting: what differs goes on to differ without doing harm; a run looks past it and goes on.
+        option: the option of the engine without which it is not known.
+    """
+
+    key: str
+    engine: str
+    versions: str
+    laws: tuple[str, ...]
+    says: str
+    source: str
+    rules: tuple[str, ...] = ()
+    shows: Callable[[str, Difference], bool] | None = None
+    brings: Callable[[Difference], bool] = lambda difference: False
+    lasting: bool = False
+    option: str = ""
+
+    def about(self, rule: str) -> bool:
+        """Whether it can show with an operation."""
+        return not self.rules or rule in self.rules
+
+
+@dataclass(frozen=True)
+class States:
+    """The states around the last operation of a finding, over rigid values: before, as expected, as observed."""
+
+    rigid: Vector
+    before: Vector
+    expected: Vector
+    observed: Vector
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that was found, with the run that shows it.
+
+    Attributes:
+        trace: the run; its last operation shows it.
+        laws: the laws that are broken there; empty if an engine departs from the rule only.
+        violations: the same with objects and false conclusions, as far as they are known.
+        engine, version: what departs; empty for a law that the machine itself breaks.
+        expected, observed: the refusals answered to the last operation, None for done.
+        detail: the engine's own words.
+        differences: between what was expected and what is there.
+        states: around the last operation.
+        known: the deviation that the engine's catalogue lists, if it does.
+        script: makes a shell script that shows it, or None.
+    """
+
+    trace: Trace
+    laws: tuple[str, ...]
+    violations: tuple[Violation, ...] = ()
+    engine: str = ""
+    version: str = ""
+    expected: str | None = None
+    observed: str | None = None
+    detail: str = ""
+    differences: tuple[Difference, ...] = ()
+    states: States | None = None
+    known: Deviation | None = None
+    script: Callable[[], str | None] = lambda: None
+
+    @property
+    def rule(self) -> str:
+        """The operation that shows it; empty if what was begun with departs already."""
+        return self.trace.events[-1].rule if self.trace.events else ""
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """What makes two findings the same one: the operation, both answers, and what broke or differs first."""
+        if self.known is not None:
+            return (self.known.key,)
+        broke = self.laws[:1] if not self.differences else self.differences[0].what
+        return (self.rule, self.expected, self.observed, broke)
+
+
+def listed(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """Tell findings that are not listed as known from those that are."""
+    every = list(findings)
+    return [f for f in every if f.known is None], [f for f in every if f.known is not None]

@@ -1,0 +1,427 @@
+"""What the readings ask of a machine, and nothing else.
+
+A :class:`Subject` is a machine with the laws that must hold of it, and in parts what each reading needs
+besides. Where a machine says nothing of a part, :mod:`layerproof.usual` stands for it, so that a machine and a
+catalogue are enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from layermodel.language.ground import GroundMachine, Outcome, Vector
+from layermodel.language.rules import Machine, Parameter, Rule
+from layermodel.language.run import Run
+from layermodel.language.terms import Layout
+from layerproof import usual
+from layerproof.errors import WrongRequest
+from layerproof.laws.law import Catalogue
+from layerproof.runs.finding import Deviation, Difference
+from layerproof.runs.trace import Scene, Settled, Trace, element_of, settled_json, settled_of
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from layerproof.laws.lemmas import Provable
+    from layerproof.laws.mutant import Mutant
+    from layerproof.runs.monitor import Bench
+
+Sizes = Mapping[str, int]
+Traits = Mapping[str, bool]
+Draw = usual.Draw
+
+
+@dataclass(frozen=True)
+class Small:
+    """The smallest stores, in which counterexamples and witnesses are looked for.
+
+    Attributes:
+        sizes: the number of objects of each sort that is no enumeration.
+        known: rigid values that are settled, by their places in a layout.
+    """
+
+    sizes: Sizes
+    known: Callable[[Layout], Mapping[int, int | bool]] = lambda layout: {}
+
+
+@dataclass(frozen=True)
+class Finite:
+    """What exploring asks.
+
+    Attributes:
+        sizes: what is explored if nothing else is asked for; sorts that are not named have two objects.
+        universes: the rigid values that are explored at given sizes.
+        fresh: sorts whose objects are all alike until they are made, so that any new one stands for all.
+        empties: from every reachable state the initial one can be reached again.
+        large: laws whose premise holds in no state of the sizes that can be explored in seconds.
+        mutated: sizes in which mutants are explored that do not name others.
+    """
+
+    sizes: Sizes = field(default_factory=dict)
+    universes: Callable[[GroundMachine], list[Vector]] = usual.universes
+    fresh: frozenset[str] = frozenset()
+    empties: bool = False
+    large: frozenset[str] = frozenset()
+    mutated: Sizes = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Drivable:
+    """What random runs ask.
+
+    Attributes:
+        sizes: of the sorts in the scenes that are drawn; None for those that are explored.
+        scenes: draws what runs start from.
+        begin: makes a run of a scene.
+        scene: what a run starts from, so that it can be done again.
+        opening: operations with which a run begins, one after the other; each is asked for when the one before
+            it is done.
+        choose: draws what a caller of an operation would say, or nothing.
+        weights: how often each rule is chosen; the others by their kind.
+        simpler: ways from a run to simpler ones.
+        tries: runs that making one finding shorter may take.
+    """
+
+    sizes: Sizes | None = None
+    scenes: Callable[[Subject, Bench], SearchStrategy[Any]] = usual.scenes
+    begin: Callable[[GroundMachine, Any, Traits], Run] = usual.begin
+    scene: Callable[[Run], Scene] = usual.scene
+    opening: Callable[[Run, Any], Iterable[tuple[str, Vector]]] = lambda run, scene: ()
+    choose: Callable[[Run, Rule, Draw], Vector | None] = usual.choose
+    weights: Mapping[str, int] = field(default_factory=dict)
+    simpler: Callable[[Machine, Collection[str]], Sequence[Callable[[Trace], Iterator[Trace]]]] = usual.simpler
+    tries: int = 150
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine answered to an operation, and what it then shows.
+
+    Attributes:
+        refusal: the name of the refusal, or None if it was done.
+        detail: the engine's own words.
+        reclaimed: the bytes that it reports as reclaimed, if any.
+        seen: what it shows, as its own adapter has it.
+    """
+
+    refusal: str | None
+    detail: str = ""
+    reclaimed: int | None = None
+    seen: Any = None
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What an engine shows, as a state of the machine.
+
+    Attributes:
+        state: the vector; what the engine does not show is as expected.
+        hidden: step laws that cannot be asked of it.
+        whole: state laws can be asked of it, too.
+    """
+
+    state: Vector
+    hidden: Container[str] = ()
+    whole: bool = True
+
+
+class Beside(Protocol):
+    """An engine beside a run of the model: all that judging knows of either."""
+
+    def begin(self) -> Sequence[Difference]:
+        """Empty the engine, and give it what the run starts from; return in what they differ already."""
+
+    def do(self, rule: Rule, arguments: Vector) -> Answer:
+        """Do an operation on the engine; the run has not done it yet.
+
+        Raises:
+            EngineUnreachable: if the engine is gone or silent.
+        """
+
+    def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
+        """In what the engine differs from the run, which has done the operation now."""
+
+    def observed(self, before: Vector, outcome: Outcome, answer: Answer) -> Observed:
+        """What it shows, as a state."""
+
+    def script(self, trace: Trace, differences: Sequence[Difference]) -> Callable[[], str | None]:
+        """What makes a shell script of all that was done so far; it is asked at the end, for few runs."""
+
+    def end(self) -> None:
+        """The engine is not needed any more; it is emptied."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What judging an engine asks.
+
+    Attributes:
+        beside: puts an engine beside a run; raises WrongRequest if the run cannot be done on it.
+        able: whether an engine can do a rule.
+        needs: what an engine must have; raises WrongRequest with what is missing.
+        sizes: of the sorts in the scenes that are drawn; None for those of random runs.
+        scenes: draws what runs start from, for an engine; None for those of random runs.
+        unreachable: refusals that cannot be had of an engine that can do only these rules.
+        tours: sizes in which shortest runs are looked for to what random operations did not reach.
+        patience: operations that are done at least to reach what was not reached.
+    """
+
+    beside: Callable[[Any, Run], Beside]
+    able: Callable[[Any, str], bool]
+    needs: Callable[[Any], None] = lambda engine: None
+    sizes: Sizes | None = None
+    scenes: Callable[[Subject, Bench, Any], SearchStrategy[Any]] | None = None
+    unreachable: Callable[[Any, Collection[str]], set[tuple[str, str]]] = lambda engine, rules: set()
+    tours: tuple[Sizes, ...] = ()
+    patience: int = 0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What showing asks.
+
+    Attributes:
+        any_size: what a proof is about, in words.
+        picture: states, or those before and after with titles for the two, as text in a style (``text``, ``dot``,
+            ``mermaid``).
+        data: the same as JSON has it.
+        before: what a run starts from, in words, above its operations; empty if there is nothing to say.
+        compared: whether a picture of the state expected and the state observed helps to see what differs.
+        says: an argument of an operation, in words.
+        put, got: an argument as JSON has it, and back.
+        scene_json, scene_of: a scene as the fields of a trace file, and back; the latter takes them out.
+    """
+
+    any_size: str = "any number of objects"
+    picture: Callable[[Machine, Sizes, Vector, Sequence[Vector], str, tuple[str, str]], str] = usual.picture
+    data: Callable[[Machine, Sizes, Vector, Sequence[Vector]], list[Any]] = usual.data
+    before: Callable[[Any], str] = lambda scene: ""
+    compared: Callable[[Any], bool] = lambda scene: True
+    says: Callable[[Parameter, int, Any], str] = usual.says
+    put: Callable[[Parameter, int, Any], Any] = lambda parameter, element, scene: element
+    got: Callable[[Parameter, Any, Any, str], int] = lambda parameter, value, scene, where: element_of(
+        scene.sizes, parameter.sort, value, where)
+    scene_json: Callable[[Machine, Any], dict[str, Any]] = settled_json
+    scene_of: Callable[[Machine, dict[str, Any]], Any] = settled_of
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What ``check`` explores.
+
+    Attributes:
+        sizes: other than the machine's usual ones.
+        dialects: their names.
+        algebra: laws about two runs are checked, too, which takes as long as all the others.
+    """
+
+    sizes: Sizes
+    dialects: tuple[str, ...]
+    algebra: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``check`` does with a machine besides proving it.
+
+    Attributes:
+        explored: one after the other; the usual sizes in every dialect if there is none.
+        driven: operations in each dialect.
+        judged: operations on the embedded engine, where there is one.
+    """
+
+    explored: tuple[Explored, ...] = ()
+    driven: int = 500
+    judged: int = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A machine, its laws, and what each reading asks of it.
+
+    Attributes:
+        dialects: valuations of its traits by name. A machine without traits has one; without a dialect, a machine
+            with traits can be proved only, as proofs leave them free.
+        mutants: makes the deliberately wrong versions.
+        lemmas: makes what is proved beside the laws.
+        longer: makes what takes longer to prove than all that ``check`` does may.
+        small: the smallest stores, by a count from one to three.
+        driven, judged: make the parts that only some readings need; where nothing is said of what judging asks,
+            it is :mod:`layerproof.anyengine`.
+
+    Raises:
+        WrongRequest: if a dialect does not fit the machine's traits.
+    """
+
+    machine: Machine
+    catalogue: Catalogue
+    dialects: Mapping[str, Traits] = field(default_factory=dict)
+    mutants: Callable[[], Sequence[Mutant]] = tuple
+    lemmas: Callable[[], tuple[Provable, ...]] = tuple
+    longer: Callable[[], tuple[Provable, ...]] = tuple
+    small: Callable[[int], Small] | None = None
+    finite: Finite = Finite()
+    driven: Callable[[], Drivable] = Drivable
+    judged: Callable[[], Judged] | None = None
+    shown: Shown = Shown()
+    plan: Plan = Plan()
+
+    def __post_init__(self) -> None:
+        """Check the dialects."""
+        names = {t.name for t in self.machine.traits}
+        if not self.dialects and not names:
+            object.__setattr__(self, "dialects", {self.name: {}})
+        for dialect, traits in self.dialects.items():
+            if odd := sorted(names ^ traits.keys()):
+                what = "says nothing of" if odd[0] in names else "names an unknown trait"
+                raise WrongRequest(f"the dialect {dialect} of the machine {self.name} {what} {odd[0]}")
+
+    @property
+    def name(self) -> str:
+        """The machine's name."""
+        return self.machine.name
+
+    @cached_property
+    def drivable(self) -> Drivable:
+        """What random runs ask."""
+        return self.driven()
+
+    def of(self, machine: Machine, catalogue: Catalogue | None = None) -> Subject:
+        """The same of a machine that differs in its rules only, perhaps with fewer laws."""
+        return replace(self, machine=machine, catalogue=catalogue or self.catalogue)
+
+    def least(self, count: int) -> Small:
+        """The smallest stores, of so many objects of each sort where nothing else is said."""
+        if self.small is not None:
+            return self.small(count)
+        return Small({s.name: count for s in self.machine.sorts if not s.values})
+
+    def sizes(self, other: Sizes | None = None) -> dict[str, int]:
+        """The sizes that are explored, but for those that are given."""
+        usual_ones = {s.name: 2 for s in self.machine.sorts if not s.values}
+        return {**usual_ones, **self.finite.sizes, **(other or {})}
+
+    # How it puts its runs: see layerproof.runs.trace.Language.
+
+    def scene_json(self, scene: Scene) -> dict[str, Any]:
+        """A scene as the fields of a trace file."""
+        return settled_json(self.machine, scene) if isinstance(scene, Settled) else (
+            self.shown.scene_json(self.machine, scene))
+
+    def scene_of(self, data: dict[str, Any]) -> Scene:
+        """The scene that the fields of a trace file say; they are taken out of the data."""
+        if "rigid" in data or "sizes" in data:
+            return settled_of(self.machine, data)
+        scene: Scene = self.shown.scene_of(self.machine, data)
+        return scene
+
+    def put(self, parameter: Parameter, element: int, scene: Scene) -> Any:
+        """An argument as JSON."""
+        return element if isinstance(scene, Settled) else self.shown.put(parameter, element, scene)
+
+    def got(self, parameter: Parameter, value: Any, scene: Scene, where: str) -> int:
+        """The element that a JSON value stands for."""
+        if isinstance(scene, Settled):
+            return element_of(scene.sizes, parameter.sort, value, where)
+        return self.shown.got(parameter, value, scene, where)
+
+    # What a person asks for by name.
+
+    def law_ids(self, chosen: Iterable[str]) -> set[str] | None:
+        """Check the laws that were chosen; None if all are meant.
+
+        Raises:
+            WrongRequest: if one is not known.
+        """
+        known = [law.id for law in self.catalogue.laws]
+        for identifier in chosen:
+            if identifier not in known:
+                raise WrongRequest(f"unknown law {identifier!r}; `layerproof laws{self.option}` lists them "
+                                   f"({known[0]} … {known[-1]})")
+        return set(chosen) or None
+
+    def rule_names(self, chosen: Iterable[str]) -> set[str] | None:
+        """Check the rules that were chosen; None if all are meant.
+
+        Raises:
+            WrongRequest: if one is not known.
+        """
+        for name in chosen:
+            if name not in self.machine.rule_by_name:
+                raise WrongRequest(f"unknown rule {name!r}; known: {', '.join(self.machine.rule_by_name)}")
+        return set(chosen) or None
+
+    def mutant(self, name: str) -> Mutant:
+        """A mutant by name.
+
+        Raises:
+            WrongRequest: if there is none.
+        """
+        found = {m.name: m for m in self.mutants()}.get(name)
+        if found is None:
+            raise WrongRequest(f"unknown mutant {name!r}; `layerproof mutants{self.option}` lists them")
+        return found
+
+    def traits(self, names: Iterable[str], settings: Iterable[str] = ()) -> dict[str, dict[str, bool]]:
+        """The traits of the dialects that were chosen, with those that were set by hand (``name=true``).
+
+        Raises:
+            WrongRequest: if a dialect or a trait is not known.
+        """
+        if not self.dialects:
+            raise WrongRequest(f"the machine {self.name} has traits and no dialect that says which of them hold: "
+                               "it can be proved only")
+        chosen = {n: dict(self.dialect(n)) for n in tuple(names) or tuple(self.dialects)}
+        for setting in settings:
+            trait, _, value = setting.partition("=")
+            known = [t.name for t in self.machine.traits]
+            if trait not in known:
+                raise WrongRequest(f"unknown trait {trait!r}; known: {', '.join(known) or 'none'}")
+            if value not in ("true", "false"):
+                raise WrongRequest(f"the trait {trait} takes true or false, not {value!r}")
+            for values in chosen.values():
+                values[trait] = value == "true"
+        return chosen
+
+    def dialect(self, name: str) -> Traits:
+        """The traits of a dialect.
+
+        Raises:
+            WrongRequest: if it is not known.
+        """
+        if name not in self.dialects:
+            raise WrongRequest(f"unknown dialect {name!r}; known: {', '.join(self.dialects) or 'none'}")
+        return self.dialects[name]
+
+    def sized(self, text: str | None) -> dict[str, int]:
+        """The sizes of the sorts, with those that were given (``Layer=2,…``) instead of the usual ones.
+
+        Raises:
+            WrongRequest: if a sort is not known or named twice, or a size is none.
+        """
+        sizes, given = self.sizes(), set[str]()
+        for part in text.split(",") if text is not None else []:
+            name, _, number = part.partition("=")
+            if name not in sizes:
+                raise WrongRequest(f"unknown sort {name!r} in --size; known: {', '.join(sizes)}")
+            if name in given:
+                raise WrongRequest(f"--size names the sort {name} twice")
+            if not number.isdecimal() or not 1 <= int(number) <= 9:
+                raise WrongRequest(f"the size of {name} is not a number from 1 to 9: {number!r}")
+            sizes[name] = int(number)
+            given.add(name)
+        return sizes
+
+    @property
+    def option(self) -> str:
+        """The option that names the machine on the command line; nothing for the usual one."""
+        return "" if self.name == "store" else f" --machine {self.name}"
+
+
+def known_of(deviations: Iterable[Deviation], engine: Any) -> list[Deviation]:
+    """The deviations that are known of an engine with its options."""
+    options = ("", *getattr(engine, "options", ()))
+    return [d for d in deviations if d.engine == engine.name and d.option in options]

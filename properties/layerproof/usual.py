@@ -1,0 +1,197 @@
+"""What stands for the parts of a machine of which nothing is said: how it is explored, drawn and shown."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from layermodel.language.ground import GroundMachine, Vector, usual_name
+from layermodel.language.rules import INT, Machine, Parameter, Rule, Sort, Symbol
+from layermodel.language.run import Run
+from layermodel.language.terms import Layout
+from layerproof.errors import WrongRequest
+from layerproof.runs.trace import Event, Settled, Trace
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from layerproof.runs.monitor import Bench
+
+Draw = Callable[["SearchStrategy[Any]"], Any]
+"""Draws a value of a strategy."""
+
+_MOST = 1_000_000
+"""Choices of rigid values that are looked through for those that keep the axioms."""
+_NUMBERS = (0, 1, 2)
+"""What a rigid integer can be, where a machine does not say which universes there are."""
+
+
+def universes(ground: GroundMachine) -> list[Vector]:
+    """Return all rigid values that keep the axioms; integers are from zero to two.
+
+    Raises:
+        WrongRequest: if there are too many to look through, or none keeps the axioms.
+    """
+    layout, machine = ground.layout, ground.machine
+    ranges = [_values(layout, symbol) for symbol in machine.rigid for _ in layout.tuples(symbol)]
+    if (count := math.prod(map(len, ranges))) > _MOST:
+        raise WrongRequest(f"the machine {machine.name} has {count:,} choices of rigid values at these sizes, "
+                           f"more than {_MOST:,}: take smaller ones, or say which there are (Finite.universes)")
+    valid = ground.axioms()
+    found = [vector for vector in itertools.product(*ranges) if valid(vector)]
+    if not found:
+        raise WrongRequest(f"no rigid values of the machine {machine.name} keep its axioms at these sizes")
+    return found
+
+
+def _values(layout: Layout, symbol: Symbol) -> Sequence[int | bool]:
+    if symbol.result == INT:
+        return _NUMBERS
+    return (False, True) if symbol.result.name == "Bool" else layout.elements(symbol.result)
+
+
+# Random runs.
+
+
+def scenes(subject: Any, bench: Bench) -> SearchStrategy[Any]:
+    """Draw one of the universes that are explored.
+
+    Args:
+        subject: the machine, a :class:`~layerproof.subject.Subject`.
+    """
+    from hypothesis import strategies as st
+
+    return st.sampled_from([Settled(bench.ground.layout.sizes, rigid)
+                            for rigid in subject.finite.universes(bench.ground)])
+
+
+def begin(ground: GroundMachine, scene: Any, traits: Mapping[str, bool]) -> Run:
+    """Make a run over settled rigid values."""
+    return Run(ground, traits, scene.rigid)
+
+
+def scene(run: Run) -> Settled:
+    """The sizes and the rigid values."""
+    return Settled(run.ground.layout.sizes, run.rigid)
+
+
+_TRIES = 6
+
+
+def choose(run: Run, rule: Rule, draw: Draw) -> Vector | None:
+    """Draw what a caller says until it is as the rule presupposes; with most of a few draws, it is not refused."""
+    from hypothesis import strategies as st
+
+    refusable, last = draw(st.integers(0, 3)) == 0, None
+    for _ in range(_TRIES):
+        named = {p.name: draw(st.sampled_from(list(run.elements(p))))
+                 for p in rule.parameters if p.role == "named"}
+        arguments = run.complete(rule, named)
+        if arguments is not None:
+            last = arguments
+            if refusable or run.would(rule.name, arguments).refusal is None:
+                break
+    return last
+
+
+def simpler(machine: Machine, rules: Collection[str]) -> Sequence[Callable[[Trace], Iterator[Trace]]]:
+    """Ways to runs in which an operation is about an earlier object, or is not forced."""
+    return [lambda trace: _smaller(machine, trace)]
+
+
+def _smaller(machine: Machine, trace: Trace) -> Iterator[Trace]:
+    for number in reversed(range(len(trace.events))):
+        event = trace.events[number]
+        for position, parameter in enumerate(machine.rule_by_name[event.rule].parameters):
+            if parameter.role == "named" and not parameter.sort.values:
+                for value in range(int(event.arguments[position])):
+                    arguments = (*event.arguments[:position], value, *event.arguments[position + 1:])
+                    plain = Event(event.rule, arguments, None)
+                    yield replace(trace, events=(*trace.events[:number], plain, *trace.events[number + 1:]))
+
+
+# Showing.
+
+
+def says(parameter: Parameter, element: int, scene: Any) -> str:
+    """The name of an element."""
+    return usual_name(parameter.sort, element)
+
+
+def data(machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Sequence[Vector]) -> list[Any]:
+    """Every symbol of each state: its value, or its values by the objects that it is of."""
+    layout = Layout.of(machine, sizes)
+    return [{symbol.name: _table(layout, symbol, state, rigid, _as_json) for symbol in machine.symbols}
+            for state in states]
+
+
+def _as_json(sort: Sort, value: int) -> Any:
+    if sort.name == "Bool":
+        return bool(value)
+    return int(value) if sort.name == "Int" else usual_name(sort, value)
+
+
+def _table(layout: Layout, symbol: Symbol, state: Vector, rigid: Vector, put: Callable[[Sort, int], Any]) -> Any:
+    vector = rigid if symbol.rigid else state
+    at = {_objects(symbol, a): put(symbol.result, vector[layout.index(symbol.name, *a)])
+          for a in layout.tuples(symbol) if _means(layout, symbol, a, state, rigid)}
+    return at if symbol.arguments else at[""]
+
+
+def _objects(symbol: Symbol, arguments: tuple[int, ...]) -> str:
+    return ", ".join(usual_name(s, a) for s, a in zip(symbol.arguments, arguments, strict=True))
+
+
+def _means(layout: Layout, symbol: Symbol, arguments: tuple[int, ...], state: Vector, rigid: Vector) -> bool:
+    """Whether a symbol means something of these objects."""
+    if symbol.of is None:
+        return True
+    guard = layout.machine.symbol(symbol.of)
+    vector = rigid if guard.rigid else state
+    return bool(vector[layout.index(guard.name, *arguments[:len(guard.arguments)])])
+
+
+def picture(
+    machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Sequence[Vector], style: str,
+    titles: tuple[str, str],
+) -> str:
+    """A table of the state, or of the states before and after; what differs is marked with ``*``.
+
+    Raises:
+        WrongRequest: for a style other than text.
+    """
+    if style != "text":
+        raise WrongRequest(f"states of the machine {machine.name} are drawn as text only, not for {style}")
+    layout, ends = Layout.of(machine, sizes), (states[0], states[-1])[:len(states)]
+    rows = []
+    for symbol in machine.symbols:
+        cells = [_cells(layout, symbol, state, rigid) for state in ends]
+        for objects in sorted({o for cell in cells for o in cell}):
+            shown = [cell.get(objects, "") for cell in cells]
+            mark = "*" if len(set(shown)) > 1 else ""
+            rows.append((mark, f"{symbol.name}({objects})" if objects else symbol.name, *shown))
+    return _drawn(("", "symbol", *(titles if len(ends) > 1 else ("value",))), rows)
+
+
+def _cells(layout: Layout, symbol: Symbol, state: Vector, rigid: Vector) -> dict[str, str]:
+    table = _table(layout, symbol, state, rigid, usual_name)
+    return {objects: value for objects, value in table.items() if value != "false"} if symbol.arguments else {
+        "": table}
+
+
+def _drawn(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False)
+    for heading in headings:
+        grid.add_column(heading, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    out = io.StringIO()
+    Console(file=out, width=100, color_system=None, markup=False, highlight=False).print(grid)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
