@@ -19,6 +19,7 @@ from layermodel.language.rules import (
     Parameter,
     Refusal,
     Rule,
+    RuleKind,
     Sort,
     Symbol,
     Trait,
@@ -45,19 +46,19 @@ INITIAL = {"owned": lambda b: BoolVal(False), "lent": lambda b: BoolVal(False)}
 
 
 def buy(s, b):
-    return Effect(refusals=(Refusal("owned", s.owned(b)),), updates={
+    return Effect(refusals=(Refusal("owned", s.owned(b), "…"),), updates={
         "owned": lambda x: Or(x == b, s.owned(x)), "wear": lambda x: If(x == b, NEW, s.wear(x))})
 
 
 def lend(s, b, r):
     return Effect(
-        refusals=(Refusal("not-owned", Not(s.owned(b))), Refusal("lent", s.lent(b)),
-                  Refusal("stays", And(s.stays(b), s.strict))),
+        refusals=(Refusal("not-owned", Not(s.owned(b)), "…"), Refusal("lent", s.lent(b), "…"),
+                  Refusal("stays", And(s.stays(b), s.strict), "…")),
         updates={"lent": lambda x: Or(x == b, s.lent(x)), "to": lambda x: If(x == b, r, s.to(x))})
 
 
 def give_back(s, b):
-    return Effect(refusals=(Refusal("not-lent", Not(s.lent(b))),), updates={
+    return Effect(refusals=(Refusal("not-lent", Not(s.lent(b)), "…"),), updates={
         "lent": lambda x: And(x != b, s.lent(x)), "wear": lambda x: If(x == b, WORN, s.wear(x))})
 
 
@@ -66,13 +67,13 @@ def clear(s):
     return Effect(definitions=(means,), updates={"owned": lambda x: And(s.owned(x), Not(gone(x)))})
 
 
-def rule(body, *parameters, refused=(), name=None):
-    return Rule(name or body.__name__.replace("_", "-"), parameters, body, "…", dict.fromkeys(refused, "…"), "test")
+def rule(body, *parameters, name=None):
+    return Rule(name or body.__name__.replace("_", "-"), parameters, body, RuleKind.CHANGES, "…", "test")
 
 
-BUY = rule(buy, B, refused=("owned",))
-LEND = rule(lend, B, R, refused=("not-owned", "lent", "stays"))
-BACK = rule(give_back, B, refused=("not-lent",))
+BUY = rule(buy, B)
+LEND = rule(lend, B, R)
+BACK = rule(give_back, B)
 CLEAR = rule(clear)
 LENDING = Machine("lending", (BOOK, READER, STATE), SYMBOLS, (Trait("strict", "no book that stays is lent", "test"),),
                   AXIOMS, INITIAL, (BUY, LEND, BACK, CLEAR))

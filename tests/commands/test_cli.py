@@ -69,7 +69,8 @@ def test_laws_are_listed_with_their_sources():
 def test_the_rule_book_reads_aloud():
     book = run("rules", "--rule", "create").output
     assert "no-such-image" in book
-    assert "then     the container exists" in book
+    assert "presupposes the container is new" in " ".join(book.split())
+    assert "name-taken a container has the name then the container exists" in " ".join(book.split())
 
 
 def test_a_mutant_is_refuted_with_a_drawing():

@@ -41,7 +41,7 @@ def test_what_is_opened_for_writing_is_dated_by_the_kernel_with_metacopy():
     needs("overlayfs")
     layer = Layer((plain(DIRECTORY), Node(FILE, content=1, xattr=(0, 0))), {0: 0, AT["a"]: 1})
     trace = over("overlayfs-redirect", (layer,), (
-        Event("chown", (0, AT["a"], 1, 1), None), Event("open", (0, AT["a"], 1), None)))
+        Event("chown", (0, AT["a"], 1, 1), None), Event("open-for-writing", (0, AT["a"], 1), None)))
     for options, known in ((("metacopy=on",), ["overlayfs-metacopy-dates"]), (("redirect_dir=on",), [])):
         with closing(MountEngine("overlayfs", options)) as engine:
             finding = follow(engine, trace)

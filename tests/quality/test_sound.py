@@ -14,6 +14,7 @@ from layermodel.language.rules import (
     Effect,
     Hint,
     Parameter,
+    Presupposition,
     Refusal,
     Sort,
     Symbol,
@@ -91,17 +92,17 @@ def symbols(*changed, more=()):
     return machine(symbols=(*kept, *by_name.values(), *more))
 
 
-def having(body, *parameters, refused=()):
+def having(body, *parameters):
     """The machine with one more rule."""
-    return machine(rules=(*LENDING.rules, rule(body, *(parameters or (B,)), refused=refused, name="more")))
+    return machine(rules=(*LENDING.rules, rule(body, *(parameters or (B,)), name="more")))
 
 
 def updating(**updates):
     return lambda: having(lambda s, b: Effect(updates=updates))
 
 
-def refusing(*refusals, refused=()):
-    return lambda: having(lambda s, b: Effect(updates={}, refusals=refusals), refused=refused)
+def refusing(*refusals):
+    return lambda: having(lambda s, b: Effect(updates={}, refusals=refusals))
 
 
 def defining(*make):
@@ -164,15 +165,15 @@ BAD_MACHINES = {
     "a change by another rule's parameter": (updating(to=lambda x: R.term), r"speaks of '\?reader'"),
     # Of runs of two steps, the second would speak of the state before the first.
     "a change by another state": (updating(lent=lambda x: LENDING.state.owned(x)), "'owned' of another state"),
-    "what is presupposed is no formula": (lambda: having(lambda s, b: Effect(updates={}, given=(s.to(b),))), "of the sort Reader, not Bool"),
+    "what is presupposed is no formula": (lambda: having(lambda s, b: Effect(updates={}, presupposed=(Presupposition(s.to(b), "…"),))), "of the sort Reader, not Bool"),
     "bytes that are none": (lambda: having(lambda s, b: Effect(updates={}, reclaimed=s.lent(b))), "reports as reclaimed is of the sort Bool"),
     "a sum over another sort": (lambda: having(lambda s, b: Effect(updates={}, reclaimed=sum_of(Sort("Page"), lambda p: z3.IntVal(1)))),
                                 r"speaks of 'sum\.Page'"),
-    "a refusal that is not declared": (refusing(Refusal("no", BoolVal(False))), "refuses with 'no' and does not declare it"),
-    "a refusal twice": (refusing(Refusal("no", BoolVal(False)), Refusal("no", BoolVal(True)), refused=("no",)), "two refusals named 'no'"),
-    "a refusal that is only declared": (refusing(refused=("no",)), "declares the refusal 'no' and never looks at it"),
-    "refusals in another order": (refusing(Refusal("a", BoolVal(False)), Refusal("b", BoolVal(True)), refused=("b", "a")), "in another order"),
-    "a refusal that leaves what never changes": (refusing(Refusal("no", BoolVal(False), {"stays": lambda x: BoolVal(True)}), refused=("no",)),
+    "a refusal twice": (refusing(Refusal("no", BoolVal(False), "…"), Refusal("no", BoolVal(True), "…")), "two refusals named 'no'"),
+    "a refusal without a phrase": (refusing(Refusal("no", BoolVal(False), "")), "the refusal 'no' of the rule more has no phrase"),
+    "what is presupposed without a phrase": (lambda: having(lambda s, b: Effect(updates={}, presupposed=(Presupposition(BoolVal(True), " "),))),
+                                             "what the rule more presupposes has no phrase"),
+    "a refusal that leaves what never changes": (refusing(Refusal("no", BoolVal(False), "…", {"stays": lambda x: BoolVal(True)})),
                                                  "the refusal 'no' of the rule more changes stays"),
     # A definition is taken for granted: it must be one of a new relation, and not come back to itself.
     "a definition that contradicts itself": (defining(looping), "defines d by d: a definition that comes back to itself"),
@@ -188,7 +189,7 @@ BAD_MACHINES = {
         Definition(z3.Function("d!y", BOOK.z3, BOOK.z3, z3.BoolSort()), (B_AT, B_AT), BoolVal(False)),))), "not for different variables"),
     "a definition for another sort": (lambda: having(lambda s, b: Effect(updates={}, definitions=(
         Definition(D, (READER.constant("r"),), BoolVal(False)),))), "not for different variables of its arguments' sorts"),
-    "a definition's variable outside": (lambda: having(lambda s, b: Effect(given=(s.lent(B_AT),), updates={}, definitions=(
+    "a definition's variable outside": (lambda: having(lambda s, b: Effect(presupposed=(Presupposition(s.lent(B_AT), "…"),), updates={}, definitions=(
         Definition(D, (B_AT,), BoolVal(False)),))), "presupposes speaks of 'b'"),
     "a hint of another sort": (lambda: machine(hints=(Hint((Sort("Page"),), lambda s, p: []),)), "a hint of the machine lending is of the sort Page"),
 }
@@ -396,7 +397,7 @@ def test_a_sum_that_depends_on_a_bound_variable_is_not_one_number():
 
 def test_a_refusal_that_half_happens_breaks_state_laws_too():
     half = replace(BUY, body=lambda s, b: Effect(updates={}, refusals=(
-        Refusal("owned", s.owned(b), {"lent": lambda x: BoolVal(True)}),)))
+        Refusal("owned", s.owned(b), "…", {"lent": lambda x: BoolVal(True)}),)))
     proof = prove(LENDING.with_rule(half), Catalogue((OWNED,)))
     assert ("refuted", "owned") in [(v.outcome, v.refusal) for v in proof.verdicts if v.rule == "buy"]
 
@@ -468,7 +469,7 @@ def test_a_whole_proof_rests_on_nothing():
 def test_hints_say_nothing_whatever_their_terms():
     """They are asked whether they are mentioned, by a name that no symbol can have."""
     hints = (Hint((BOOK,), lambda s, b: [Not(s.lent(b)), BoolVal(False), s.to(b)]),)
-    wrong = replace(BACK, body=lambda s, b: Effect(updates={"owned": lambda x: And(s.owned(x), x != b)}), refused={})
+    wrong = replace(BACK, body=lambda s, b: Effect(updates={"owned": lambda x: And(s.owned(x), x != b)}))
     for named in ("mentioned", "canonical", "nothing", "any", "x"):
         more = (Symbol(named, (BOOK,), BOOL, "", True),)
         hinted = machine(hints=hints, symbols=(*SYMBOLS, *more))
@@ -482,14 +483,14 @@ def test_what_a_law_says_of_its_form_makes_no_false_proof(changes):
     other = Catalogue(tuple(replace(law, **changes) if law.kind.value == "state" else law for law in LAWS))
     right = prove(LENDING, other)
     assert (0, "sums" not in changes) == (right.count("refuted"), right.holds)
-    wrong = replace(BACK, body=lambda s, b: Effect(updates={"owned": lambda x: And(s.owned(x), x != b)}), refused={})
+    wrong = replace(BACK, body=lambda s, b: Effect(updates={"owned": lambda x: And(s.owned(x), x != b)}))
     assert "refuted" in [v.outcome for v in prove(LENDING.with_rule(wrong), other).verdicts]
 
 
 def test_a_focus_that_does_not_cover_leaves_the_rest_to_be_proved():
     focused = replace(OWNED, from_steps={"lend": ("HAS",)}, focus=lambda t, b: BoolVal(False))
     assert prove(LENDING, with_laws(focused)).holds
-    wrong = replace(LEND, body=lambda s, b, r: Effect(updates={"lent": lambda x: BoolVal(True), "to": lambda x: r}), refused={})
+    wrong = replace(LEND, body=lambda s, b, r: Effect(updates={"lent": lambda x: BoolVal(True), "to": lambda x: r}))
     proof = prove(LENDING.with_rule(wrong), with_laws(focused), laws=["OWNED"])
     assert "refuted" in [v.outcome for v in proof.verdicts if v.rule == "lend"]
 
@@ -528,3 +529,51 @@ def test_a_law_follows_from_others_of_more_objects_and_other_sorts():
 def test_what_can_be_decided_by_the_prover_alone_is_not_less_sound():
     prover = Prover(LENDING, CATALOGUE)
     assert all("proved" == prover.verdict(o).outcome for o in prover.obligations.all())
+
+
+# What rules presuppose.
+
+
+def presupposing(given, *parameters, refusals=(), **updates):
+    """The machine with one more rule that presupposes something."""
+    return having(lambda s, *a: Effect(
+        updates=updates, presupposed=tuple(Presupposition(one, "…") for one in given(s, *a)),
+        refusals=tuple(Refusal(name, when(s, *a), "…") for name, when in refusals)), *parameters)
+
+
+FOUND, NEW_BOOK = Parameter("reader", READER, "found"), Parameter("book", BOOK, "new")
+OTHER = Parameter("other", BOOK)
+HIDDEN = {
+    "one that may not be there": (presupposing(lambda s, b, r: (And(s.lent(b), s.to(b) == r),), B, FOUND), "there may be nothing"),
+    "one of several": (presupposing(lambda s, b, r: (Implies(s.lent(b), s.stays(b) == s.stays(b)),), B, FOUND), "may find more than one reader"),
+    "one of which the refusal depends": (presupposing(lambda s, b, r: (), B, FOUND, refusals=[
+        ("no", lambda s, b, r: s.to(b) != r), ("else", lambda s, b, r: BoolVal(True))]), "may find more than one reader"),
+    "a case hidden with what is found": (presupposing(lambda s, b, r: (And(Not(s.lent(b)), s.to(b) == r),), B, FOUND),
+                                         "there may be nothing"),
+    "a case hidden with what is new": (presupposing(lambda s, b, o: (Implies(s.owned(o), And(Not(s.lent(o)), Not(s.owned(b)))), Not(s.owned(b))), NEW_BOOK, OTHER),
+                                       "more presupposes, and does not say, that it is not so that lent(other)"),
+    "a value hidden with what is new": (presupposing(lambda s, b, o: (Or(Not(s.owned(b)), b == o), Implies(s.owned(o), And(s.wear(o) == NEW, b != o)),), NEW_BOOK, OTHER),
+                                        "that it is not so that wear(other) is worn"),
+    "a trait hidden with what is new": (presupposing(lambda s, b: (And(Not(s.owned(b)), Not(And(s.strict, b == b))),), NEW_BOOK),
+                                        "that it is not so that strict"),
+}
+
+
+@pytest.mark.parametrize("attack", HIDDEN)
+def test_a_case_that_is_hidden_in_what_is_presupposed_is_said(attack):
+    hiding, says = HIDDEN[attack]
+    proof = prove(hiding, CATALOGUE)
+    assert not proof.holds
+    assert any(says in sentence for sentence in proof.vacuous)
+
+
+@pytest.mark.parametrize("open_", [
+    presupposing(lambda s, b, r: (s.to(b) == r,), B, FOUND),
+    presupposing(lambda s, b, r: (Implies(s.lent(b), s.to(b) == r),), B, FOUND, refusals=[("not-lent", lambda s, b, r: Not(s.lent(b)))]),
+    presupposing(lambda s, b, r: (s.lent(b), Implies(s.lent(b), s.to(b) == r)), B, FOUND),  # the case is one of what is named
+    presupposing(lambda s, b, r: (), B, replace(FOUND, role="chosen")),
+    presupposing(lambda s, b, o: (Not(s.owned(b)), b != o), NEW_BOOK, OTHER),
+    presupposing(lambda s, b: (Not(s.lent(b)),), B),
+])
+def test_what_is_presupposed_may_say_which_object_is_meant(open_):
+    assert prove(open_, CATALOGUE).holds

@@ -251,7 +251,7 @@ def test_the_models_references_have_their_repositories():
 @pytest.mark.parametrize("status", STATUS.values)
 def test_a_container_is_blocked_while_it_has_a_process(status):
     view = replace(EMPTY, images={"i": image()}, containers={"c": container("i", status=status)})
-    expected = [f"c: the container is {status}"] * (status in ("running", "paused"))
+    expected = [f"c: the container is {status}, and the removal is not forced"] * (status in ("running", "paused"))
     assert expected == [b.reason for b in blockers(view, "c")]
     assert not blockers(view, "c", force=True)
 

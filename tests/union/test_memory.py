@@ -281,7 +281,7 @@ def do(fs, name, named):
     calls = {
         "stat": lambda: fs.lstat(path), "read": lambda: written(os.O_RDONLY, lambda fd: fs.read(fd, 9)),
         "list": lambda: fs.listdir(path), "readlink": lambda: fs.readlink(path),
-        "open": lambda: written(os.O_WRONLY),
+        "open-for-writing": lambda: written(os.O_WRONLY),
         "write": lambda: written(os.O_WRONLY | os.O_TRUNC, lambda fd: fs.write(fd, content)),
         "append": lambda: written(
             os.O_WRONLY | os.O_APPEND, lambda fd: fs.write(fd, content[fs.fstat(fd).st_size:])),

@@ -1,10 +1,13 @@
 """The rule language: sorts, symbols, traits, axioms and rules, all as Z3 terms.
 
 A :class:`Machine` says what a state is and which rules change it. A rule is a function from a
-:class:`State` and parameters to an :class:`Effect`: its preconditions on the parameters, its refusals in
+:class:`State` and parameters to an :class:`Effect`: what it presupposes of the parameters, its refusals in
 the order in which an engine looks at them, and its updates. The first refusal whose condition holds is
 the outcome and nothing changes (checks first, then the core); otherwise the updates happen at once, each
 speaking of the state before. What no update names stays as it was.
+
+How a rule is written down is :mod:`layermodel.language.writing`. Beside each condition stands a phrase that says
+the same to a reader; the rule book prints the phrases.
 
 Nothing here evaluates anything: :mod:`layermodel.language.ground` runs a machine on finite stores, and
 ``layerproof.readings.prove.prove`` reasons about stores of any size, both from the terms that this module builds.
@@ -13,10 +16,11 @@ Nothing here evaluates anything: :mod:`layermodel.language.ground` runs a machin
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import z3
 
@@ -74,11 +78,38 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Trait:
-    """A named Boolean in which engines differ. Proofs leave it free; a dialect fixes it."""
+    """A named Boolean in which engines differ. Proofs leave it free; a dialect fixes it.
+
+    Attributes:
+        where, where_not: how phrases of rules say that engines have it and that they have it not, put so that
+            they can follow "where"; from ``doc`` if they are left out.
+    """
 
     name: str
     doc: str
     source: str
+    where: str = ""
+    where_not: str = ""
+
+    @property
+    def has(self) -> str:
+        """The phrase for a condition that engines have the trait, with the trait's name."""
+        return f"{self.where or f'it is so that {self.doc}'} [{self.name}]"
+
+    @property
+    def lacks(self) -> str:
+        """The phrase for a condition that engines have the trait not, with the trait's name."""
+        return f"{self.where_not or f'it is not so that {self.doc}'} [not {self.name}]"
+
+    @property
+    def on(self) -> str:
+        """The same as a clause: "where …"."""
+        return f"where {self.has}"
+
+    @property
+    def off(self) -> str:
+        """The same as a clause: "where … not …"."""
+        return f"where {self.lacks}"
 
     @cached_property
     def term(self) -> Term:
@@ -121,8 +152,19 @@ Update = Callable[..., Term]
 
 
 @dataclass(frozen=True)
+class Presupposition:
+    """What the choice of parameters presupposes, e.g. that an image about to be made is new, and as a phrase.
+
+    It restricts which steps there are; it is not something that an engine could refuse.
+    """
+
+    holds: Term
+    says: str
+
+
+@dataclass(frozen=True)
 class Refusal:
-    """A named error and the condition on which an engine answers it.
+    """A named error, the condition on which an engine answers it, and the condition as a phrase.
 
     ``leaves`` are updates that happen although the step is refused: empty in every rule; a mutant may
     fill it, to show that a refusal that half-happens is caught.
@@ -130,6 +172,7 @@ class Refusal:
 
     name: str
     when: Term
+    says: str
     leaves: Mapping[str, Update] = field(default_factory=dict)
 
 
@@ -138,8 +181,6 @@ class Effect:
     """What a rule does in one state with given parameters.
 
     Attributes:
-        given: what the choice of parameters presupposes, e.g. that an image about to be made is new. It
-            restricts which steps there are; it is not something that an engine could refuse.
         refusals: in the order in which they are looked at.
         updates: by symbol.
         definitions: relations that the updates use.
@@ -148,9 +189,14 @@ class Effect:
 
     updates: Mapping[str, Update]
     refusals: tuple[Refusal, ...] = ()
-    given: tuple[Term, ...] = ()
+    presupposed: tuple[Presupposition, ...] = ()
     definitions: tuple[Definition, ...] = ()
     reclaimed: Term | None = None
+
+    @property
+    def given(self) -> tuple[Term, ...]:
+        """What is presupposed, as terms."""
+        return tuple(p.holds for p in self.presupposed)
 
 
 @dataclass(frozen=True)
@@ -158,8 +204,9 @@ class Parameter:
     """A parameter of a rule.
 
     Attributes:
-        role: ``named``, what the caller of the operation says; ``new``, what the operation makes; or
-            ``found``, what the other parameters and the state determine (the image that a tag names).
+        role: ``named``, what the caller of the operation says; ``new``, what the operation makes;
+            ``found``, what the other parameters and the state determine (the image that a tag names); or
+            ``chosen``, what they leave a choice of (which inode the copy of a file has).
     """
 
     name: str
@@ -172,28 +219,88 @@ class Parameter:
         return self.sort.constant(f"?{self.name}")
 
 
+class Arguments:
+    """The arguments of a step by the names of the parameters: ``a.path``."""
+
+    def __init__(self, rule: str, values: Mapping[str, Term]) -> None:
+        """Name the arguments of a rule of this name."""
+        self._rule, self._values = rule, values
+
+    def __getattr__(self, name: str) -> Term:
+        """Return the argument for a parameter."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name not in self._values:
+            raise AttributeError(f"{self._rule} has no parameter {name!r}, but {_listed(self._values)}")
+        return self._values[name]
+
+
+class RuleKind(Enum):
+    """What a rule does when it is not refused."""
+
+    LOOKS = "looks"
+    """It changes nothing."""
+    MAKES = "makes"
+    """Something is there that was not."""
+    CHANGES = "changes"
+    """What is there is otherwise, or named otherwise."""
+    TAKES = "takes away"
+    """What it names is gone, and what only that kept."""
+    SWEEPS = "sweeps"
+    """Objects are gone that none of its parameters names (prune)."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """One operation.
 
     Attributes:
+        body: from a state and arguments, in the order of the parameters, to what it does.
         then: what it does when it is not refused, in sentences for the rule book.
-        refused: for each refusal its condition as a phrase, in the same order as in the effect.
         source: where it comes from.
-        sweeps: it may take away objects that none of its parameters names (prune).
     """
 
     name: str
     parameters: tuple[Parameter, ...]
     body: Callable[..., Effect]
+    kind: RuleKind
     then: str
-    refused: Mapping[str, str]
     source: str
-    sweeps: bool = False
+    _states: list[State] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def sweeps(self) -> bool:
+        """Whether it may take away objects that none of its parameters names."""
+        return self.kind is RuleKind.SWEEPS
+
+    def speaks_of(self, state: State) -> None:
+        """Learn in which states it is, which a machine tells its rules: only then do its phrases have terms."""
+        if not self._states:
+            self._states.append(state)
+
+    @cached_property
+    def _as_said(self) -> Effect:
+        if not self._states:
+            raise ValueError(f"the rule {self.name} is none of a machine's yet")
+        return self.step(self._states[0]).effect
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """For each refusal its condition as a phrase, in the order in which they are looked at."""
+        return {r.name: r.says for r in self._as_said.refusals}
+
+    @property
+    def presupposed(self) -> tuple[str, ...]:
+        """What it presupposes of its parameters, as phrases."""
+        return tuple(p.says for p in self._as_said.presupposed)
 
     def apply(self, state: State, *arguments: Term) -> Step:
-        """Return the step of this rule from a state with the given arguments."""
+        """Return the step of this rule from a state with arguments for the parameters, in their order."""
         return Step(self, state, arguments, self.body(state, *arguments))
+
+    def by_name(self, arguments: Sequence[Term]) -> Arguments:
+        """Return arguments for the parameters, in their order, by the parameters' names."""
+        return Arguments(self.name, {p.name: a for p, a in zip(self.parameters, arguments, strict=True)})
 
     def step(self, state: State) -> Step:
         """Return the step with the rule's own parameters left open."""
@@ -252,6 +359,23 @@ class Step:
     effect: Effect
 
     @cached_property
+    def by_name(self) -> Arguments:
+        """The arguments by the names of the parameters."""
+        return self.rule.by_name(self.arguments)
+
+    def argument(self, name: str) -> Term:
+        """Return an argument by its parameter's name.
+
+        Raises:
+            AttributeError: if the rule has no such parameter.
+        """
+        return getattr(self.by_name, name)
+
+    def of_sort(self, sort: Sort) -> list[Term]:
+        """Return the arguments of a sort."""
+        return [a for p, a in zip(self.rule.parameters, self.arguments, strict=True) if p.sort == sort]
+
+    @cached_property
     def done(self) -> Term:
         """The operation is not refused."""
         return z3.Not(z3.Or([r.when for r in self.effect.refusals]))
@@ -287,8 +411,7 @@ class Step:
 
     def named(self, thing: Term, sort: Sort) -> Term:
         """The operation has the object as an argument."""
-        pairs = zip(self.rule.parameters, self.arguments, strict=True)
-        return z3.Or([thing == argument for parameter, argument in pairs if parameter.sort == sort])
+        return z3.Or([thing == argument for argument in self.of_sort(sort)])
 
 
 @dataclass(frozen=True)
@@ -303,6 +426,37 @@ class Hint:
 
     sorts: tuple[Sort, ...]
     terms: Callable[..., Sequence[Term]]
+
+
+class Unknown(KeyError):
+    """What was asked for by name is not there; says what is."""
+
+    def __str__(self) -> str:
+        """The sentence; a KeyError would quote it."""
+        return str(self.args[0])
+
+
+class _HasName(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Named = TypeVar("_Named", bound=_HasName)
+
+
+class _ByName(dict[str, _Named]):
+    """Things of a machine by their names."""
+
+    def __init__(self, machine: str, what: str, things: Iterable[_Named]) -> None:
+        super().__init__({thing.name: thing for thing in things})
+        self._machine, self._what = machine, what
+
+    def __missing__(self, name: str) -> _Named:
+        raise Unknown(f"the machine {self._machine} has no {self._what} {name!r}, but {_listed(self)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none at all"
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,20 +478,22 @@ class Machine:
     hints: tuple[Hint, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a machine that nothing can be proved of."""
+        """Tell the rules what they speak of, and refuse a machine that nothing can be proved of."""
         from layermodel.language.sound import check_machine
 
+        for rule in self.rules:
+            rule.speaks_of(self.state)
         check_machine(self)
 
     @cached_property
     def symbol_by_name(self) -> dict[str, Symbol]:
-        """All symbols by name."""
-        return {s.name: s for s in self.symbols}
+        """All symbols by name; to ask for one that there is not raises :class:`Unknown`."""
+        return _ByName(self.name, "symbol", self.symbols)
 
     @cached_property
     def rule_by_name(self) -> dict[str, Rule]:
-        """All rules by name."""
-        return {r.name: r for r in self.rules}
+        """All rules by name; to ask for one that there is not raises :class:`Unknown`."""
+        return _ByName(self.name, "rule", self.rules)
 
     @property
     def mutable(self) -> list[Symbol]:
@@ -353,7 +509,7 @@ class Machine:
         """Return a symbol by name.
 
         Raises:
-            KeyError: if there is none.
+            Unknown: if there is none.
         """
         return self.symbol_by_name[name]
 
@@ -400,8 +556,24 @@ class Machine:
         return result
 
     def with_rule(self, rule: Rule) -> Machine:
-        """Return the machine in which a rule is replaced by another of the same name."""
-        return replace(self, rules=tuple(rule if r.name == rule.name else r for r in self.rules))
+        """Return the machine in which a rule is replaced by another of the same name.
+
+        Raises:
+            Unknown: if there is no rule of that name; :meth:`with_rules` adds one.
+        """
+        replaced = self.rule_by_name[rule.name]
+        return replace(self, rules=tuple(rule if r is replaced else r for r in self.rules))
+
+    def with_rules(self, *rules: Rule) -> Machine:
+        """Return the machine with more rules.
+
+        Raises:
+            ValueError: if there is one of such a name; :meth:`with_rule` replaces it.
+        """
+        names = [r.name for r in (*self.rules, *rules)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the machine {self.name} would have two rules of a name: {_listed(twice)}")
+        return replace(self, rules=(*self.rules, *rules))
 
 
 def define(name: str, sorts: Sequence[Sort], body: Callable[..., Term]) -> tuple[Term, Definition]:

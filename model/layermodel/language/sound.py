@@ -40,7 +40,7 @@ _WORD = re.compile(r"[A-Za-z]\w*")  # of what formulas say as ``s.word``
 _NAME = re.compile(r"[A-Za-z][\w-]*")
 _PLACE = re.compile(r"v\d+")
 _DEFINED = re.compile(r"[A-Za-z]\w*!\w+")
-_ROLES = ("named", "new", "found")
+_ROLES = ("named", "new", "found", "chosen")
 _NEXT = "'"
 
 
@@ -191,21 +191,17 @@ def _check_rule(machine: Machine, rule: Rule) -> None:
 
 def _check_effect(machine: Machine, rule: Rule, effect: Effect) -> None:
     where = f"the rule {rule.name}"
-    declared, had = list(rule.refused), [r.name for r in effect.refusals]
-    unique(f"{where} has two refusals", had)
-    for name in had:
-        _require(name in declared, f"{where} refuses with {name!r} and does not declare it")
-    for name in declared:
-        _require(name in had, f"{where} declares the refusal {name!r} and never looks at it")
-    _require(declared == had, f"{where} declares its refusals in another order than it looks at them")
+    unique(f"{where} has two refusals", [r.name for r in effect.refusals])
     known = Vocabulary.of(machine, machine.rigid, more=[
         *map(_renamed, machine.mutable), *(p.term.decl() for p in rule.parameters)])
     _check_definitions(where, effect.definitions, known)
     known = known.and_also([*(d.decl for d in effect.definitions), *_all_places(machine)])
-    for formula in effect.given:
-        known.check(f"what {where} presupposes", formula)
+    for presupposed in effect.presupposed:
+        known.check(f"what {where} presupposes", presupposed.holds)
+        _require(bool(presupposed.says.strip()), f"what {where} presupposes has no phrase")
     for refusal in effect.refusals:
         known.check(f"the refusal {refusal.name!r} of {where}", refusal.when)
+        _require(bool(refusal.says.strip()), f"the refusal {refusal.name!r} of {where} has no phrase")
         _check_updates(machine, f"the refusal {refusal.name!r} of {where}", refusal.leaves, known)
     _check_updates(machine, where, effect.updates, known)
     if effect.reclaimed is not None:

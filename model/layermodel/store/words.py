@@ -11,6 +11,7 @@ names what, and what containers and operations in progress hold.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import z3
 
@@ -40,6 +41,14 @@ STATUS = Sort("Status", "a container's status", ("created", "running", "paused",
 SORTS = (LAYER, IMAGE, REFERENCE, REPOSITORY, CONTAINER, NAME, LEASE, CONTENT, STATUS)
 
 CREATED, RUNNING, PAUSED, EXITED = (STATUS.value(v) for v in STATUS.values)
+
+Layer = Annotated[Term, LAYER]
+Image = Annotated[Term, IMAGE]
+Reference = Annotated[Term, REFERENCE]
+Container = Annotated[Term, CONTAINER]
+Name = Annotated[Term, NAME]
+Lease = Annotated[Term, LEASE]
+Content = Annotated[Term, CONTENT]
 
 
 def _symbols() -> tuple[Symbol, ...]:
@@ -80,26 +89,44 @@ def _symbols() -> tuple[Symbol, ...]:
 
 SYMBOLS = _symbols()
 
+PARENT_NEEDS_NO_CHILD = Trait(
+    "parent_needs_no_child", "an image that another was made from cannot be removed by ID, and "
+    "removing its last tag only untags it",
+    "moby daemon/images/image_delete.go; measured: docker-20.10; Podman allows it",
+    where="an image stays as long as one that was made from it",
+    where_not="an image need not stay for one that was made from it")
+FORCE_TAKES_CONTAINERS = Trait(
+    "force_takes_containers", "forced removal of an image removes its containers, too",
+    "podman-rmi(1) --force; measured: podman-4.3",
+    where="forced removal takes an image's containers", where_not="forced removal leaves an image's containers")
+PARENTS_INFERRED = Trait(
+    "parents_inferred", "parentage is inferred from layers and history, not recorded by commit and build",
+    "podman libimage/layer_tree.go; measured: podman-4.3",
+    where="parentage is inferred", where_not="parentage is recorded")
+COMMIT_ADDS_EMPTY_LAYER = Trait(
+    "commit_adds_empty_layer", "a commit without changes adds an empty layer",
+    "measured: podman-4.3; Docker: the same layers",
+    where="a commit adds a layer even if it is empty", where_not="a commit adds no empty layer")
+IMPORT_IS_REPRODUCIBLE = Trait(
+    "import_is_reproducible", "importing one tar twice gives one image ID",
+    "measured: podman-4.3; Docker: two images, one layer",
+    where="importing one tar twice gives one image", where_not="importing one tar twice gives two images")
+PAUSED_CAN_STOP = Trait(
+    "paused_can_stop", "a paused container can be stopped and restarted",
+    "measured: docker-20.10; Podman refuses",
+    where="a paused container can be stopped", where_not="a paused container cannot be stopped")
+INTERMEDIATE_IMAGES_HIDDEN = Trait(
+    "intermediate_images_hidden", "untagged images that others were made from are not listed, and "
+    "layers shared with them do not count as shared",
+    "docker-images(1) --all; moby daemon/images/images.go; measured: docker-20.10")
+SAME_NAME_TOLD_APART = Trait(
+    "same_name_told_apart", "renaming a container to its own name is refused as such, not as taken",
+    "moby daemon/rename.go; measured: docker-20.10",
+    where="a container's own name is told apart from a taken one",
+    where_not="a container's own name counts as taken")
 TRAITS = (
-    Trait("parent_needs_no_child", "an image that another was made from cannot be removed by ID, and "
-          "removing its last tag only untags it",
-          "moby daemon/images/image_delete.go; measured: docker-20.10; Podman allows it"),
-    Trait("force_takes_containers", "forced removal of an image removes its containers, too",
-          "podman-rmi(1) --force; measured: podman-4.3"),
-    Trait("parents_inferred", "parentage is inferred from layers and history, not recorded by commit "
-          "and build", "podman libimage/layer_tree.go; measured: podman-4.3"),
-    Trait("commit_adds_empty_layer", "a commit without changes adds an empty layer",
-          "measured: podman-4.3; Docker: the same layers"),
-    Trait("import_is_reproducible", "importing one tar twice gives one image ID",
-          "measured: podman-4.3; Docker: two images, one layer"),
-    Trait("paused_can_stop", "a paused container can be stopped and restarted",
-          "measured: docker-20.10; Podman refuses"),
-    Trait("intermediate_images_hidden", "untagged images that others were made from are not listed, and "
-          "layers shared with them do not count as shared",
-          "docker-images(1) --all; moby daemon/images/images.go; measured: docker-20.10"),
-    Trait("same_name_told_apart", "renaming a container to its own name is refused as such, not as taken",
-          "moby daemon/rename.go; measured: docker-20.10"),
-)
+    PARENT_NEEDS_NO_CHILD, FORCE_TAKES_CONTAINERS, PARENTS_INFERRED, COMMIT_ADDS_EMPTY_LAYER,
+    IMPORT_IS_REPRODUCIBLE, PAUSED_CAN_STOP, INTERMEDIATE_IMAGES_HIDDEN, SAME_NAME_TOLD_APART)
 
 DIALECTS: dict[str, dict[str, bool]] = {
     "docker": {

@@ -208,7 +208,8 @@ class UnionFileSystem:
         bits = (READ if access != os.O_WRONLY else 0) | (WRITE if writes else 0)
         call = self._call(path, asks=self._may(file, bits), first=("EISDIR", "ELOOP"))
         looks = not writes and not flags & os.O_CREAT and self._mounted.kind(file) == DIRECTORY
-        rule = "list" if looks else "write" if flags & os.O_TRUNC else "open" if writes else "read"
+        writing = "write" if flags & os.O_TRUNC else "open-for-writing"
+        rule = "list" if looks else writing if writes else "read"
         content: Any = {"content": b""} if rule == "write" else {}
         self._mounted.do(rule, file, call=call, **content)
         if flags & os.O_TRUNC:
@@ -413,7 +414,7 @@ class UnionFileSystem:
         new = old[:length].ljust(length, b"\0")
         call = self._call(path, asks=self._may(file, WRITE), first=("EISDIR",))
         if len(old) == length:  # no modification, unlike by ftruncate (vfs_truncate sets no times)
-            self._mounted.do("open", file, call=call)
+            self._mounted.do("open-for-writing", file, call=call)
         else:
             self._mounted.do(_rule_for(old, new), file, content=new, call=call)
         self._keep(file, self._cleared(file))

@@ -10,8 +10,6 @@ from layerproof.commands.common import common, emit, machine_option
 from layerproof.commands.layout import prose
 
 if TYPE_CHECKING:
-    from layermodel.language.rules import Rule
-    from layerproof.laws.law import Catalogue
     from layerproof.subject import Subject
 
 
@@ -48,24 +46,14 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
 @common
 def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output: str | None) -> None:
     """The rule book."""
+    from layerproof.laws.book import rule_entries
+
     names = subject.rule_names(rules)
     listed = [r for r in subject.machine.rules if names is None or r.name in names]
     emit(format_, output, lambda: [
         {"name": r.name, "parameters": [{"name": p.name, "sort": p.sort.name, "role": p.role}
                                         for p in r.parameters],
-         "refused": dict(r.refused), "then": r.then, "source": r.source} for r in listed],
-        lambda: "\n\n".join(_rule_text(rule, subject.catalogue) for rule in listed))
-
-
-def _rule_text(rule: Rule, catalogue: Catalogue) -> str:
-    named = ", ".join(p.name for p in rule.parameters if p.role == "named")
-    lines = [prose(f"{rule.name} ({named})", 4)]
-    lines += [f"  makes    a new {p.name}" for p in rule.parameters if p.role == "new"]
-    width = max((len(n) for n in rule.refused), default=0)
-    for number, (name, says) in enumerate(rule.refused.items()):
-        words = "refused" if number == 0 else ""
-        lines.append(prose(f"  {words:<7}  {name:<{width}}  {says}", 13 + width))
-    laws = [law.id for law in catalogue.laws if law.kind.value != "algebraic" and law.about(rule)]
-    lines += [prose(f"  {word:<7}  {says}", 11) for word, says in (
-        ("then", rule.then), ("keeps", " ".join(laws)), ("source", rule.source))]
-    return "\n".join(lines)
+         "kind": r.kind.value, "presupposes": list(r.presupposed), "refused": dict(r.refused), "then": r.then,
+         "source": r.source} for r in listed],
+        lambda: "\n\n".join("\n".join(prose(*entry) for entry in rule_entries(rule, subject.catalogue))
+                            for rule in listed))

@@ -11,11 +11,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from layermodel.language.rules import Definition, Effect, Machine, Refusal, Rule, State, Term, Update
+from layermodel.language.rules import (
+    Arguments,
+    Definition,
+    Effect,
+    Machine,
+    Presupposition,
+    Refusal,
+    Rule,
+    State,
+    Term,
+    Update,
+)
 from layerproof.laws.law import Catalogue
 
-Change = Callable[[Effect, State, tuple[Term, ...]], Effect]
-"""From what a rule does in a state with given arguments to what the mutant does there."""
+Change = Callable[[Effect, State, Arguments], Effect]
+"""From what a rule does in a state with given arguments, which have names, to what the mutant does there."""
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -43,7 +55,7 @@ class Mutant:
     def machine(self, machine: Machine) -> Machine:
         """Return the machine with this mutant's rules in place of its own."""
         for name in self.rules:
-            machine = machine.with_rule(_changed(machine, machine.rule_by_name[name], self.change))
+            machine = machine.with_rule(_changed(machine.rule_by_name[name], self.change))
         return machine
 
     def confined(self, machine: Machine, catalogue: Catalogue) -> tuple[Machine, Catalogue]:
@@ -57,15 +69,13 @@ class Mutant:
         return replace(mutated, rules=tuple(r for r in mutated.rules if r.name in names)), Catalogue(laws)
 
 
-def _changed(machine: Machine, rule: Rule, change: Change) -> Rule:
-    """The rule with a changed effect; refusals that this leaves out are no longer among the rule's."""
-    @lru_cache(maxsize=1)  # it is asked for here and, in the same words, for the obligations
+def _changed(rule: Rule, change: Change) -> Rule:
+    """The rule with a changed effect."""
+    @lru_cache(maxsize=1)  # it is asked for in the same words again and again
     def body(s: State, *arguments: Term) -> Effect:
-        return change(rule.body(s, *arguments), s, arguments)
+        return change(rule.body(s, *arguments), s, rule.by_name(arguments))
 
-    changed = replace(rule, body=body)
-    left = {refusal.name for refusal in changed.step(machine.state).effect.refusals}
-    return replace(changed, refused={name: says for name, says in rule.refused.items() if name in left})
+    return replace(rule, body=body)
 
 
 # Ways of changing an effect.
@@ -79,9 +89,9 @@ def without(*refusals: str) -> Change:
 
 def refuses(name: str, when: Callable[..., Term]) -> Change:
     """Refuse on another condition: ``when`` is told the right one, the state and the arguments."""
-    def change(effect: Effect, s: State, arguments: tuple[Term, ...]) -> Effect:
+    def change(effect: Effect, s: State, a: Arguments) -> Effect:
         def changed(refusal: Refusal) -> Refusal:
-            return replace(refusal, when=when(refusal.when, s, *arguments))
+            return replace(refusal, when=when(refusal.when, s, a))
         return replace(effect, refusals=tuple(
             changed(r) if r.name == name else r for r in effect.refusals))
     return change
@@ -104,38 +114,38 @@ def forgets(*symbols: str) -> Change:
 
 def sets(symbol: str, to: Callable[..., Update]) -> Change:
     """Update a symbol otherwise: ``to`` is told the right update, the state and the arguments."""
-    def change(effect: Effect, s: State, arguments: tuple[Term, ...]) -> Effect:
+    def change(effect: Effect, s: State, a: Arguments) -> Effect:
         right = effect.updates.get(symbol, lambda *at: getattr(s, symbol)(*at) if at else getattr(s, symbol))
-        return replace(effect, updates={**effect.updates, symbol: to(right, s, *arguments)})
+        return replace(effect, updates={**effect.updates, symbol: to(right, s, a)})
     return change
 
 
 def defines(name: str, body: Callable[..., Term]) -> Change:
     """Define a relation of the step otherwise: ``body`` is told the right one, the object and the rest."""
-    def change(effect: Effect, s: State, arguments: tuple[Term, ...]) -> Effect:
+    def change(effect: Effect, s: State, a: Arguments) -> Effect:
         def changed(definition: Definition) -> Definition:
-            return replace(definition, body=body(definition.body, *definition.variables, s, *arguments))
+            return replace(definition, body=body(definition.body, *definition.variables, s, a))
         found = relation(effect, name)
         return replace(effect, definitions=tuple(
             changed(d) if d.decl.eq(found) else d for d in effect.definitions))
     return change
 
 
-def presupposes(given: Callable[..., tuple[Term, ...]]) -> Change:
-    """Presuppose something else of the arguments."""
-    return lambda effect, s, arguments: replace(effect, given=given(s, *arguments))
+def presupposes(says: str, given: Callable[[State, Arguments], Term]) -> Change:
+    """Presuppose of the arguments this and nothing else."""
+    return lambda effect, s, a: replace(effect, presupposed=(Presupposition(given(s, a), says),))
 
 
-def reports(reclaimed: Callable[[Effect, State], Term]) -> Change:
+def reports(reclaimed: Callable[[Effect, State, Arguments], Term]) -> Change:
     """Report other bytes as reclaimed."""
-    return lambda effect, s, *_: replace(effect, reclaimed=reclaimed(effect, s))
+    return lambda effect, s, a: replace(effect, reclaimed=reclaimed(effect, s, a))
 
 
 def both(*changes: Change) -> Change:
     """Make several changes, one after the other."""
-    def change(effect: Effect, s: State, arguments: tuple[Term, ...]) -> Effect:
+    def change(effect: Effect, s: State, a: Arguments) -> Effect:
         for one in changes:
-            effect = one(effect, s, arguments)
+            effect = one(effect, s, a)
         return effect
     return change
 

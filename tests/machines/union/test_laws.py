@@ -8,11 +8,6 @@ from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.readings.prove.prove import prove
 
 
-def test_a_rule_says_in_words_the_refusals_that_it_has():
-    for rule in UNION.rules:
-        assert list(rule.refused) == [r.name for r in rule.step(UNION.state).effect.refusals]
-
-
 def test_every_rule_keeps_every_law():
     proof = prove(UNION_SUBJECT, jobs=2)
     assert [] == [v.name for v in proof.verdicts if v.outcome != "proved"]

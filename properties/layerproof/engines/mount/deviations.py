@@ -84,7 +84,8 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "overlayfs-metacopy-dates", "overlayfs", "==6.18.*", ("COW-3",),
         "A file of which only the attributes were copied up is dated anew when it is opened for writing, though "
         "nothing is written.", "found by this project",
-        shows=lambda rule, d: rule == "open" and d.what == "mtime" and "file" in d.tags, option="metacopy=on"),
+        shows=lambda rule, d: rule == "open-for-writing" and d.what == "mtime" and "file" in d.tags,
+        option="metacopy=on"),
     Deviation(
         "overlayfs-userxattr-inodes", "overlayfs", "==6.18.*", (),
         "A symlink or FIFO that is copied up gets another inode number, as no user attribute can say where it "

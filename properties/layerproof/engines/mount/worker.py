@@ -177,7 +177,7 @@ CALLS: dict[str, Callable[[str, Request], object]] = {
     "read": lambda path, r: _read(path),
     "list": lambda path, r: sorted(os.listdir(path)),
     "readlink": lambda path, r: os.fsencode(os.readlink(path)).hex(),
-    "open": lambda path, r: _write(path, b"", 0),
+    "open-for-writing": lambda path, r: _write(path, b"", 0),
     "write": lambda path, r: _write(path, bytes.fromhex(r["data"]), os.O_TRUNC),
     "append": lambda path, r: _write(path, bytes.fromhex(r["data"]), os.O_APPEND),
     "truncate": lambda path, r: _truncate(path, bytes.fromhex(r["data"])),

@@ -23,8 +23,8 @@ from layerproof.runs.trace import Event, Settled, Trace
 from layerproof.subject import Draw, Drivable, Subject, Traits
 
 _WEIGHTS = {"unlink": 5, "rmdir": 5, "mkdir": 6, "create": 5, "rename": 5, "rename-directory": 8,
-            "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 2, "list": 2, "readlink": 2, "open": 4,
-            "append": 4}
+            "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 2, "list": 2, "readlink": 2,
+            "open-for-writing": 4, "append": 4}
 _TRIES = 600
 """Runs that shrinking one finding may take: a run in a mount takes some ten milliseconds."""
 

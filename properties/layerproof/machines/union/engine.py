@@ -41,7 +41,7 @@ class UnionEngine(Protocol):
 
 LOOKING = frozenset({"stat", "read", "list", "readlink"})
 EVERY = LOOKING | {
-    "remount", "open", "write", "append", "truncate", "chmod", "chown", "utimes", "setxattr", "removexattr",
-    "create", "mkdir", "symlink", "mkfifo", "link", "unlink", "rmdir", "rename-to-itself", "rename",
+    "remount", "open-for-writing", "write", "append", "truncate", "chmod", "chown", "utimes", "setxattr",
+    "removexattr", "create", "mkdir", "symlink", "mkfifo", "link", "unlink", "rmdir", "rename-to-itself", "rename",
     "rename-directory"}
 """The rules of the union machine, all of which are system calls."""

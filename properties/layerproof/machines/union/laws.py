@@ -12,8 +12,9 @@ from functools import partial
 import z3
 from z3 import And, Implies, Not, Or
 
-from layermodel.language.rules import Sort, State, Step, Term, exists, forall
+from layermodel.language.rules import RuleKind, Sort, State, Step, Term, exists, forall
 from layermodel.objects import CONTAINER, LAYER
+from layermodel.union.axioms import MOVING
 from layermodel.union.rules import UNION
 from layermodel.union.words import (
     ATTRIBUTES,
@@ -22,7 +23,6 @@ from layermodel.union.words import (
     FILE,
     INODE,
     KEY,
-    MOVING,
     PATH,
     SYMLINK,
     above,
@@ -48,34 +48,33 @@ _CPQ: Variables = (*_CP, ("other", PATH))
 _CPX: Variables = (*_CP, ("key", KEY))
 
 _OVERLAY = "kernel Documentation/filesystems/overlayfs.rst"
-_LOOKS = ("stat", "read", "list", "readlink", "remount", "rename-to-itself")
+_LOOKS = tuple(rule.name for rule in UNION.rules if rule.kind is RuleKind.LOOKS)
 _CHANGES = {
-    "open": (), "write": ("content", "mtime"), "append": ("content", "mtime"),
+    "open-for-writing": (), "write": ("content", "mtime"), "append": ("content", "mtime"),
     "truncate": ("content", "mtime"), "chmod": ("mode",), "chown": ("owner",), "utimes": ("mtime",),
     "setxattr": ("xattr",), "removexattr": ("xattr",), "link": (),
 }
 """Operations on what is there, and the attributes that they change."""
 _MAKES = {"create": FILE, "mkdir": DIRECTORY, "symlink": SYMLINK, "mkfifo": FIFO}
-_TAKES = ("unlink", "rmdir", "rename", "rename-directory")
 _RENAMES = ("rename", "rename-directory")
-
-
-def _argument(t: Step, name: str) -> Term:
-    """The argument of a step by its parameter's name."""
-    return next(a for p, a in zip(t.rule.parameters, t.arguments, strict=True) if p.name == name)
+_TAKES = (*(rule.name for rule in UNION.rules if rule.kind is RuleKind.TAKES), *_RENAMES)
 
 
 def _paths(t: Step) -> list[Term]:
     """The paths that a step names."""
-    return [a for p, a in zip(t.rule.parameters, t.arguments, strict=True) if p.sort == PATH]
+    return t.of_sort(PATH)
 
 
 def _c(t: Step) -> Term:
-    return t.arguments[0]
+    return t.argument("container")
 
 
 def _p(t: Step) -> Term:
-    return t.arguments[1]
+    return t.argument("path")
+
+
+def _q(t: Step) -> Term:
+    return t.argument("target")
 
 
 def _touched(t: Step, p: Term) -> Term:
@@ -105,7 +104,7 @@ def _here(t: Step, c: Term, *_: Term) -> Term:
 
 def _inside(t: Step, c: Term, p: Term) -> Term:
     """The law is asked of what is in the directory that was renamed."""
-    return And(c == _c(t), above(t.before, t.arguments[2], p))
+    return And(c == _c(t), above(t.before, _q(t), p))
 
 
 def _looked_from(s: State, c: Term, p: Term) -> Term:
@@ -337,16 +336,16 @@ _STEP_LAWS = (
     step_law("COW-13", COPY_UP, "What is renamed has its new name, and is what it was.",
              _CP, lambda t, c, p: And(c == _c(t), p == _p(t)),
              lambda t, c, p: {
-                 "it is seen": seen(t.after, c, t.arguments[2]),
-                 "it is of the same kind": kind_at(t.after, c, t.arguments[2]) == kind_at(t.before, c, p),
+                 "it is seen": seen(t.after, c, _q(t)),
+                 "it is of the same kind": kind_at(t.after, c, _q(t)) == kind_at(t.before, c, p),
                  "it is the same inode": Or(
-                     inode(t.after, c, t.arguments[2]) == inode(t.before, c, p),
+                     inode(t.after, c, _q(t)) == inode(t.before, c, p),
                      breaks(t.before, c, inode(t.before, c, p))),
-                 **_values(t, c, inode(t.before, c, p), inode(t.after, c, t.arguments[2]))},
+                 **_values(t, c, inode(t.before, c, p), inode(t.after, c, _q(t)))},
              ("rename(2)", "measured: union, row 17"), rules=_RENAMES),
     step_law("COW-14", COPY_UP, "What was seen before a directory was renamed is seen after it, there or under "
              "the new name, but for the directory that was replaced.",
-             _CP, lambda t, c, p: And(c == _c(t), p != t.arguments[2], seen(t.before, c, p)),
+             _CP, lambda t, c, p: And(c == _c(t), p != _q(t), seen(t.before, c, p)),
              lambda t, c, p: {
                  "it is seen": seen(t.after, c, _becomes(t, p)),
                  "it is the same": And(inode(t.after, c, _becomes(t, p)) == inode(t.before, c, p),
@@ -356,9 +355,9 @@ _STEP_LAWS = (
              ("rename(2)", "measured: union, rows 20 and 21"), rules=("rename-directory",)),
     step_law("COW-15", COPY_UP, "Two names that are made links name one inode.", (),
              true, lambda t: {
-                 "both are seen": And(seen(t.after, _c(t), _p(t)), seen(t.after, _c(t), t.arguments[2])),
+                 "both are seen": And(seen(t.after, _c(t), _p(t)), seen(t.after, _c(t), _q(t))),
                  "they name one inode": inode(t.after, _c(t), _p(t))
-                 == inode(t.after, _c(t), t.arguments[2])},
+                 == inode(t.after, _c(t), _q(t))},
              ("link(2)", "measured: union, row 26"), rules=("link",)),
     step_law("COW-16", COPY_UP, "What is made is there, new, as it was ordered, and dated now.", (("key", KEY),),
              true, lambda t, x: _as_made(t, x), ("open(2)", "mkdir(2)", "symlink(2)", "mknod(2)"),
@@ -372,9 +371,9 @@ _STEP_LAWS = (
              _CP, lambda t, c, p: And(c == _c(t), beneath(t.after, c, p)),
              lambda t, c, p: {
                  "what hides moved along": forall(PATH, lambda q: Implies(
-                     And(above(t.before, _p(t), q), t.before.fits(_p(t), t.arguments[2], q),
+                     And(above(t.before, _p(t), q), t.before.fits(_p(t), _q(t), q),
                          hides(t.before, c, q)),
-                     hides(t.after, c, t.before.moved(_p(t), t.arguments[2], q)))),
+                     hides(t.after, c, t.before.moved(_p(t), _q(t), q)))),
                  "it was looked at": t.before.has_source(c, _old(t, p)),
                  "nothing in the old name hid it": Not(exists(PATH, lambda q: And(
                      t.before.under(t.before.anchor(c, _old(t, p)), q), above(t.before, q, _old(t, p)),
@@ -383,7 +382,7 @@ _STEP_LAWS = (
                  "it is the same": t.after.source(c, p) == t.before.source(c, _old(t, p)),
                  "it is where it was moved to": p == z3.If(
                      above(t.before, _p(t), _old(t, p)),
-                     t.before.moved(_p(t), t.arguments[2], _old(t, p)), _old(t, p)),
+                     t.before.moved(_p(t), _q(t), _old(t, p)), _old(t, p)),
                  "none is under the old name": Not(above(t.before, _p(t), p))},
              (_OVERLAY + ", renaming directories",), rules=("rename-directory",)),
     step_law("COW-19", COPY_UP, "What is seen after a directory was renamed was seen before, there or under the "
@@ -402,11 +401,11 @@ _STEP_LAWS = (
     step_law("COW-20", COPY_UP, "The way to what is seen after a directory was renamed was one of directories "
              "before.",
              (*_CP, ("way", PATH)),
-             lambda t, c, p, q: And(c == _c(t), seen(t.after, c, p), above(t.before, q, p), q != t.arguments[2]),
+             lambda t, c, p, q: And(c == _c(t), seen(t.after, c, p), above(t.before, q, p), q != _q(t)),
              lambda t, c, p, q: {
                  "it is where it was moved to": q == _becomes(t, was(t, q)),
                  "it was on the way, or on that to the new name": Or(
-                     above(t.before, was(t, q), was(t, p)), above(t.before, q, t.arguments[2])),
+                     above(t.before, was(t, q), was(t, p)), above(t.before, q, _q(t))),
                  "it was a directory": directory_at(t.before, c, was(t, q))},
              ("rename(2)",), rules=("rename-directory",), from_steps={"rename-directory": ("COW-19",)}),
     step_law("COW-21", COPY_UP, "What the upper holds after a directory was renamed had another name before than "
@@ -414,7 +413,7 @@ _STEP_LAWS = (
              (("container", CONTAINER), ("inode", INODE)),
              lambda t, c, i: And(c == _c(t), t.after.copied(c, i)),
              lambda t, c, i: {"it had a name": exists(PATH, lambda p: And(
-                 p != t.arguments[2], seen(t.before, c, p), inode(t.before, c, p) == i))},
+                 p != _q(t), seen(t.before, c, p), inode(t.before, c, p) == i))},
              ("rename(2)",), rules=("rename-directory",)),
     step_law("COW-22", COPY_UP, "In a renamed directory the image is looked at where it was, from the directory "
              "or from one in it that was redirected before.",
@@ -445,16 +444,16 @@ _STEP_LAWS = (
     step_law("PLAIN-4", PLAIN, "An operation is done only to what it can be done to.", (),
              true, lambda t: {"it is of such a kind": _fit(t)},
              ("POSIX.1-2017, EISDIR, ENOTDIR, ELOOP, ENXIO, EPERM and EINVAL",),
-             rules=("open", "write", "append", "truncate", "read", "list", "readlink", "unlink", "rmdir", "link",
-                    "chmod")),
+             rules=("open-for-writing", "write", "append", "truncate", "read", "list", "readlink", "unlink",
+                    "rmdir", "link", "chmod")),
     step_law("PLAIN-5", PLAIN, "Something is renamed only over its like, into a directory that is there, and "
              "not into itself.", (),
              true, lambda t: {
                  "a directory only over a directory": Implies(
-                     seen(t.before, _c(t), t.arguments[2]),
-                     directory_at(t.before, _c(t), _p(t)) == directory_at(t.before, _c(t), t.arguments[2])),
-                 "into a directory": directory_at(t.before, _c(t), t.before.parent(t.arguments[2])),
-                 "not into itself": Not(above(t.before, _p(t), t.arguments[2]))},
+                     seen(t.before, _c(t), _q(t)),
+                     directory_at(t.before, _c(t), _p(t)) == directory_at(t.before, _c(t), _q(t))),
+                 "into a directory": directory_at(t.before, _c(t), t.before.parent(_q(t))),
+                 "not into itself": Not(above(t.before, _p(t), _q(t)))},
              ("rename(2), EISDIR, ENOTDIR, ENOENT and EINVAL",), rules=_RENAMES),
     step_law("PLAIN-6", PLAIN, "The root is neither removed nor renamed.", (),
              true, lambda t: {"it is not the root": And([q != t.before.root for q in _paths(t)])},
@@ -489,7 +488,7 @@ _STEP_LAWS = (
              ("POSIX.1-2017, ENOTDIR",), refusals=("ENOTDIR",)),
     step_law("PLAIN-13", PLAIN, "A removed attribute was there.", (),
              true, lambda t: {"it was set": attribute(t.before, "xattr")(
-                 _c(t), inode(t.before, _c(t), _p(t)), t.arguments[2]) != t.before.unset},
+                 _c(t), inode(t.before, _c(t), _p(t)), t.argument("key")) != t.before.unset},
              ("removexattr(2), ENODATA",), rules=("removexattr",)),
 )
 
@@ -501,13 +500,13 @@ def _dated_paths(t: Step) -> list[Term]:
 
 def _becomes(t: Step, p: Term) -> Term:
     """What becomes of p when a directory is renamed."""
-    source, target = _p(t), t.arguments[2]
+    source, target = _p(t), _q(t)
     return z3.If(t.before.under(source, p), t.before.moved(source, target, p), p)
 
 
 def _looked_along(t: Step, c: Term, p: Term) -> Conclusions:
     """Where the image is looked at for p in a renamed directory, and from where."""
-    source, target, old = _p(t), t.arguments[2], was(t, p)
+    source, target, old = _p(t), _q(t), was(t, p)
     anchor, nearer = t.before.anchor(c, old), above(t.before, source, t.before.anchor(c, old))
     place = z3.If(t.before.redirected(c, source), t.before.redirect(c, source), t.before.source(c, source))
     return {
@@ -529,12 +528,12 @@ def _looked_along(t: Step, c: Term, p: Term) -> Conclusions:
 
 def _old(t: Step, p: Term) -> Term:
     """What became p when a directory was renamed, if p is in it now."""
-    return z3.If(p == t.arguments[2], p, was(t, p))
+    return z3.If(p == _q(t), p, was(t, p))
 
 
 def was(t: Step, p: Term) -> Term:
     """What became p when a directory was renamed, if p is it or in it now."""
-    source, target = _p(t), t.arguments[2]
+    source, target = _p(t), _q(t)
     return z3.If(t.before.under(target, p), t.before.moved(target, source, p), p)
 
 
@@ -543,23 +542,23 @@ def _as_set(t: Step, c: Term, p: Term, x: Term) -> Conclusions:
     after: Callable[..., Term] = lambda name, *k: attribute(t.after, name)(c, inode(t.after, c, p), *k)
     before = lambda name, *k: attribute(t.before, name)(c, inode(t.before, c, p), *k)
     if t.rule.name in ("setxattr", "removexattr"):
-        value = _argument(t, "value") if t.rule.name == "setxattr" else t.before.unset
-        key = _argument(t, "key")
+        value = t.argument("value") if t.rule.name == "setxattr" else t.before.unset
+        key = t.argument("key")
         return {"the attribute has the value": after("xattr", key) == value,
                 "other attributes have theirs": Implies(x != key, after("xattr", x) == before("xattr", x))}
     if t.rule.name in ("chmod", "chown", "utimes"):
         name, parameter = {"chmod": ("mode", "mode"), "chown": ("owner", "owner"),
                            "utimes": ("mtime", "time")}[t.rule.name]
-        return {f"the {name} is as set": after(name) == _argument(t, parameter)}
-    return {"it holds the content": after("content") == _argument(t, "content"),
+        return {f"the {name} is as set": after(name) == t.argument(parameter)}
+    return {"it holds the content": after("content") == t.argument("content"),
             "it is dated now": after("mtime") == t.before.now}
 
 
 def _as_made(t: Step, x: Term) -> Conclusions:
     """A new inode as ordered."""
-    c, p, i = _c(t), _p(t), _argument(t, "inode")
+    c, p, i = _c(t), _p(t), t.argument("inode")
     after = lambda name, *k: attribute(t.after, name)(c, i, *k)
-    content = _argument(t, "content") if t.rule.name == "symlink" else t.before.empty
+    content = t.argument("content") if t.rule.name == "symlink" else t.before.empty
     return {
         "it is seen": seen(t.after, c, p),
         "it is the new inode": inode(t.after, c, p) == i,
@@ -567,7 +566,7 @@ def _as_made(t: Step, x: Term) -> Conclusions:
             seen(t.before, c, q), inode(t.before, c, q) == i))),
         "it is of that kind": kind_at(t.after, c, p) == _MAKES[t.rule.name],
         "its content is as ordered": after("content") == content,
-        "its mode is as ordered": after("mode") == _argument(t, "mode"),
+        "its mode is as ordered": after("mode") == t.argument("mode"),
         "its owner is the creator": after("owner") == t.before.creator,
         "it is dated now": after("mtime") == t.before.now,
         "it has no attribute": after("xattr", x) == t.before.unset,
@@ -577,7 +576,7 @@ def _as_made(t: Step, x: Term) -> Conclusions:
 def _fit(t: Step) -> Term:
     """The kind of what the path names is one for the operation."""
     kind = kind_at(t.before, _c(t), _p(t))
-    if t.rule.name in ("open", "write", "append", "truncate"):
+    if t.rule.name in ("open-for-writing", "write", "append", "truncate"):
         return kind == FILE
     if t.rule.name == "read":
         return And(kind != DIRECTORY, kind != SYMLINK)

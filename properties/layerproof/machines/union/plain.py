@@ -47,9 +47,8 @@ class Departure:
 
 def _breaks_links(t: Step) -> Term:
     """What the step names is copied up, and has other names in the image, which go on naming the old inode."""
-    s, c = t.before, t.arguments[0]
-    return Or([And(seen(s, c, a), breaks(s, c, inode(s, c, a)))
-               for p, a in zip(t.rule.parameters, t.arguments, strict=True) if p.sort == PATH])
+    s, c = t.before, t.argument("container")
+    return Or([And(seen(s, c, p), breaks(s, c, inode(s, c, p))) for p in t.of_sort(PATH)])
 
 
 DEPARTURES = (

@@ -32,7 +32,7 @@ _BEFORE, _AFTER = (z3.Function(f"content.{when}", CONTAINER.z3, CONTENT.z3) for 
 
 def _step() -> Step:
     """A step of the union machine in some container; the state after it may be any."""
-    return AnyAfter.of(UNION.rules[0].step(UNION.state))
+    return AnyAfter.of(UNION.rule_by_name["remount"].step(UNION.state))
 
 
 def _extensional(step: Step) -> Term:
@@ -54,7 +54,7 @@ def _same(machine: Machine, one: State, other: State) -> Term:
 
 def _done() -> Lemma:
     step, before, after = _step(), _store(_BEFORE), _store(_AFTER)
-    container = step.arguments[0]
+    container = step.argument("container")
     written = STORE.rule_by_name["write"].apply(before, container, _AFTER(container))
     create = STORE.rule_by_name["create"]
     named = (container if p.sort == CONTAINER else p.term for p in create.parameters)

@@ -202,7 +202,7 @@ _COMMANDS: dict[str, Callable[[Request, str], str]] = {
     "read": lambda r, p: f"cat {p}",
     "list": lambda r, p: f"ls -A {p}",
     "readlink": lambda r, p: f"readlink {p}",
-    "open": lambda r, p: f"put {p} {_WRITING}",
+    "open-for-writing": lambda r, p: f"put {p} {_WRITING}",
     "write": lambda r, p: f"put {p} {_WRITING | os.O_TRUNC} {r['data']}",
     "append": lambda r, p: f"put {p} {_WRITING | os.O_APPEND} {r['data']}",
     "truncate": lambda r, p: f"truncate -c -s {len(r['data']) // 2} {p}",

@@ -294,12 +294,19 @@ class SmallStores:
 
     def possible(
         self, obligation: Obligation, conditions: Mapping[str, Term], counts: Iterable[int] = SIZES,
+        limit: int | None = None,
     ) -> set[str]:
-        """Return which of the conditions can hold together with the hypotheses, in some store."""
+        """Return which of the conditions can hold together with the hypotheses, in some store.
+
+        Args:
+            limit: of what looking for each may take, in Z3 resource units; what takes more is left out.
+        """
         found: set[str] = set()
         for count in counts:
             if len(found) < len(conditions):
                 problem = self.problem(obligation, count)
+                if limit is not None:
+                    problem.solver.set("rlimit", limit)
                 found |= {n for n, c in conditions.items() if n not in found and problem.possible(c)}
         return found
 

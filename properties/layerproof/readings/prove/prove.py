@@ -25,6 +25,7 @@ from layerproof.laws.sound import unmet
 from layerproof.process.workers import workers
 from layerproof.readings.prove.finite import SIZES, Instance, SmallStores
 from layerproof.readings.prove.hints import hints
+from layerproof.readings.prove.presupposed import hidden
 from layerproof.readings.prove.sums import eliminate, sum_lemmas
 from layerproof.readings.prove.vacuity import Witnesses, missing
 from layerproof.readings.prove.vacuity import witnesses as look
@@ -313,8 +314,10 @@ def witnesses(task: Task, number: int = 0, of: int = 1) -> Witnesses:
     listed = [law for law in catalogue.laws if task.laws is None or law.id in task.laws]
     of_states = [law for law in listed if law.kind is not Kind.STEP]
     prover = _prover(task.subject)
-    return look(prover.obligations, prover.stores, chosen[number::of], of_states[number::of], listed,
-                whole=task.rules is None)
+    found = look(prover.obligations, prover.stores, chosen[number::of], of_states[number::of], listed,
+                 whole=task.rules is None)
+    found.missing += hidden(prover.obligations, prover.stores, prover.proves, chosen[number::of])
+    return found
 
 
 def together(

@@ -20,7 +20,7 @@ from layermodel.store.words import (
     used_by_running,
 )
 from layerproof.laws.law import Conclusions, Deviation, Kind, Law, Runs, state_law, step_law, true
-from layerproof.machines.store.laws.words import DEPENDENCY, C, I, L, R, forces, images_of
+from layerproof.machines.store.laws.words import DEPENDENCY, C, I, L, R, forces
 
 _FORCED = Deviation(
     "docker-force-stopped", "docker", "20.10", "remove-by-id",
@@ -127,8 +127,8 @@ LAWS = (
     step_law("DEP-19", DEPENDENCY, "A container can always be removed by force, and an operation in progress "
              "always be given up.", (),
              true, lambda t: {"it was not there, or force was not said": Not(And(
-                 t.before.container(t.arguments[0]), t.arguments[1])) if t.rule.name == "remove" else Not(
-                 t.before.lease(t.arguments[0]))},
+                 t.before.container(t.argument("container")), t.argument("force"))) if t.rule.name == "remove"
+                 else Not(t.before.lease(t.argument("lease")))},
              ("docker-rm(1) --force", "moby#48909"),
              rules=("remove", "abort"), refusals=("*",)),
     step_law("DEP-20", DEPENDENCY, "An image goes only with all that was made from it, unless it is named "
@@ -139,7 +139,7 @@ LAWS = (
              ("podman#10832", "podman#1154")),
     step_law("DEP-21", DEPENDENCY, "Without force a removal does not take the only name of an image that a "
              "container uses, nor the image.", I,
-             lambda t, i: And(i == images_of(t)[0], Not(Or(forces(t))), used(t.before, i)),
+             lambda t, i: And(i == t.argument("image"), Not(Or(forces(t))), used(t.before, i)),
              lambda t, i: {"it has another name, and stays": And(
                  several_tags(t.before, i), t.after.image(i))},
              ("docker-rmi(1)", "moby#13261"), rules=("remove-by-tag", "remove-by-digest", "remove-by-id"),
@@ -150,7 +150,7 @@ LAWS = (
 def _explained(t: Step) -> Conclusions:
     """For each refusal of a removal, the dependent that explains it."""
     s = t.before
-    image = next(a for p, a in zip(t.rule.parameters, t.arguments, strict=True) if p.sort == IMAGE)
+    image = t.argument("image")
     explanation = {
         "used-by-container": used(s, image),
         "used-by-running-container": used_by_running(s, image),

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import z3
 from z3 import And, Implies, Not, Or
 
-from layermodel.language.rules import BOOL, Step, Term, exists, forall
+from layermodel.language.rules import BOOL, Arguments, Step, Term, exists, forall
 from layermodel.objects import CONTAINER, LAYER
-from layermodel.store.rules import REFUSED, STORE
+from layermodel.store.rules import STORE
 from layermodel.store.words import (
     CONTENT,
     CREATED,
@@ -29,7 +29,6 @@ from layermodel.store.words import (
     used_by_running,
 )
 from layerproof.laws.law import (
-    Algebra,
     Conclusions,
     Deviation,
     Kind,
@@ -61,10 +60,10 @@ def _only(identifier: str, statement: str, symbol: str, rules: tuple[str, ...]) 
 
 
 def _commutes(identifier: str, statement: str, parameters: Variables, one: tuple[str, tuple[str, ...]],
-              other: tuple[str, tuple[str, ...]], premise: Callable[[Algebra, list[Term]], Term]) -> Law:
+              other: tuple[str, tuple[str, ...]], premise: Callable[[Arguments], Term]) -> Law:
     runs = Runs(parameters, (one, other), (other, one))
-    return Law(identifier, OPERATIONS, Kind.ALGEBRAIC, statement, (),
-               lambda a: premise(a, [z3.Const(f"?{n}", s.z3) for n, s in parameters]), ends_agree,
+    shared = Arguments(identifier, {n: s.constant(f"?{n}") for n, s in parameters})
+    return Law(identifier, OPERATIONS, Kind.ALGEBRAIC, statement, (), lambda a: premise(shared), ends_agree,
                ("commutation of independent operations; sequential counterpart of moby PR#39209",), runs=runs)
 
 
@@ -81,7 +80,8 @@ _NEEDS_WHAT_IT_NAMES = (
     "tag", "remove-by-id", "create", "start", "stop", "kill", "pause", "unpause", "restart", "rename",
     "remove", "write", "commit", "build-step", "pull-layer", "pull-finish", "build-begin", "build-add",
     "build-finish", "abort")
-_OTHER = {name for rule in STORE.rules for name in rule.refused if not name.startswith("no-such-")}
+_OTHER = tuple(dict.fromkeys(
+    name for rule in STORE.rules for name in rule.refused if not name.startswith("no-such-")))
 _STATUS_RULES = ("start", "stop", "kill", "pause", "unpause", "restart")
 
 LAWS = (
@@ -162,7 +162,7 @@ LAWS = (
              lambda t, c: {"its status is as documented": _documented(t, c)},
              ("Engine API 1.41, containers by state",), rules=("create", *_STATUS_RULES)),
     step_law("OP-16", OPERATIONS, "An image that is removed by ID is gone.", I,
-             lambda t, i: i == t.arguments[0],
+             lambda t, i: i == t.argument("image"),
              lambda t, i: {"it is gone": Not(t.after.image(i))}, ("docker-rmi(1)",), rules=("remove-by-id",)),
     step_law("OP-17", OPERATIONS, "A container that is removed is gone, and a prune leaves only running ones.",
              C, lambda t, c: Or(t.named(c, CONTAINER), z3.BoolVal(t.rule.name == "container-prune")),
@@ -177,7 +177,7 @@ LAWS = (
              ("measured: docker-20.10 (Parent is set by commit and build)",),
              rules=("commit", "build-step", "build-add", "load-with-parent")),
     step_law("OP-19", OPERATIONS, "Removing the last reference takes the image, unless something needs it.", I,
-             lambda t, i: And(i == t.arguments[-1], t.after.image(i)),
+             lambda t, i: And(i == t.argument("image"), t.after.image(i)),
              lambda t, i: {"something needs it": Or(
                  exists(REFERENCE, lambda r: t.after.names(r, i)), used(t.after, i), leased(t.after, i),
                  And(t.after.parent_needs_no_child, has_children(t.after, i)))},
@@ -214,7 +214,7 @@ LAWS = (
                  "it holds the image": Implies(t.named(i, IMAGE), t.after.holds_image(x, i))},
              ("podman#18659", "containerd#3787"), rules=("pull-layer", "build-begin", "build-add")),
     step_law("OP-24", OPERATIONS, "What is written is what the upper layer holds.", (),
-             true, lambda t: {"it holds it": t.after.upper(t.arguments[0]) == t.arguments[1]},
+             true, lambda t: {"it holds it": t.after.upper(t.argument("container")) == t.argument("content")},
              ("Engine API 1.41 PutContainerArchive",), rules=("write",)),
     _twice("OP-25", "Tagging twice is tagging once.", "tag", I + R, ("measured: docker-20.10",)),
     _twice("OP-26", "Pruning twice is pruning once.", "prune", (), ("docker-image-prune(1)",), sums=True),
@@ -229,22 +229,22 @@ LAWS = (
     _commutes("OP-30", "Tagging with two tags gives the same in either order.",
               (("image", IMAGE), ("other", IMAGE), ("reference", REFERENCE), ("second", REFERENCE)),
               ("tag", ("image", "reference")), ("tag", ("other", "second")),
-              lambda a, p: p[2] != p[3]),
+              lambda p: p.reference != p.second),
     _commutes("OP-31", "Writing in two containers gives the same in either order.",
               (("container", CONTAINER), ("other", CONTAINER), ("content", CONTENT), ("second", CONTENT)),
               ("write", ("container", "content")), ("write", ("other", "second")),
-              lambda a, p: p[0] != p[1]),
+              lambda p: p.container != p.other),
     _commutes("OP-32", "Removing two containers gives the same in either order.",
               (("container", CONTAINER), ("other", CONTAINER), ("force", BOOL)),
               ("remove", ("container", "force")), ("remove", ("other", "force")),
-              lambda a, p: p[0] != p[1]),
+              lambda p: p.container != p.other),
     _commutes("OP-33", "Writing in a container and tagging an image do not touch each other.",
               (("container", CONTAINER), ("content", CONTENT), ("image", IMAGE), ("reference", REFERENCE)),
               ("write", ("container", "content")), ("tag", ("image", "reference")),
-              lambda a, p: z3.BoolVal(True)),
+              lambda p: z3.BoolVal(True)),
     _commutes("OP-34", "Stopping one container and starting another gives the same in either order.",
               (("container", CONTAINER), ("other", CONTAINER)),
-              ("stop", ("container",)), ("start", ("other",)), lambda a, p: p[0] != p[1]),
+              ("stop", ("container",)), ("start", ("other",)), lambda p: p.container != p.other),
     Law("OP-35", OPERATIONS, Kind.ALGEBRAIC, "Pausing and unpausing is doing nothing.", (),
         lambda a: z3.BoolVal(True), lambda a: same(a, a.start),
         ("Engine API 1.41, containers by state",), runs=Runs(
@@ -255,7 +255,7 @@ LAWS = (
              ("podman#10685", "moby PR#17460", "buildah#133"),
              rules=("remove-by-tag", "remove-by-digest", "untag")),
     step_law("OP-37", OPERATIONS, "Without force an image with several tags is not removed by ID.", I,
-             lambda t, i: And(i == t.arguments[0], Not(t.arguments[1])),
+             lambda t, i: And(i == t.argument("image"), Not(t.argument("force"))),
              lambda t, i: {"it had one at most": Not(several_tags(t.before, i))},
              ("docker-rmi(1)", "moby#24688"), rules=("remove-by-id",)),
     step_law("OP-38", OPERATIONS, "What was begun is in progress, and what was finished or given up is not.",
@@ -265,7 +265,7 @@ LAWS = (
              ("containerd docs/garbage-collection.md, leases",),
              rules=("pull-begin", "build-begin", "pull-finish", "build-finish", "abort")),
     step_law("OP-39", OPERATIONS, "A renamed container has the new name.", (),
-             true, lambda t: {"it has it": t.after.called(t.arguments[0], t.arguments[1])},
+             true, lambda t: {"it has it": t.after.called(t.argument("container"), t.argument("name"))},
              ("Engine API 1.41 ContainerRename",), rules=("rename",)),
     step_law("OP-40", OPERATIONS, "What is done presupposes that what it names is there.", (),
              true, lambda t: _there(t),
@@ -280,8 +280,8 @@ LAWS = (
              true, lambda t: {what: formula for what, formula in _there(t).items()
                               if "not-in-build" not in t.rule.refused or "lease" in what},
              ("Engine API 1.41, status 404 before 409",), rules=tuple(
-                 name for name in _NEEDS_WHAT_IT_NAMES if _OTHER & {*STORE.rule_by_name[name].refused}),
-             refusals=tuple(name for name in REFUSED if name in _OTHER)),
+                 name for name in _NEEDS_WHAT_IT_NAMES if {*_OTHER} & {*STORE.rule_by_name[name].refused}),
+             refusals=_OTHER),
     step_law("OP-43", OPERATIONS, "A reference that is taken away named an image.", R,
              lambda t, r: t.named(r, REFERENCE),
              lambda t, r: {"it named one": exists(IMAGE, lambda i: t.before.names(r, i))},
@@ -289,7 +289,7 @@ LAWS = (
              rules=("untag", "remove-by-tag", "remove-by-digest")),
     step_law("OP-44", OPERATIONS, "Removal by ID is refused for any container's sake only where no running "
              "one uses the image, unless force would take containers, too.", I,
-             lambda t, i: i == t.arguments[0],
+             lambda t, i: i == t.argument("image"),
              lambda t, i: {"no running container uses it": Or(
                  t.before.force_takes_containers, Not(used_by_running(t.before, i)))},
              ("moby daemon/images/image_delete.go, conflictRunningContainer is a hard conflict",),
@@ -297,7 +297,8 @@ LAWS = (
     step_law("OP-45", OPERATIONS, "A container's own name is not said to be another's, where that is told "
              "apart.", (),
              true, lambda t: {"another container has it": Or(
-                 Not(t.before.same_name_told_apart), Not(t.before.called(t.arguments[0], t.arguments[1])))},
+                 Not(t.before.same_name_told_apart),
+                 Not(t.before.called(t.argument("container"), t.argument("name"))))},
              ("moby daemon/rename.go", "measured: docker-20.10"), rules=("rename",),
              refusals=("name-taken",)),
 )
@@ -322,11 +323,8 @@ def _takes(t: Step, c: Term) -> Term:
 
 def _made(t: Step) -> tuple[Term, Term]:
     """The image that the step makes, and the one that it is made from."""
-    if t.rule.name == "commit":
-        return t.arguments[1], t.before.image_of(t.arguments[0])
-    if t.rule.name == "load-with-parent":
-        return t.arguments[0], t.arguments[1]
-    return t.arguments[-1], t.arguments[-2]
+    parent = t.before.image_of(t.argument("container")) if t.rule.name == "commit" else t.argument("parent")
+    return t.argument("image"), parent
 
 
 def _allowed(t: Step, c: Term) -> Term:

@@ -57,8 +57,10 @@ LAWS = (
              lambda t: {"usage is the same": t.after.usage == t.before.usage},
              ("measured: docker-20.10, Content addressing",), sums=True, follows_from=("SIZE-4",)),
     step_law("SIZE-11", SIZES, "A layer that a commit adds has the size that SizeRw said.", L,
-             lambda t, l: And(t.before.container(t.arguments[0]), Not(t.before.layer(l)), t.after.layer(l)),
-             lambda t, l: {"its size is SizeRw": layer_size(t.after, l) == t.before.size_rw(t.arguments[0])},
+             lambda t, l: And(t.before.container(t.argument("container")), Not(t.before.layer(l)),
+                              t.after.layer(l)),
+             lambda t, l: {
+                 "its size is SizeRw": layer_size(t.after, l) == t.before.size_rw(t.argument("container"))},
              ("measured: docker-20.10, Sizes",), rules=("commit",)),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layermodel.language.rules import Step, Term
+from layermodel.language.rules import BOOL, Step, Term
 from layermodel.objects import CONTAINER, LAYER
 from layermodel.store.words import IMAGE, LEASE, REFERENCE
 from layerproof.laws.law import Variables
@@ -18,9 +18,9 @@ X: Variables = (("lease", LEASE),)
 
 def forces(t: Step) -> list[Term]:
     """The step's force argument, if its rule has one."""
-    return [a for p, a in zip(t.rule.parameters, t.arguments, strict=True) if p.name == "force"]
+    return t.of_sort(BOOL)
 
 
 def images_of(t: Step) -> list[Term]:
     """The images that the step has as arguments."""
-    return [a for p, a in zip(t.rule.parameters, t.arguments, strict=True) if p.sort == IMAGE]
+    return t.of_sort(IMAGE)
