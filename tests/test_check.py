@@ -103,7 +103,7 @@ def test_one_machine_may_be_asked_for(monkeypatch):
 @pytest.fixture
 def little():
     """The store, with which ``check`` does little: two laws, two mutants, and few operations."""
-    plan = Plan((Explored({"Layer": 1, "Image": 1, "Lease": 1}, ("docker",), algebra=False),), driven=100, judged=50)
+    plan = Plan((Explored({"Layer": 1, "Image": 1, "Lease": 1}, ("docker",), algebra=False),), driven=100, judged=800)
     return replace(STORE, catalogue=Catalogue(STORE.catalogue.laws[:2]), mutants=lambda: MUTANTS[:2], plan=plan)
 
 
@@ -111,7 +111,7 @@ def test_it_tells_how_far_each_reading_is(little):
     told = []
     result = check([little], told.append)
     rules = [rule for rule in RULES for law in little.catalogue.laws if law.about(rule)]
-    expected = {"explore": 2, "drive": 100 * len(STORE.dialects), "conform": 50, "mutants": 2,
+    expected = {"explore": 2, "drive": 100 * len(STORE.dialects), "conform": 800, "mutants": 2,
                 "prove": len(rules) + 2, "witness": 4, "lemmas": len(Task(little).lemmas)}
     for stages in told:
         assert expected == {s.reading: s.total for s in stages}

@@ -13,7 +13,7 @@ from layerproof.cli import main
 from layerproof.commands.common import _size
 from layerproof.errors import WrongRequest
 from processes import PATIENCE, start
-from samples import a_trace
+from samples import a_trace_file
 
 
 def run(*arguments):
@@ -33,9 +33,9 @@ def a_file(place, name):
         case "deep":
             path.write_text("[" * 100_000)
         case "nan":
-            path.write_text(a_trace().to_json().replace('"layerproof": 1', '"layerproof": NaN'))
+            path.write_text(a_trace_file().replace('"layerproof": 1', '"layerproof": NaN'))
         case "twice":
-            path.write_text(a_trace().to_json().replace('"layerproof": 1', '"layerproof": 1, "layerproof": 1'))
+            path.write_text(a_trace_file().replace('"layerproof": 1', '"layerproof": 1, "layerproof": 1'))
         case "pipe":
             os.mkfifo(path)
         case "folder":
@@ -69,7 +69,7 @@ def test_a_folder_is_an_archive_or_nothing(tmp_path):
 
 def test_an_option_says_how_much_is_read(tmp_path):
     path = tmp_path / "trace.json"
-    path.write_text(a_trace().to_json())
+    path.write_text(a_trace_file())
     for command in ("explain", "replay"):
         assert 0 == run(command, str(path), "--read-limit", "1MiB").exit_code
         small = run(command, str(path), "--read-limit", "100B")
@@ -100,8 +100,8 @@ def test_what_is_no_number_of_bytes_is_refused(text):
 def test_a_trace_may_come_through_a_pipe_and_an_archive_may_not(tmp_path):
     made = archive([ArchiveEntry(ImageSpec(({"a": b"1"},), "a"), ("a:1",))])
     for command, data, status, says in (
-            ("replay", a_trace().to_json().encode(), 0, "remove-by-id"),
-            ("explain", a_trace().to_json().encode(), 0, "container-0"),
+            ("replay", a_trace_file().encode(), 0, "remove-by-id"),
+            ("explain", a_trace_file().encode(), 0, "container-0"),
             ("explain", made, 2, "is an archive that comes through a pipe; it is read from a file only")):
         read, write = os.pipe()
         process = start(command, "/dev/stdin", tmp=tmp_path, stdin=read)
@@ -113,7 +113,7 @@ def test_a_trace_may_come_through_a_pipe_and_an_archive_may_not(tmp_path):
 
 
 def test_a_store_is_explained_as_it_was_written(tmp_path):
-    (tmp_path / "trace.json").write_text(a_trace().to_json())
+    (tmp_path / "trace.json").write_text(a_trace_file())
     data = run("explain", str(tmp_path / "trace.json"), "--format", "json").output
     (tmp_path / "store.json").write_text(data)
     again = run("explain", str(tmp_path / "store.json"), "--format", "json").output

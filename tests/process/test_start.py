@@ -119,9 +119,9 @@ def test_a_pipe_that_takes_little_at_a_time_gets_all(tmp_path):
 
 
 def test_what_an_encoding_lacks_is_escaped(tmp_path):
-    from samples import a_trace
+    from samples import a_trace_file
 
-    (tmp_path / "trace.json").write_text(a_trace().to_json())
+    (tmp_path / "trace.json").write_text(a_trace_file())
     plain, _ = start("explain", "trace.json", tmp=tmp_path, env={"PYTHONIOENCODING": "utf-8"}).communicate()
     for name in ("latin-1", "ascii", "ascii:strict"):
         process = start("explain", "trace.json", tmp=tmp_path, env={"PYTHONIOENCODING": name})

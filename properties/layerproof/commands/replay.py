@@ -69,13 +69,14 @@ def replay_command(
         done = replay(judge, run, budget=budget,
                       progress=lambda n: tell(f"{n:,} of {len(run.events):,} operations") if n % 64 == 0 else None)
     finding: Finding | None = None
-    late = f"the time limit was reached: {done.not_done} operations were not done" if done.not_done else ""
+    total = len(run.events)
+    late = f"the time limit was reached after {total - done.not_done} operations of {total}" if done.not_done else ""
     if engine is not None and not late:
         with opened(known, options) as there:
             try:
                 finding = replay_on(judge, run, there, deviations=known.deviations, budget=budget)
             except OutOfTime as error:
-                late = f"{error} of {len(run.events)}"
+                late = f"{error} of {total}"
     verdict = "violated" if done.findings or finding is not None else "incomplete" if late else "held"
 
     def shown() -> str:
@@ -85,7 +86,7 @@ def replay_command(
         if late:
             parts.append(f"{late}: {verdict}")
         elif engine is not None and finding is None:
-            parts.append(f"{engine} did the same in all {len(run.events)} operations")
+            parts.append(f"{engine} did the same in all {total} operations")
         return "\n".join(parts)
 
     emit(format_, output, lambda: report.replayed_json(done, judge, verdict, finding), shown)

@@ -170,6 +170,7 @@ class EngineWorld:
 
     def _begin(self) -> None:
         judge, subject = self._judge, self._judge.subject
+        judge.check_time()
         self.run = subject.drivable.begin(judge.bench.ground, self._scene, judge.traits)
         self.beside: Beside = judge.judging.beside(judge.engine, self.run)
         self.events: list[Event] = []
