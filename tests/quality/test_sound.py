@@ -75,7 +75,6 @@ def Explorer(machine, catalogue, sizes, universes, empties):
 TRAITS = LENDING.traits
 STAYS, OWNS, LENT, TO, WEAR = SYMBOLS
 FREE = BOOK.constant("loose")
-THERE = [("open", (BOOK,), BOOL)]
 
 
 def machine(**changes):
@@ -543,11 +542,21 @@ def presupposing(given, *parameters, refusals=(), **updates):
 
 FOUND, NEW_BOOK = Parameter("reader", READER, "found"), Parameter("book", BOOK, "new")
 OTHER = Parameter("other", BOOK)
+
+
+def defining_by_found(s, b, r):
+    """A refusal that depends on what is found through a definition only."""
+    reads, means = define("reads", [BOOK], lambda x: s.to(x) == r)
+    return Effect(updates={}, definitions=(means,), refusals=(
+        Refusal("no", reads(b), "…"), Refusal("else", BoolVal(True), "…")))
+
+
 HIDDEN = {
     "one that may not be there": (presupposing(lambda s, b, r: (And(s.lent(b), s.to(b) == r),), B, FOUND), "there may be nothing"),
     "one of several": (presupposing(lambda s, b, r: (Implies(s.lent(b), s.stays(b) == s.stays(b)),), B, FOUND), "may find more than one reader"),
     "one of which the refusal depends": (presupposing(lambda s, b, r: (), B, FOUND, refusals=[
         ("no", lambda s, b, r: s.to(b) != r), ("else", lambda s, b, r: BoolVal(True))]), "may find more than one reader"),
+    "one that a definition speaks of": (having(defining_by_found, B, FOUND), "may find more than one reader"),
     "a case hidden with what is found": (presupposing(lambda s, b, r: (And(Not(s.lent(b)), s.to(b) == r),), B, FOUND),
                                          "there may be nothing"),
     "a case hidden with what is new": (presupposing(lambda s, b, o: (Implies(s.owned(o), And(Not(s.lent(o)), Not(s.owned(b)))), Not(s.owned(b))), NEW_BOOK, OTHER),

@@ -30,7 +30,7 @@ from lending import BOOK, INITIAL, LAWS, LENDING, NEW, READER, WORN, B, R, unive
 
 SIZES = ({"Book": 1, "Reader": 2}, {"Book": 2, "Reader": 1}, {"Book": 2, "Reader": 2})
 DIALECTS = {"strict": {"strict": True}, "lax": {"strict": False}}
-FEW, MANY = 60, 1500
+FEW, MANY = 60, 500
 
 
 class Chance(random.Random):

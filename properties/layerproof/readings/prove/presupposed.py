@@ -56,22 +56,20 @@ def _found(obligations: Obligations, step: Step) -> Iterator[tuple[str, Obligati
     if not found:
         return
     hypotheses = {**obligations.axioms, **obligations.universal, **obligations.existential}
-    fits = z3.And(_presupposed(step, ("named", "found")))
-    # By other names, as these are bound here.
-    names = [(p.term, p.sort.constant(f"?other {p.name}")) for p in found]
-    others = [other for _, other in names]
-    none = z3.ForAll(others, z3.Not(z3.substitute(fits, *names)))
+    others = [p.sort.constant(f"?other {p.name}") for p in found]
+    names = list(zip((p.term for p in found), others, strict=True))
+    fits = z3.substitute(z3.And(_presupposed(step, ("named", "found"))), *names)
     yield f"{name} presupposes that there is something to be found, and there may be nothing", Obligation(
-        name, _SUBJECT, None, {**hypotheses, "given": z3.And(_presupposed(step, ("named",)))}, none,
-        {"one is found": z3.BoolVal(False)}, (), (step,))
-    alike = {f"it is refused with {r.name}, too": z3.Implies(
-        step.refused(r.name), z3.substitute(step.refused(r.name), *names)) for r in step.effect.refusals}
-    several = z3.Or([p.term != other for p, other in zip(found, others, strict=True)])
-    both = z3.And(step.given, z3.substitute(step.given, *names))
+        name, _SUBJECT, None, {**hypotheses, "given": z3.And(_presupposed(step, ("named",)))},
+        z3.ForAll(others, z3.Not(fits)), {"one is found": z3.BoolVal(False)}, (), (step,))
+    other = step.rule.apply(step.before, *(z3.substitute(a, *names) for a in step.arguments))
+    defined = {f"definition {n}": f for n, f in enumerate((*step.definitions, *other.definitions))}
+    alike = {f"it is refused with {r}, too": z3.Implies(step.refused(r), other.refused(r))
+             for r in step.rule.refused}
     what = " and ".join(p.name for p in found)
     yield f"{name} may find more than one {what}, and does not say that it is chosen", Obligation(
-        name, _SUBJECT, None, {**hypotheses, "given": both}, several,
-        {"it is refused": z3.Not(step.done), **alike}, (), (step,))
+        name, _SUBJECT, None, {**hypotheses, **defined, "given": z3.And(step.given, other.given)},
+        z3.Or([one != two for one, two in names]), {"it is refused": z3.Not(step.done), **alike}, (), (step,))
 
 
 def _left_out(obligations: Obligations, stores: SmallStores, step: Step) -> Iterator[str]:
