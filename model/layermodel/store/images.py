@@ -61,7 +61,7 @@ def load_unnamed(s: State, image: Image) -> Clauses:
 def load_with_parent(s: State, image: Image, parent: Found[Image]) -> Clauses:
     """Load an archive of a present or absent image on top of its present parent, parentage recorded."""
     yield presupposes(exists(IMAGE, lambda j: And(follows_directly(s, image, j), s.image(j))),
-                      "an image whose history and one row more is the image's is present")
+                      "the image's history is that of a present image and one row more")
     yield presupposes(follows_directly(s, image, parent), "the image's history is the parent's and one row more")
     yield presupposes(s.image(parent), "the parent is present")
     yield updates(instead(adds_image(s, image, chain_size(s, image)), recorded(s, image, parent)))

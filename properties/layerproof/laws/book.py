@@ -11,7 +11,8 @@ Entry = tuple[str, int]
 """A paragraph, and by how many columns its lines after the first are indented; who prints it breaks the lines."""
 
 _LABEL = len("presupposes")
-_ROLES = {"new": "a new {}", "found": "the {} that the state and what is named determine"}
+_ROLES = {"new": "a new {}", "found": "the {} that the state and what is named determine",
+          "chosen": "any {} that is as presupposed"}
 
 
 def rule_entries(rule: Rule, catalogue: Catalogue) -> list[Entry]:

@@ -70,6 +70,8 @@ LEXICON = {
     r"the (image)'s history is the (parent)'s and one row more": one_row_more,
     r"the (image)'s history is that of the (container)'s image and one row more":
         lambda s, i, c: one_row_more(s, i, s.image_of(c)),
+    r"the (image)'s history is that of a present image and one row more":
+        lambda s, i: exists(IMAGE, lambda j: And(s.image(j), one_row_more(s, i, j))),
     r"the (image)'s history begins with it": lambda s, i: Not(exists(IMAGE, lambda j: s.extends(i, j))),
     r"the (image) has one layer": lambda s, i: Not(exists(LAYER, lambda l: And(
         s.below(l, s.top(i)), l != s.top(i)))),
