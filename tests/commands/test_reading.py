@@ -33,9 +33,9 @@ def a_file(place, name):
         case "deep":
             path.write_text("[" * 100_000)
         case "nan":
-            path.write_text(a_trace_file().replace('"layerproof": 1', '"layerproof": NaN'))
+            path.write_text(a_trace_file().replace('"layerproof": 2', '"layerproof": NaN'))
         case "twice":
-            path.write_text(a_trace_file().replace('"layerproof": 1', '"layerproof": 1, "layerproof": 1'))
+            path.write_text(a_trace_file().replace('"layerproof": 2', '"layerproof": 2, "layerproof": 2'))
         case "pipe":
             os.mkfifo(path)
         case "folder":

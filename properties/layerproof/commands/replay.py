@@ -70,7 +70,9 @@ def replay_command(
                       progress=lambda n: tell(f"{n:,} of {len(run.events):,} operations") if n % 64 == 0 else None)
     finding: Finding | None = None
     total = len(run.events)
-    late = f"the time limit was reached after {total - done.not_done} operations of {total}" if done.not_done else ""
+    late = ""
+    if done.not_done:
+        late = f"the time limit was reached after {total - done.not_done} operations of {total}"
     if engine is not None and not late:
         with opened(known, options) as there:
             try:
