@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layermodel.language.rules import Rule
@@ -111,6 +112,22 @@ class Explorer:
             key = tuple(a for n, a in enumerate(arguments) if n not in fresh)
             grouped.setdefault(key, []).append(arguments)
         return list(grouped.values())
+
+
+def explore(
+    subject: Subject, sizes: Mapping[str, int] | None = None, *, dialects: Collection[str] | None = None,
+    limit: int | None = None, **options: Any,
+) -> Exploration:
+    """Visit every state that can be reached with few objects, and ask every law of each.
+
+    Args:
+        sizes: of the sorts, other than the machine's usual ones.
+        dialects: names; all if None.
+        limit: universes that are explored at most.
+        options: see :class:`Explorer`.
+    """
+    chosen = {name: subject.dialect(name) for name in dialects or subject.dialects}
+    return Explorer(subject, subject.sizes(sizes), **options).run(chosen, limit)
 
 
 class _Search:
