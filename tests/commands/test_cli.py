@@ -1,5 +1,6 @@
 """The command line: what it prints, and its exit status."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -12,8 +13,10 @@ from click.testing import CliRunner
 
 from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
 from layerproof.cli import main
+from layerproof.commands.engine import chosen
 from layerproof.engines.directory.faults import faulty
 from layerproof.engines.docker.deviations import DEVIATIONS
+from layerproof.engines.registry import deviations, entry
 from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import Conformance, replay_on
@@ -64,6 +67,27 @@ def test_laws_are_listed_with_their_sources():
     listed = json.loads(run("laws", "--format", "json").output)
     assert [law.id for law in STORE_LAWS.laws] == [law["id"] for law in listed]
     assert all(law["sources"] for law in listed)
+
+
+@pytest.mark.parametrize("machine", ["store", "union"])
+def test_laws_are_listed_with_what_is_known_of_engines(machine):
+    listed = json.loads(run("laws", "--machine", machine, "--format", "json").output)
+    shown = {(law["id"], d["key"]) for law in listed for d in law["deviations"]}
+    known = deviations(machine)
+    assert {(law, d.key) for d in known for law in d.laws} == shown
+    text = "".join(run("laws", "--machine", machine).output.split())
+    assert all(d.key in text for d in known if d.laws)
+    assert known
+
+
+def test_an_engine_brings_its_own_dialect(monkeypatch):
+    known = entry("directory", "store")
+    traits = dict.fromkeys(STORE_SUBJECT.dialects["docker"], True)
+    monkeypatch.setattr("layerproof.engines.registry.entry",
+                        lambda *_: dataclasses.replace(known, dialects={"all-on": traits}))
+    _, judge, _ = chosen("mine", None, {})
+    assert traits == judge.dialect("all-on")
+    assert [*STORE_SUBJECT.dialects, "all-on"] == list(judge.dialects)
 
 
 def test_the_rule_book_reads_aloud():

@@ -87,6 +87,8 @@ def _flat(tree: Tree) -> Tree:
 def put_upper(tree: Tree, upper: Layer, index: Mapping[int, Present] | None) -> None:
     """Have this as the upper: as one that was written over the same image, or as it comes.
 
+    A root without a number is that of the image: what is mounted has one root.
+
     Args:
         index: if copying up one of several names does not break them, what :func:`indexed` returned.
 
@@ -108,7 +110,8 @@ def put_upper(tree: Tree, upper: Layer, index: Mapping[int, Present] | None) -> 
             continue
         if id(one) not in numbers:
             breaks = one.inode in tree.linked and index is None
-            number = free if one.inode is None or breaks else one.inode
+            own = tree.lower.at[""] if path == "" and one.inode is None else one.inode
+            number = free if own is None or breaks else own
             if number in numbers.values() or (number in image and tree.kind[number] != KINDS[type(one)]):
                 raise ValueError(f"{path!r} cannot be the inode {number}, which is another")
             numbers[id(one)], free = number, max(free, number + 1)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @common
 def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: str | None) -> None:
     """The catalogue of laws."""
-    chosen = subject.law_ids(laws)
+    from layerproof.engines.registry import deviations
+
+    chosen, known = subject.law_ids(laws), deviations(subject.name)
     listed = [law for law in subject.catalogue.laws if chosen is None or law.id in chosen]
 
     def text() -> str:
@@ -30,14 +32,17 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
                 parts.append(f"\n{group}\n{'-' * len(group)}")
             parts.append(prose(f"{law.id}  {law.statement}", len(law.id) + 2))
             parts.append(prose(f"      {law.kind.value} law; sources: {'; '.join(law.sources)}", 8))
-            parts += [prose(f"      known deviation {d.key} ({d.engine} {d.versions}, {d.rule}): {d.says}", 8)
-                      for d in law.deviations]
+            for d in (d for d in known if law.id in d.laws):
+                where = ", ".join((f"{d.engine} {d.versions}", *d.rules))
+                parts.append(prose(f"      known deviation {d.key} ({where}): {d.says}", 8))
         return "\n".join(parts).lstrip("\n")
 
     emit(format_, output, lambda: [
         {"id": law.id, "group": law.group, "kind": law.kind.value, "statement": law.statement,
          "sources": list(law.sources), "rules": list(law.rules),
-         "deviations": [vars(d) for d in law.deviations]} for law in listed], text)
+         "deviations": [{"key": d.key, "engine": d.engine, "versions": d.versions, "rules": list(d.rules),
+                         "says": d.says, "source": d.source} for d in known if law.id in d.laws]}
+        for law in listed], text)
 
 
 @click.command("rules")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +52,8 @@ def chosen(engine: str, machine: Subject | None, given: dict[str, Any]) -> tuple
 
     known = entry(engine, USUAL if machine is None else machine.name, given.get("mount_command") is not None)
     judge = subject(known.machine) if machine is None else machine
+    if known.dialects:
+        judge = replace(judge, dialects={**judge.dialects, **known.dialects})
     if judge.name != known.machine:
         raise WrongRequest(f"the engine {engine} is one of the machine {known.machine}, not of {judge.name}")
     options = {name: value for name, value in given.items() if value is not None}
@@ -115,8 +118,8 @@ def conform_command(
 ) -> None:
     """Judge an engine by random operations beside the model.
 
-    ENGINE is directory or docker, a union file system (overlayfs, fuse-overlayfs, or tmpfs as the control), or one
-    of your own: PATH.py:NAME or module:NAME, a class or a function of no arguments.
+    ENGINE is directory or docker, a union file system (memory, overlayfs, fuse-overlayfs, or tmpfs as the
+    control), or one of your own: PATH.py:NAME or module:NAME, a class or a function of no arguments.
     """
     from layerproof.commands import report
     from layerproof.readings.conform import conform
@@ -126,6 +129,8 @@ def conform_command(
     known, judge, options = chosen(engine, subject, {**given, "timeout": timeout})
     if dialect is not None:
         judge.dialect(dialect)
+    if "dialect" in known.takes and dialect is not None:
+        options |= {"dialect": dialect}
     with opened(known, options) as there, Progress() as tell:
         spoken = dialect or getattr(there, "dialect", None) or next(iter(judge.dialects))
         result = conform(judge, there, operations=operations, seed=seed, budget=budget, dialect=spoken,

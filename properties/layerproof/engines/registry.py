@@ -15,9 +15,9 @@ from layerproof.errors import WrongRequest
 from layerproof.own import attribute
 from layerproof.runs.finding import Deviation
 
-_FOLDERS = {"directory": "directory", "docker": "docker", "overlayfs": "mount", "fuse-overlayfs": "mount",
-            "tmpfs": "mount"}
-_EMBEDDED = {"store": "directory"}
+_FOLDERS = {"directory": "directory", "docker": "docker", "memory": "memory", "overlayfs": "mount",
+            "fuse-overlayfs": "mount", "tmpfs": "mount"}
+_EMBEDDED = {"store": "directory", "union": "memory"}
 """For each machine the engine that runs anywhere, without root and without anything installed."""
 
 
@@ -71,6 +71,13 @@ def embedded(machine: str) -> tuple[Callable[[], Any], ...]:
     """What opens the embedded engine of a machine, in each way in which it is judged; nothing without one."""
     name = _EMBEDDED.get(machine)
     return () if name is None else entry(name, machine).embedded
+
+
+def deviations(machine: str) -> list[Deviation]:
+    """What is known of the engines of a machine, each once."""
+    found = (d for name in _FOLDERS for known in [entry(name, machine)] if known.machine == machine
+             for d in known.deviations)
+    return list({(d.engine, d.key): d for d in found}.values())
 
 
 def own(place: str) -> Callable[..., Any]:

@@ -30,26 +30,6 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Deviation:
-    """A departure from a law that is known of a real engine.
-
-    Attributes:
-        key: a stable name for it.
-        engine: e.g. ``docker``; ``versions`` says where it was seen.
-        rule: the operation with which it shows.
-        says: one sentence.
-        source: a measurement or a public thread.
-    """
-
-    key: str
-    engine: str
-    versions: str
-    rule: str
-    says: str
-    source: str
-
-
-@dataclass(frozen=True)
 class Law:
     """One law.
 
@@ -95,7 +75,6 @@ class Law:
     refusals: tuple[str, ...] = ()
     idle: tuple[str, ...] = ()
     runs: Runs | None = None
-    deviations: tuple[Deviation, ...] = ()
 
     def about(self, rule: Rule) -> bool:
         """Whether a step law speaks of this rule."""
@@ -168,12 +147,12 @@ def state_law(
     conclusions: Callable[..., Conclusions], sources: tuple[str, ...], *, universal: bool = True,
     sums: bool = False, follows_from: tuple[str, ...] = (),
     from_steps: Mapping[str, tuple[str, ...]] | None = None, focus: Callable[..., Term] | None = None,
-    axioms: tuple[str, ...] = (), deviations: tuple[Deviation, ...] = (),
+    axioms: tuple[str, ...] = (),
 ) -> Law:
     """A law about every reachable state."""
     return Law(identifier, group, Kind.STATE, statement, variables, premise, conclusions, sources,
                universal=universal, sums=sums, follows_from=follows_from, from_steps=from_steps or {},
-               focus=focus, axioms=axioms, deviations=deviations)
+               focus=focus, axioms=axioms)
 
 
 def step_law(
@@ -181,12 +160,11 @@ def step_law(
     conclusions: Callable[..., Conclusions], sources: tuple[str, ...], *, rules: tuple[str, ...] = (),
     refusals: tuple[str, ...] = (), idle: tuple[str, ...] = (), sums: bool = False,
     follows_from: tuple[str, ...] = (), from_steps: Mapping[str, tuple[str, ...]] | None = None,
-    deviations: tuple[Deviation, ...] = (),
 ) -> Law:
     """A law about what is before and after a step."""
     return Law(identifier, group, Kind.STEP, statement, variables, premise, conclusions, sources,
                rules=rules, refusals=refusals, idle=idle, sums=sums, follows_from=follows_from,
-               from_steps=from_steps or {}, deviations=deviations)
+               from_steps=from_steps or {})
 
 
 def same(a: Algebra, other: State) -> Conclusions:

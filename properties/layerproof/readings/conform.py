@@ -46,7 +46,7 @@ class Conformance:
 
     Attributes:
         options: of the engine.
-        never: rules and refusals that were never reached.
+        never: rules and refusals that were never reached, of a run that was to reach them all.
         not_applicable: rules that the engine cannot express.
         not_done: operations that there was no time for.
     """
@@ -307,7 +307,8 @@ def conform(
             judge.seen.setdefault(latest.signature, latest)
     return Conformance(
         engine.name, engine.version, judge.dialect, statistics, tuple(getattr(engine, "options", ())),
-        list(judge.seen.values()), statistics.never(rules, unreachable), judge.not_applicable, not_done)
+        list(judge.seen.values()), statistics.never(rules, unreachable) if complete else [], judge.not_applicable,
+        not_done)
 
 
 def _until(budget: float | None) -> float:

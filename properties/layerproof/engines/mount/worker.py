@@ -24,7 +24,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 Request = dict[str, Any]
@@ -135,36 +135,141 @@ class Programs:
         return False
 
 
-# System calls.
+# System calls, and what there is to see.
 
 
-def _write(path: str, data: bytes, flags: int) -> None:
-    descriptor = os.open(path, _WRITING | flags)
-    try:
-        if data:
-            os.write(descriptor, data)
-    finally:
-        os.close(descriptor)
+class System:
+    """The system calls on a union, and what it shows.
 
+    Attributes:
+        calls: what each operation is, as a system call on a path.
+    """
 
-def _truncate(path: str, data: bytes) -> None:
-    descriptor = os.open(path, _WRITING)
-    try:
-        os.ftruncate(descriptor, len(data))
-    finally:
-        os.close(descriptor)
+    def __init__(self, os_: Any = os) -> None:
+        """Make the calls of :mod:`os`, or of what has the same names."""
+        self._os = os_
+        self.calls: dict[str, Callable[[str, Request], object]] = {
+            "stat": lambda path, r: _type(os_.lstat(path)),
+            "read": lambda path, r: self._read(path),
+            "list": lambda path, r: sorted(os_.listdir(path)),
+            "readlink": lambda path, r: os.fsencode(os_.readlink(path)).hex(),
+            "open-for-writing": lambda path, r: self._write(path, b"", 0),
+            "write": lambda path, r: self._write(path, bytes.fromhex(r["data"]), os.O_TRUNC),
+            "append": lambda path, r: self._write(path, bytes.fromhex(r["data"]), os.O_APPEND),
+            "truncate": lambda path, r: self._truncate(path, bytes.fromhex(r["data"])),
+            "chmod": lambda path, r: os_.chmod(path, r["mode"]),
+            "chown": lambda path, r: os_.lchown(path, *r["owner"]),
+            "utimes": lambda path, r: os_.utime(path, ns=(r["time"], r["time"]), follow_symlinks=False),
+            "setxattr": lambda path, r: os_.setxattr(
+                path, r["key"], bytes.fromhex(r["value"]), follow_symlinks=False),
+            "removexattr": lambda path, r: os_.removexattr(path, r["key"], follow_symlinks=False),
+            "create": lambda path, r: self._create(path, r["mode"]),
+            "mkdir": lambda path, r: os_.mkdir(path, r["mode"]),
+            "symlink": lambda path, r: os_.symlink(bytes.fromhex(r["data"]), os.fsencode(path)),
+            "mkfifo": lambda path, r: os_.mkfifo(path, r["mode"]),
+            "link": lambda path, r: os_.link(path, r["target"], follow_symlinks=False),
+            "unlink": lambda path, r: os_.unlink(path),
+            "rmdir": lambda path, r: os_.rmdir(path),
+            "rename": lambda path, r: os_.rename(*(_inside(p) for p in (path, r["target"]))),
+        }
 
+    def do(self, top: str, request: Request) -> Request:
+        """Do an operation under a folder; say how it ended, and what it has seen."""
+        if "target" in request:
+            request = request | {"target": os.path.join(top, request["target"])}
+        try:
+            return {"errno": None, "value": self.calls[request["do"]](os.path.join(top, request["path"]), request)}
+        except OSError as error:
+            return {"errno": _name(error), "value": None}
 
-def _read(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        return os.read(descriptor, _LONGEST).hex()
-    finally:
-        os.close(descriptor)
+    def _write(self, path: str, data: bytes, flags: int) -> None:
+        descriptor = self._os.open(path, _WRITING | flags)
+        try:
+            if data:
+                self._os.write(descriptor, data)
+        finally:
+            self._os.close(descriptor)
 
+    def _truncate(self, path: str, data: bytes) -> None:
+        descriptor = self._os.open(path, _WRITING)
+        try:
+            self._os.ftruncate(descriptor, len(data))
+        finally:
+            self._os.close(descriptor)
 
-def _create(path: str, mode: int) -> None:
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode))
+    def _read(self, path: str) -> str:
+        descriptor = self._os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            read: bytes = self._os.read(descriptor, _LONGEST)
+            return read.hex()
+        finally:
+            self._os.close(descriptor)
+
+    def _create(self, path: str, mode: int) -> None:
+        self._os.close(self._os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode))
+
+    def attributes(self, path: str, extended: bool) -> Request:
+        """All that can be seen of what a path names; but not its device, which a mount has anew each time.
+
+        Args:
+            extended: whether there are extended attributes to be seen.
+        """
+        info = self._os.lstat(path)
+        kind = _type(info)
+        content = b""
+        if kind == "file":
+            content = bytes.fromhex(self._read(path))
+        elif kind == "symlink":
+            content = os.fsencode(self._os.readlink(path))
+        return {
+            "kind": kind, "inode": info.st_ino, "content": content.hex(),
+            "mode": stat.S_IMODE(info.st_mode), "owner": [info.st_uid, info.st_gid], "mtime": info.st_mtime_ns,
+            "xattr": {k: self._os.getxattr(path, k, follow_symlinks=False).hex()
+                      for k in (self._os.listxattr(path, follow_symlinks=False) if extended else ())}}
+
+    def walk(
+        self, top: str, within: str = "", ignored: frozenset[str] = frozenset(),
+    ) -> Iterator[tuple[str, str]]:
+        """Yield every listed name under a folder, relative to it, and the path to it; the folder itself first.
+
+        Args:
+            ignored: names that are passed over, with what is in them.
+        """
+        if not within:
+            yield "", top
+        for name in sorted({*self._os.listdir(os.path.join(top, within))} - ignored):
+            path = os.path.join(within, name)
+            whole = os.path.join(top, path)
+            yield path, whole
+            if self._is_directory(whole):
+                yield from self.walk(top, path, ignored)
+
+    def _is_directory(self, path: str) -> bool:
+        try:
+            return stat.S_ISDIR(self._os.lstat(path).st_mode)
+        except OSError:
+            return False
+
+    def _exists(self, path: str) -> bool:
+        try:
+            self._os.lstat(path)
+        except OSError:
+            return False
+        return True
+
+    def observe(self, top: str, names: Iterable[str], ignored: frozenset[str], extended: bool) -> Request:
+        """Everything that is seen under a folder, and where looking up and listing a name disagree."""
+        found, strange = {}, []
+        for name, path in self.walk(top, ignored=ignored):
+            try:
+                found[name] = self.attributes(path, extended)
+            except OSError as error:
+                strange.append([name, f"it is listed, and looking at it fails with {_name(error)}"])
+        for name in names:
+            told = name in found or name in (n for n, _ in strange)
+            if not told and self._exists(os.path.join(top, name)):
+                strange.append([name, "it is there, and is not listed"])
+        return {"view": found, "strange": strange}
 
 
 def _inside(path: str) -> str:
@@ -172,100 +277,17 @@ def _inside(path: str) -> str:
     return f"{path}." if path.endswith("/") else path
 
 
-CALLS: dict[str, Callable[[str, Request], object]] = {
-    "stat": lambda path, r: _type(os.lstat(path)),
-    "read": lambda path, r: _read(path),
-    "list": lambda path, r: sorted(os.listdir(path)),
-    "readlink": lambda path, r: os.fsencode(os.readlink(path)).hex(),
-    "open-for-writing": lambda path, r: _write(path, b"", 0),
-    "write": lambda path, r: _write(path, bytes.fromhex(r["data"]), os.O_TRUNC),
-    "append": lambda path, r: _write(path, bytes.fromhex(r["data"]), os.O_APPEND),
-    "truncate": lambda path, r: _truncate(path, bytes.fromhex(r["data"])),
-    "chmod": lambda path, r: os.chmod(path, r["mode"]),
-    "chown": lambda path, r: os.lchown(path, *r["owner"]),
-    "utimes": lambda path, r: os.utime(path, ns=(r["time"], r["time"]), follow_symlinks=False),
-    "setxattr": lambda path, r: os.setxattr(path, r["key"], bytes.fromhex(r["value"]), follow_symlinks=False),
-    "removexattr": lambda path, r: os.removexattr(path, r["key"], follow_symlinks=False),
-    "create": lambda path, r: _create(path, r["mode"]),
-    "mkdir": lambda path, r: os.mkdir(path, r["mode"]),
-    "symlink": lambda path, r: os.symlink(bytes.fromhex(r["data"]), os.fsencode(path)),
-    "mkfifo": lambda path, r: os.mkfifo(path, r["mode"]),
-    "link": lambda path, r: os.link(path, r["target"], follow_symlinks=False),
-    "unlink": lambda path, r: os.unlink(path),
-    "rmdir": lambda path, r: os.rmdir(path),
-    "rename": lambda path, r: os.rename(*(_inside(p) for p in (path, r["target"]))),
-}
-"""What each operation is, as a system call on a path."""
-
-
-# What there is to see.
-
-
 def _type(info: os.stat_result) -> str:
     return _TYPES.get(stat.S_IFMT(info.st_mode), "something else")
 
 
-def attributes(path: str, extended: bool) -> Request:
-    """All that can be seen of what a path names; but not its device, which a mount has anew each time.
-
-    Args:
-        extended: whether there are extended attributes to be seen.
-    """
-    info = os.lstat(path)
-    kind = _type(info)
-    content = b""
-    if kind == "file":
-        content = bytes.fromhex(_read(path))
-    elif kind == "symlink":
-        content = os.fsencode(os.readlink(path))
-    return {
-        "kind": kind, "inode": info.st_ino, "content": content.hex(),
-        "mode": stat.S_IMODE(info.st_mode), "owner": [info.st_uid, info.st_gid], "mtime": info.st_mtime_ns,
-        "xattr": {k: os.getxattr(path, k, follow_symlinks=False).hex()
-                  for k in (os.listxattr(path, follow_symlinks=False) if extended else ())}}
-
-
-def walk(top: str, within: str = "", ignored: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
-    """Yield every listed name under a folder, relative to it, and the path to it; the folder itself first.
-
-    Args:
-        ignored: names that are passed over, with what is in them.
-    """
-    if not within:
-        yield "", top
-    for name in sorted({*os.listdir(os.path.join(top, within))} - ignored):
-        path = os.path.join(within, name)
-        whole = os.path.join(top, path)
-        yield path, whole
-        if _is_directory(whole):
-            yield from walk(top, path, ignored)
-
-
-def _is_directory(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except OSError:
-        return False
-
-
-def observe(top: str, names: list[str], ignored: frozenset[str], extended: bool) -> Request:
-    """Everything that is seen under a folder, and where looking up and listing a name disagree."""
-    found, strange = {}, []
-    for name, path in walk(top, ignored=ignored):
-        try:
-            found[name] = attributes(path, extended)
-        except OSError as error:
-            strange.append([name, f"it is listed, and looking at it fails with {_name(error)}"])
-    for name in names:
-        if name not in found and name not in (n for n, _ in strange) and os.path.lexists(os.path.join(top, name)):
-            strange.append([name, "it is there, and is not listed"])
-    return {"view": found, "strange": strange}
+SYSTEM = System()
 
 
 def fingerprint(top: str) -> dict[str, tuple[object, ...]]:
     """All of a layer, byte for byte, with every time but that of access."""
     result: dict[str, tuple[object, ...]] = {}
-    for name, path in walk(top):
+    for name, path in SYSTEM.walk(top):
         info = os.lstat(path)
         data = b""
         if stat.S_ISREG(info.st_mode):
@@ -473,13 +495,7 @@ class Worker:
         if request["do"] == "remount":
             self.remount(container)
         else:
-            top = self.path(f"m{container}")
-            if "target" in request:
-                request["target"] = os.path.join(top, request["target"])
-            try:
-                answer["value"] = CALLS[request["do"]](os.path.join(top, request["path"]), request)
-            except OSError as error:
-                answer["errno"] = _name(error)
+            answer = SYSTEM.do(self.path(f"m{container}"), request)
         if request["do"] == "list" and answer["value"]:
             answer["value"] = [name for name in answer["value"] if name not in self.ignored]
         return answer | self.seen()
@@ -492,7 +508,7 @@ class Worker:
             changed += [f"{os.path.basename(top)}/{name}" for name in sorted(now.keys() | before.keys())
                         if now.get(name) != before.get(name)]
         return {"changed": changed,
-                "seen": [observe(self.path(f"m{c}"), self.names, self.ignored, self.how["xattr"])
+                "seen": [SYSTEM.observe(self.path(f"m{c}"), self.names, self.ignored, self.how["xattr"])
                          for c in range(self.containers)]}
 
 

@@ -19,19 +19,13 @@ from layermodel.store.words import (
     used,
     used_by_running,
 )
-from layerproof.laws.law import Conclusions, Deviation, Kind, Law, Runs, state_law, step_law, true
+from layerproof.laws.law import Conclusions, Kind, Law, Runs, state_law, step_law, true
 from layerproof.machines.store.laws.words import DEPENDENCY, C, I, L, R, forces
 
-_FORCED = Deviation(
-    "docker-force-stopped", "docker", "20.10", "remove-by-id",
-    "forced removal takes away an image that a stopped container uses; the container stays, its image does "
-    "not", "measured: docker-20.10 (rmi --force with a created or exited container)")
-_FORCED_TAG = Deviation(
-    "docker-force-stopped-tag", "docker", "20.10", "remove-by-tag", _FORCED.says, _FORCED.source)
 LAWS = (
     state_law("DEP-1", DEPENDENCY, "A container's image is present.", C,
               lambda s, c: s.container(c), lambda s, c: {"its image is present": s.image(s.image_of(c))},
-              ("Engine API 1.41 ImageDelete (conflict)", "moby#13261"), deviations=(_FORCED, _FORCED_TAG)),
+              ("Engine API 1.41 ImageDelete (conflict)", "moby#13261")),
     state_law("DEP-2", DEPENDENCY, "An image's layers are present.", I + L,
               lambda s, i, l: And(s.image(i), s.below(l, s.top(i))),
               lambda s, i, l: {"the layer is stored": s.layer(l)},

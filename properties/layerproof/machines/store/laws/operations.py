@@ -30,7 +30,6 @@ from layermodel.store.words import (
 )
 from layerproof.laws.law import (
     Conclusions,
-    Deviation,
     Kind,
     Law,
     Runs,
@@ -41,12 +40,6 @@ from layerproof.laws.law import (
     true,
 )
 from layerproof.machines.store.laws.words import OPERATIONS, C, I, L, R, X, forces, images_of
-
-_PRUNE_UNTAGS = Deviation(
-    "docker-prune-untags", "docker", "20.10", "prune-all",
-    "prune --all takes tags from images that it does not remove: one that a container uses keeps only its "
-    "last tag, and one that another image was made from loses its tags",
-    "moby PR#45839, PR#48076; measured: docker-20.10")
 
 
 def _nothing_else(name: str) -> Callable[..., Conclusions]:
@@ -106,7 +99,7 @@ LAWS = (
              lambda t, r, i: {"it names what it named": Or(
                  t.after.names(r, i) == t.before.names(r, i),
                  And(t.before.names(r, i), t.before.image(i), Not(t.after.image(i))))},
-             ("podman#10685", "moby PR#17460", "buildah#133", "moby PR#48076"), deviations=(_PRUNE_UNTAGS,)),
+             ("podman#10685", "moby PR#17460", "buildah#133", "moby PR#48076")),
     step_law("OP-4", OPERATIONS, "A tagged image goes only when it is named, or by prune --all.", R + I,
              lambda t, r, i: And(t.before.names(r, i), is_tag(t.before, r), Not(t.named(i, IMAGE)),
                                  t.before.image(i)),
