@@ -11,6 +11,7 @@ expected, and can neither pass nor fail.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 from layermodel.language.ground import Outcome, Vector, usual_name
@@ -53,6 +54,23 @@ def check_engine(machine: Machine, engine: Any) -> None:
         if not callable(getattr(engine, wanted, None)):
             raise WrongRequest(f"the engine {name} has no method {wanted!r}")
     check_capabilities(machine, engine, lambda rule: rule, method_of)
+    for rule in machine.rules:
+        if _can(engine, rule.name):
+            _check_method(engine, rule)
+
+
+def _check_method(engine: Any, rule: Rule) -> None:
+    """See that a method takes what a caller of the rule says."""
+    said = [p.name.replace("-", "_") for p in rule.parameters if p.role == "named"]
+    try:
+        taken = signature(getattr(engine, method_of(rule.name)))
+    except ValueError:  # one that is not written in Python need not say
+        return
+    try:
+        taken.bind(**dict.fromkeys(said))
+    except TypeError as error:
+        raise WrongRequest(f"the engine {engine.name} is to take {rule.name} as {method_of(rule.name)}"
+                           f"({', '.join(f'{name}=…' for name in said)}), and takes {taken}: {error}") from None
 
 
 def check_capabilities(
@@ -94,12 +112,12 @@ class AnyBeside:
     def do(self, rule: Rule, arguments: Vector) -> Answer:
         """Call the method of the rule."""
         named = named_in(rule, arguments)
-        said = {p.name: _said(p.sort, named[p.name]) for p in rule.parameters if p.name in named}
+        said = {p.name.replace("-", "_"): _said(p.sort, named[p.name]) for p in rule.parameters if p.name in named}
         refusal, detail = None, ""
         try:
             getattr(self._engine, method_of(rule.name))(**said)
         except Refused as refused:
-            refusal, detail = refused.refusal, refused.detail
+            refusal, detail = str(refused.refusal), str(refused.detail)
         return Answer(refusal, detail, None, self._engine.observe())
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
@@ -141,10 +159,15 @@ class AnyBeside:
         """
         machine, layout, engine = self._run.ground.machine, self._run.ground.layout, self._engine.name
         values = list(expected)
+        if not isinstance(seen, Mapping):
+            raise WrongRequest(f"the engine {engine} shows {seen!r}, which is no mapping from symbols to values")
         for name, shown in seen.items():
             symbol = machine.symbol_by_name.get(name)
             if symbol is None or symbol.rigid:
                 raise WrongRequest(f"the engine {engine} shows {name!r}, which is no symbol of the state")
+            if symbol.arguments and not isinstance(shown, Mapping):
+                raise WrongRequest(f"the engine {engine} shows {shown!r} as {name}, which is no mapping from "
+                                   "objects to values")
             for at, value in (shown.items() if symbol.arguments else [((), shown)]):
                 objects = at if isinstance(at, tuple) else (at,)
                 if not _are(layout, symbol.arguments, objects):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 
 class LayerproofError(Exception):
-    """Something that the person at the terminal can understand and act on, in one sentence."""
+    """Something that the person at the terminal can understand and act on, in one sentence.
+
+    Attributes:
+        so_far: what a run had come to that this ended, where it had found something; or None.
+    """
+
+    so_far: object = None
 
 
 class WrongRequest(LayerproofError):

@@ -14,6 +14,7 @@ from layermodel.language.rules import INT, Machine, Parameter, Rule, Sort, Symbo
 from layermodel.language.run import Run
 from layermodel.language.terms import Layout
 from layerproof.errors import WrongRequest
+from layerproof.process.terminal import width
 from layerproof.runs.trace import Event, Settled, Trace
 
 if TYPE_CHECKING:
@@ -193,5 +194,5 @@ def _drawn(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     for row in rows:
         grid.add_row(*row)
     out = io.StringIO()
-    Console(file=out, width=100, color_system=None, markup=False, highlight=False).print(grid)
+    Console(file=out, width=width(), color_system=None, markup=False, highlight=False).print(grid)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())

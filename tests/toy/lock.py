@@ -38,6 +38,7 @@ from layerproof import (
     Runs,
     Subject,
     ends_agree,
+    forgets,
     half_happens,
     sets,
     state_law,
@@ -110,6 +111,8 @@ MUTANTS = (
            half_happens("busy", "writing")),
     Mutant("releases-all", ("release",), "releasing ends everybody's reading", "LOCK-3",
            sets("reading", lambda right, s, a: lambda p: BoolVal(False))),
+    Mutant("goes-on-reading", ("write",), "who begins to write goes on reading", "LOCK-2", forgets("reading")),
+    Mutant("goes-on-writing", ("release",), "releasing does not end writing", "LOCK-5", forgets("writing")),
 )
 
 SUBJECT = Subject(LOCK, LAWS, dialects={"strict": {"upgrades": False}, "upgrading": {"upgrades": True}},
@@ -156,12 +159,12 @@ class Lock:
             self.writer = None
 
 
-class Starving(Lock):
-    """It is wrong: it lets a writer in if the latest reader has gone, whoever else reads."""
+class Forgetful(Lock):
+    """It is wrong: when one reader leaves, it takes the lock for free, whoever else reads."""
 
-    name = "starving"
+    name = "forgetful"
 
     def release(self, process: int) -> None:
-        """Leave it, and forget the readers."""
+        """Leave it, and forget all readers."""
         super().release(process)
         self.readers = set()

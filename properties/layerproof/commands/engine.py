@@ -18,7 +18,7 @@ from layerproof.commands.common import (
     seconds,
     status,
 )
-from layerproof.errors import WrongRequest
+from layerproof.errors import LayerproofError, WrongRequest
 from layerproof.process.signals import held_back
 
 if TYPE_CHECKING:
@@ -119,19 +119,28 @@ def conform_command(
     of your own: PATH.py:NAME or module:NAME, a class or a function of no arguments.
     """
     from layerproof.commands import report
-    from layerproof.readings.conform import conform
+    from layerproof.readings.conform import Conformance, conform
 
     if operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
     known, judge, options = chosen(engine, subject, {**given, "timeout": timeout})
+
+    def said(result: Conformance) -> None:
+        recorded(record, judge, result.findings)
+        emit(format_, output, lambda: report.conformance_json(result, judge, strict),
+             lambda: report.conformance_text(result, judge, strict))
+
     if dialect is not None:
         judge.dialect(dialect)
     with opened(known, options) as there, Progress() as tell:
         spoken = dialect or getattr(there, "dialect", None) or next(iter(judge.dialects))
-        result = conform(judge, there, operations=operations, seed=seed, budget=budget, dialect=spoken,
-                         traits=judge.traits((spoken,), traits)[spoken], deviations=known.deviations,
-                         progress=lambda n: tell(f"{engine}: {n:,} operations"))
-    recorded(record, judge, result.findings)
-    emit(format_, output, lambda: report.conformance_json(result, judge, strict),
-         lambda: report.conformance_text(result, judge, strict))
+        try:
+            result = conform(judge, there, operations=operations, seed=seed, budget=budget, dialect=spoken,
+                             traits=judge.traits((spoken,), traits)[spoken], deviations=known.deviations,
+                             progress=lambda n: tell(f"{engine}: {n:,} operations"))
+        except LayerproofError as error:
+            if isinstance(error.so_far, Conformance):
+                said(error.so_far)
+            raise
+    said(result)
     status(report.verdict_of(result, strict) != "held")

@@ -1,4 +1,4 @@
-"""What a law is. The catalogue for the store machine is :mod:`layerproof.machines.store.laws`.
+"""What a law is. The catalogues of laws are their machines'.
 
 There are three kinds. A *state law* must hold in every reachable state and is proved as (part of) an
 inductive invariant. A *step law* compares the states before and after one step. An *algebraic law*

@@ -1,4 +1,4 @@
-"""Visit every store that can be reached with few objects, breadth first.
+"""Visit every state that can be reached with few objects, breadth first.
 
 The search knows nothing of the compiled rules but that they take a state to an outcome; what it finds
 first is a shortest counterexample.
@@ -31,7 +31,8 @@ class Exploration:
         universes: how many rigid values were explored, and ``complete`` says whether all were, with all states.
         fired: how often each rule was done; ``refused``: how often each refusal was had.
         premises: how often each law's premise held (counted up to a thousand).
-        stuck: states from which the empty store can no longer be reached.
+        cut: the search ended because more states could be reached than it may visit.
+        stuck: states from which the initial one can no longer be reached.
         findings: by law, each with the shortest run that shows it.
         runs: a shortest run to each rule and refusal that was wanted.
     """
@@ -46,13 +47,23 @@ class Exploration:
     fired: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     premises: Counter[str] = field(default_factory=Counter)
+    cut: bool = False
     stuck: int = 0
     findings: dict[str, Finding] = field(default_factory=dict)
     runs: dict[Reached, Trace] = field(default_factory=dict)
 
+    @property
+    def verdict(self) -> str:
+        """``held``, ``violated``, or ``incomplete`` where more can be reached than was visited."""
+        return "violated" if self.findings or self.stuck else "incomplete" if self.cut else "held"
+
 
 class Stop(Exception):
     """Raised by a progress callback to end a search early; what was seen so far is kept."""
+
+
+MOST = 1_000_000
+"""States that are visited at most, if nothing else is said: some minutes, and some gigabytes of memory."""
 
 
 @dataclass
@@ -76,7 +87,7 @@ class Explorer:
     progress: Callable[[Exploration], None] = lambda exploration: None
     rules: Collection[str] | None = None
     wanted: Collection[Reached] | None = None
-    most: int = 20_000_000
+    most: int = MOST
 
     def run(self, dialects: Mapping[str, Traits], limit: int | None = None) -> Exploration:
         """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect."""
@@ -204,9 +215,10 @@ class _Search:
 
     def _judge(self, state: Vector) -> None:
         """Check the laws about states, and those about two runs from a state."""
-        self.result.states += 1
-        if self.result.states > self.explorer.most:
+        if self.result.states == self.explorer.most:
+            self.result.cut = True
             raise Stop
+        self.result.states += 1
         for violation in self.explorer._monitor.state(state, self.rigid, self.traits):
             self._found(violation, state, ())
         if self.explorer._algebra:
