@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,8 +43,8 @@ def _file(where: str, what: str) -> ModuleType:
     if not path.is_file():
         raise WrongRequest(f"the {what}'s file {where!r} is {'no file' if path.exists() else 'not there'}")
     specification = importlib.util.spec_from_file_location(f"layerproof_user_{path.stem}", where)
-    if specification is None or specification.loader is None:
-        raise WrongRequest(f"the {what}'s file {where!r} is none of Python's: its name does not end in .py")
+    assert specification is not None  # its name ends in .py
+    assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module  # dataclasses look for the module that they are in
     try:
@@ -56,13 +57,17 @@ def _file(where: str, what: str) -> ModuleType:
 # What goes wrong in it.
 
 
-def said(error: BaseException) -> str:
-    """What is wrong, in the words of the error, and in which line of the user's own it came about."""
+def said(error: BaseException, within: Callable[..., Any] | None = None) -> str:
+    """What is wrong, in the words of the error, and in which line of the user's own it came about.
+
+    Args:
+        within: a function of the user's; where it begins is said of an error that came about in calling it.
+    """
     ours = isinstance(error, (LayerproofError, Malformed))
     words = " ".join(str(error).split())
     if not ours or not words:
         words = f"{type(error).__name__}: {words}" if words else type(error).__name__
-    place = where(error)
+    place = where(error) or _beginning(within)
     return f"{words} ({place})" if place and not isinstance(error, SyntaxError) else words
 
 
@@ -74,9 +79,20 @@ def where(error: BaseException) -> str:
     for one in reversed(causes):
         for frame, line in reversed(list(traceback.walk_tb(one.__traceback__))):
             file = frame.f_code.co_filename
-            if not file.startswith(("<", *_NOT_THEIRS)) and "site-packages" not in file:
+            if not _is_ours(file):
                 return f"{Path(file).name}, line {line}"
     return ""
+
+
+def _beginning(function: Callable[..., Any] | None) -> str:
+    code = getattr(function, "__code__", None)
+    if code is None or _is_ours(code.co_filename):
+        return ""
+    return f"{Path(code.co_filename).name}, line {code.co_firstlineno}"
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith(("<", *_NOT_THEIRS)) or "site-packages" in file
 
 
 _NOT_THEIRS = (str(Path(__file__).parent), *layermodel.__path__, str(Path(importlib.__file__).parents[1]))

@@ -159,6 +159,20 @@ class Lock:
             self.writer = None
 
 
+class Upgrading(Lock):
+    """One of the other dialect: who alone reads may begin to write."""
+
+    dialect = "upgrading"
+
+    def write(self, process: int) -> None:
+        """Write under it, instead of reading."""
+        if self.readers == {process}:
+            self.readers = set()
+        elif process in self.readers:
+            raise Refused("busy")
+        super().write(process)
+
+
 class Forgetful(Lock):
     """It is wrong: when one reader leaves, it takes the lock for free, whoever else reads."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@machine_option(usual=None)
+@machine_option(usual=False)
 @common
 def check_command(subject: Subject | None, format_: str, output: str | None) -> None:
     """Everything about the model: the main job."""

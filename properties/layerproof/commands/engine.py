@@ -105,7 +105,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--trait", "traits", multiple=True, metavar="NAME=true|false", help="Set a trait of the dialect.")
 @click.option("--strict", is_flag=True, help="Known deviations fail the run, too.")
 @engine_options
-@machine_option(usual=None)
+@machine_option(usual=False)
 @record_option
 @common
 def conform_command(

@@ -9,12 +9,12 @@ the machine that it is proved of.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import z3
 
-from layermodel.language.rules import BOOL, Machine, Sort
+from layermodel.language.rules import BOOL, Machine, Sort, Term
 from layermodel.language.sound import Malformed, Vocabulary, check_sort_known, cycle, unique
 from layerproof.errors import WrongRequest
 from layerproof.own import said
@@ -125,14 +125,20 @@ def check_applied(machine: Machine, laws: Iterable[Law]) -> None:
     for law in laws:
         terms = [sort.constant(f"!{name}") for name, sort in law.variables]
         for about, words in _about(machine, law):
-            try:
-                formulas = {"premise": law.premise(about, *terms), **law.conclusions(about, *terms)}
-            except Exception as error:
-                raise WrongRequest(f"{law.id} cannot be said of {words}: {said(error)}") from error
-            for name, formula in formulas.items():
-                _require(isinstance(formula, bool) or (z3.is_expr(formula) and formula.sort() == z3.BoolSort()),
-                         f"{law.id} says of {words} what is no condition ({name!r}): {formula!r}")
-            _require(len(formulas) > 1, f"{law.id} concludes nothing of {words}")
+            premise = _applied(f"the premise of {law.id}", words, law.premise, about, terms)
+            conclusions = _applied(f"what {law.id} concludes", words, law.conclusions, about, terms)
+            _require(isinstance(conclusions, Mapping) and len(conclusions) > 0,
+                     f"what {law.id} concludes of {words} is no mapping from names to conditions")
+            for what, formula in (("the premise", premise), *conclusions.items()):
+                _require(z3.is_bool(formula) if z3.is_expr(formula) else isinstance(formula, bool),
+                         f"{law.id} says of {words} what is no condition ({what}): {formula!r}")
+
+
+def _applied(what: str, words: str, function: Callable[..., Any], about: Any, terms: Sequence[Term]) -> Any:
+    try:
+        return function(about, *terms)
+    except Exception as error:
+        raise WrongRequest(f"{what} cannot be said of {words}: {said(error, function)}") from error
 
 
 def _about(machine: Machine, law: Law) -> Iterable[tuple[Any, str]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from layerproof.errors import WrongRequest
 from layerproof.laws.law import Kind
 from layerproof.laws.sound import check_applied, check_state_law, check_together
-from layerproof.own import attribute
+from layerproof.own import attribute, said
 from layerproof.subject import Subject
 
 _SUBJECTS = {"store": "layerproof.machines.store.subject:STORE_SUBJECT",
@@ -45,6 +45,8 @@ def subject_in(path: str) -> Subject:
     Raises:
         WrongRequest: if there is none.
     """
+    if not path.endswith(".py") and ".py:" not in path:
+        raise WrongRequest(f"the machine's file {path!r} is none of Python's: its name does not end in .py")
     return _own(path if ".py:" in path else f"{path}:SUBJECT", f" --machine-file {path}")
 
 
@@ -60,4 +62,21 @@ def _own(place: str, option: str) -> Subject:
     check_applied(found.machine, found.catalogue.laws)
     for law in found.catalogue.of(Kind.STATE):
         check_state_law(found.machine, law)
+    _check_mutants(found)
     return replace(found, option=option)
+
+
+def _check_mutants(found: Subject) -> None:
+    """See that the wrong versions of a user's machine can be made."""
+    laws, mutants = {law.id for law in found.catalogue.laws}, found.mutants()
+    seen: set[str] = set()
+    for mutant in mutants:
+        if mutant.name in seen:
+            raise WrongRequest(f"the machine {found.name} has two mutants named {mutant.name!r}")
+        seen.add(mutant.name)
+        if mutant.breaks not in laws:
+            raise WrongRequest(f"the mutant {mutant.name} breaks {mutant.breaks!r}, which is no law of its")
+        try:
+            mutant.machine(found.machine)
+        except Exception as error:
+            raise WrongRequest(f"the mutant {mutant.name} cannot be made: {said(error)}") from error
