@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from layerproof import Catalogue, Refused, Subject, WrongRequest, conform, explore
+from layerproof import Catalogue, Refused, Subject, WrongRequest, conform, explore, prove
 from layerproof.cli import main
 from layerproof.machines.registry import subject_in
 from layerproof.runs.finding import Difference
@@ -344,5 +344,4 @@ def test_what_cannot_be_done_is_said_to_be_not_applicable():
 def test_laws_of_another_machine_are_refused_in_python_too():
     other = replace(SUBJECT, catalogue=Catalogue((replace(LAWS.laws[3], rules=("fly",)),)))
     with pytest.raises(WrongRequest, match="speaks of the rule 'fly'"):
-        from layerproof import prove
         prove(other)

@@ -59,7 +59,7 @@ def instance_text(subject: Subject, verdict: Verdict) -> str:
     scene = Settled(instance.sizes, instance.rigid)
     traits = ", ".join(t.name for t, v in zip(machine.traits, instance.traits, strict=True) if v) or "none"
     return "\n".join([
-        f"{verdict.name}: refuted. {law.id}: {law.statement}",
+        prose(f"{verdict.name}: refuted. {law.id}: {law.statement}", 2),
         *(f"  step: {event_text(subject, step, scene)}" for step in _steps(subject, verdict)),
         f"  false: {'; '.join(instance.false)}" + (f" (at {where})" if where else ""),
         *([f"  traits that hold: {traits}"] if machine.traits else []),
@@ -264,7 +264,7 @@ def finding_text(finding: Finding, subject: Subject) -> str:
               f"the last one: expected {finding.expected or 'done'}, observed {finding.observed or 'done'}"
               + (f" ({finding.detail})" if finding.detail else ""), *(f"  {d}" for d in finding.differences)]
     states, scene = finding.states, finding.trace.scene
-    if states is not None and subject.shown.compared(scene):
+    if states is not None and states.expected != states.observed and subject.shown.compared(scene):
         parts += ["afterwards:", picture(subject, scene.sizes, states.rigid, (states.expected, states.observed),
                                          titles=("expected", "observed"))]
     script = finding.script()
