@@ -22,6 +22,7 @@ from layerproof.errors import Refused, WrongRequest
 from layerproof.runs.finding import Difference
 from layerproof.runs.trace import Trace
 from layerproof.subject import Answer, Judged, Observed
+from layerproof.usual import means
 
 
 def method_of(rule: str) -> str:
@@ -140,12 +141,14 @@ class AnyBeside:
         self._engine.reset()
 
     def _differences(self, expected: Vector, seen: Mapping[str, Any]) -> list[Difference]:
-        machine, layout = self._run.ground.machine, self._run.ground.layout
+        """What is shown otherwise, of what means something in both; where only in one, it is the relation that differs."""
+        machine, layout, rigid = self._run.ground.machine, self._run.ground.layout, self._run.rigid
         observed, result = self._state(expected, seen), []
         for symbol in machine.mutable:
             for arguments in layout.tuples(symbol):
                 place = layout.index(symbol.name, *arguments)
-                if expected[place] != observed[place]:
+                if expected[place] != observed[place] and all(
+                        means(layout, symbol, arguments, state, rigid) for state in (expected, observed)):
                     where = ", ".join(usual_name(s, a) for s, a in zip(symbol.arguments, arguments, strict=True))
                     wanted, there = (usual_name(symbol.result, v[place]) for v in (expected, observed))
                     result.append(Difference(symbol.name, wanted, there, where))

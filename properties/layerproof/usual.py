@@ -139,7 +139,7 @@ def _as_json(sort: Sort, value: int) -> Any:
 def _table(layout: Layout, symbol: Symbol, state: Vector, rigid: Vector, put: Callable[[Sort, int], Any]) -> Any:
     vector = rigid if symbol.rigid else state
     at = {_objects(symbol, a): put(symbol.result, vector[layout.index(symbol.name, *a)])
-          for a in layout.tuples(symbol) if _means(layout, symbol, a, state, rigid)}
+          for a in layout.tuples(symbol) if means(layout, symbol, a, state, rigid)}
     return at if symbol.arguments else at[""]
 
 
@@ -147,8 +147,8 @@ def _objects(symbol: Symbol, arguments: tuple[int, ...]) -> str:
     return ", ".join(usual_name(s, a) for s, a in zip(symbol.arguments, arguments, strict=True))
 
 
-def _means(layout: Layout, symbol: Symbol, arguments: tuple[int, ...], state: Vector, rigid: Vector) -> bool:
-    """Whether a symbol means something of these objects."""
+def means(layout: Layout, symbol: Symbol, arguments: tuple[int, ...], state: Vector, rigid: Vector) -> bool:
+    """Whether a symbol means something of these objects in a state."""
     if symbol.of is None:
         return True
     guard = layout.machine.symbol(symbol.of)
