@@ -141,7 +141,7 @@ class AnyBeside:
         self._engine.reset()
 
     def _differences(self, expected: Vector, seen: Mapping[str, Any]) -> list[Difference]:
-        """What is shown otherwise, of what means something in both; where only in one, it is the relation that differs."""
+        """What is shown otherwise and means something in both; where only in one, that it does is what differs."""
         machine, layout, rigid = self._run.ground.machine, self._run.ground.layout, self._run.rigid
         observed, result = self._state(expected, seen), []
         for symbol in machine.mutable:

@@ -367,9 +367,14 @@ def check(
 
     Args:
         progress: is told how far each reading of each machine is.
+
+    Raises:
+        WrongRequest: if a machine has traits and no dialect that says which of them hold.
     """
     global _counts
     start, chosen = time.perf_counter(), list(subjects)
+    for one in chosen:
+        one.traits(())
     _inherited.update({one.name: one for one in chosen})
     pieces = [piece for part in (_pieces, _proofs) for one in chosen for piece in part(one)]
     _counts = memoryview(mmap(-1, 8 * len(pieces))).cast("q")

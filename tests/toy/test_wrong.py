@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from layerproof import Catalogue, Refused, Subject, WrongRequest, conform, explore, prove
+from layerproof import Catalogue, Refused, Subject, WrongRequest, check, conform, explore, prove
 from layerproof.cli import main
 from layerproof.machines.registry import subject_in
+from layerproof.mutants.kills import kill_by_exploration
+from layerproof.mutants.runs import kill_by_drive
 from layerproof.runs.finding import Difference
-from toy.lock import LAWS, LOCK, SUBJECT, Forgetful, Lock
+from toy.lock import LAWS, LOCK, MUTANTS, SUBJECT, Forgetful, Lock
 
 SOURCE = Path(__file__).with_name("lock.py").read_text()
 FILE = str(Path(__file__).with_name("lock.py"))
@@ -140,7 +142,7 @@ def test_a_machine_that_has_no_end_is_explored_to_an_end_and_said_not_to_be(coun
     assert "500 states, 500 steps, depth 500" == second
     assert third.startswith("NOT ALL OF IT: the search ended after 500 states")
     assert "nothing" in fourth + third
-    assert "every law held as far as that; verdict: incomplete" == last
+    assert "every law held in every state and step that was visited; verdict: incomplete" == last
     found = explore(subject_in(counter), {"Place": 1}, most=500)
     assert (True, False, "incomplete", 500) == (found.cut, found.complete, found.verdict, found.states)
 
@@ -157,11 +159,31 @@ def test_mutants_of_a_machine_that_has_none(counter):
 
 def test_a_machine_with_traits_and_no_dialect_can_be_proved_only():
     bare = Subject(LOCK, LAWS)
-    with pytest.raises(WrongRequest, match="has traits and no dialect that says which of them hold"):
-        bare.traits(())
+    for reading in (explore, lambda one: check([one]), lambda one: conform(one, NoDialect(), operations=10),
+                    lambda one: kill_by_exploration(one, MUTANTS[0]), lambda one: kill_by_drive(one, MUTANTS[0])):
+        with pytest.raises(WrongRequest, match="has traits and no dialect that says which of them hold"):
+            reading(bare)
+    assert prove(bare).holds
+
+
+def test_a_machine_without_laws_is_not_said_to_keep_them(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(SOURCE.replace("SUBJECT = Subject(LOCK, LAWS,", "SUBJECT = Subject(LOCK, Catalogue(()),").replace(
+        "mutants=lambda: MUTANTS,", ""))
+    result = run("explore", "--machine-file", str(path))
+    assert (0, "no law was put to the test") == (result.exit_code, result.output.splitlines()[-1])
+    assert "nothing to prove" in refused("prove", "--machine-file", str(path))
+
+
+def test_an_engine_that_is_none_of_the_machine_is_told_what_it_lacks():
+    assert "the engine lock has no attribute 'capabilities'" == refused("conform", f"{FILE}:Lock")
 
 
 # Engines.
+
+
+class NoDialect(Lock):
+    dialect = None
 
 
 class NoVersion(Lock):

@@ -133,10 +133,12 @@ def conform_command(
     if dialect is not None:
         judge.dialect(dialect)
     with opened(known, options) as there, Progress() as tell:
-        spoken = dialect or getattr(there, "dialect", None) or next(iter(judge.dialects))
+        spoken = dialect or getattr(there, "dialect", None) or next(iter(judge.dialects), "")
+        # Without traits of the user's own, an engine that is none is told what it lacks before what it speaks.
+        valuation = judge.traits((spoken,), traits)[spoken] if traits else None
         try:
-            result = conform(judge, there, operations=operations, seed=seed, budget=budget, dialect=spoken,
-                             traits=judge.traits((spoken,), traits)[spoken], deviations=known.deviations,
+            result = conform(judge, there, operations=operations, seed=seed, budget=budget, dialect=dialect,
+                             traits=valuation, deviations=known.deviations,
                              progress=lambda n: tell(f"{engine}: {n:,} operations"))
         except LayerproofError as error:
             if isinstance(error.so_far, Conformance):

@@ -183,9 +183,20 @@ def exploration_text(e: Exploration, subject: Subject) -> str:
     for finding in e.findings.values():
         parts += [violation_text(subject, finding.violations[0]), trace_text(subject, finding.trace)]
     if not e.findings:
-        parts.append({"held": "every law held in every state and step", "incomplete": "every law held as far as "
-                      "that; verdict: incomplete"}.get(e.verdict, f"verdict: {e.verdict}"))
+        parts.append(prose(_held(e, subject)))
     return "\n".join(parts)
+
+
+def _held(e: Exploration, subject: Subject) -> str:
+    """What was asked of what was visited, where no law is broken."""
+    laws = [law.id for law in subject.catalogue.laws]
+    idle = [law for law in laws if not e.premises[law]]
+    if idle == laws:
+        says = "no law was put to the test"
+    else:
+        says = "every law held in every state and step that was visited"
+        says += f"; not put to the test: {' '.join(idle)}" if idle else ""
+    return says if e.verdict == "held" else f"{says}; verdict: {e.verdict}"
 
 
 def _back(e: Exploration, subject: Subject) -> str:

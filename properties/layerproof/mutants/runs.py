@@ -37,7 +37,7 @@ def kill_by_drive(
         dialects: all if None.
     """
     wrong = confined(subject, mutant)
-    for dialect, traits in (subject.dialects if dialects is None else dialects).items():
+    for dialect, traits in (subject.traits(()) if dialects is None else dialects).items():
         driven = drive(wrong, traits=traits, dialect=dialect, operations=operations, seed=seed, complete=False,
                        often=_often(mutant), like=_right(subject))
         for finding in driven.findings:

@@ -92,7 +92,7 @@ class Judge:
         self.subject, self.engine = subject, engine
         self.judging: Judged = subject.judged() if subject.judged else anyengine.judged(subject.machine)
         self.judging.needs(engine)
-        self.dialect = dialect or getattr(engine, "dialect", None) or next(iter(subject.dialects))
+        self.dialect = dialect or getattr(engine, "dialect", None) or next(iter(subject.traits(())))
         self.traits = subject.dialect(self.dialect) if traits is None else traits
         self.bench = Bench(subject.machine, subject.catalogue, sizes or self._sizes(), like)
         self.deviations = known_of(deviations, engine)

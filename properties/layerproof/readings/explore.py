@@ -13,6 +13,7 @@ from typing import Any
 
 from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layermodel.language.rules import Rule
+from layerproof.errors import WrongRequest
 from layerproof.laws.law import Catalogue
 from layerproof.runs.finding import Finding, Violation
 from layerproof.runs.monitor import AlgebraMonitor, Monitor
@@ -90,7 +91,13 @@ class Explorer:
     most: int = MOST
 
     def run(self, dialects: Mapping[str, Traits], limit: int | None = None) -> Exploration:
-        """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect."""
+        """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect.
+
+        Raises:
+            WrongRequest: if there is no dialect.
+        """
+        if not dialects:
+            raise WrongRequest("an exploration in no dialect would check nothing")
         machine, catalogue = self.subject.machine, self.subject.catalogue
         self._ground = GroundMachine(machine, self.sizes)
         self._monitor = Monitor(self._ground, catalogue)
@@ -136,8 +143,11 @@ def explore(
         dialects: names; all if None.
         limit: universes that are explored at most.
         options: see :class:`Explorer`.
+
+    Raises:
+        WrongRequest: if a dialect is not known, or there is none.
     """
-    chosen = {name: subject.dialect(name) for name in dialects or subject.dialects}
+    chosen = subject.traits(dialects or ())
     return Explorer(subject, subject.sizes(sizes), **options).run(chosen, limit)
 
 
