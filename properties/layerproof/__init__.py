@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layerproof.check import Checks as Checks
-    from layerproof.check import check as check
+    from layerproof.checks import Checks as Checks
+    from layerproof.checks import check as check
     from layerproof.commands.report import conformance_text as conformance_text
     from layerproof.commands.report import proof_text as proof_text
     from layerproof.engines.directory.engine import DirectoryEngine as DirectoryEngine
@@ -78,8 +78,8 @@ if TYPE_CHECKING:
     from layerproof.subject import Subject as Subject
 
 _FROM = {
-    "Checks": "layerproof.check:Checks",
-    "check": "layerproof.check:check",
+    "Checks": "layerproof.checks:Checks",
+    "check": "layerproof.checks:check",
     "conformance_text": "layerproof.commands.report:conformance_text",
     "proof_text": "layerproof.commands.report:proof_text",
     "DirectoryEngine": "layerproof.engines.directory.engine:DirectoryEngine",

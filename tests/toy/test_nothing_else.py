@@ -1,6 +1,7 @@
 """A machine more, or an engine more, edits nothing: what knows one by name is listed here, and there is no more of it."""
 
 import ast
+import pkgutil
 import re
 from pathlib import Path
 
@@ -104,3 +105,9 @@ def test_nothing_outside_its_folder_knows_the_lock():
     words = re.compile(r"\block:SUBJECT|toy\.lock|tests/toy\b|LOCK-\d|\"lock\"|'lock'")
     for root in (ROOT, Path(layermodel.__file__).parent):
         assert [] == [str(p) for p in root.rglob("*.py") if words.search(p.read_text())]
+
+
+@pytest.mark.parametrize("package", [layermodel, layerproof])
+def test_no_public_name_is_that_of_a_module(package):
+    """Or what it is would depend on what was imported before: the module, or what is public."""
+    assert not {*package.__all__} & {module.name for module in pkgutil.iter_modules(package.__path__)}

@@ -12,7 +12,7 @@ from layerproof.commands.layout import counted, prose, rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from layerproof.check import Check, Checks, Stage
+    from layerproof.checks import Check, Checks, Stage
     from layerproof.subject import Subject
 
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @common
 def check_command(subject: Subject | None, format_: str, output: str | None) -> None:
     """Everything about the model: the main job."""
-    from layerproof.check import check
+    from layerproof.checks import check
     from layerproof.machines.registry import names
     from layerproof.machines.registry import subject as machine_named
 
