@@ -24,6 +24,9 @@ from layerproof.runs.trace import Trace
 from layerproof.subject import Answer, Judged, Observed
 from layerproof.usual import means
 
+_SEARCHED = 50_000
+"""States of a machine of any kind that are visited for a run to what random operations did not reach: seconds."""
+
 
 def method_of(rule: str) -> str:
     """The engine's method for a rule."""
@@ -33,7 +36,7 @@ def method_of(rule: str) -> str:
 def judged(machine: Machine) -> Judged:
     """What judging an engine of a machine asks."""
     return Judged(AnyBeside, lambda engine, rule: _can(engine, rule),
-                  needs=lambda engine: check_engine(machine, engine))
+                  needs=lambda engine: check_engine(machine, engine), tours=({},), searched=_SEARCHED)
 
 
 def _can(engine: Any, rule: str) -> bool:

@@ -12,6 +12,10 @@ class LayerproofError(Exception):
 
     so_far: object = None
 
+    def __reduce__(self) -> tuple[type[LayerproofError], tuple[object, ...]]:
+        """What goes from a worker to its parent: the sentence; what was found holds functions, and stays."""
+        return type(self), self.args
+
 
 class WrongRequest(LayerproofError):
     """The request itself was wrong: an unknown name, a malformed file, nothing to check."""

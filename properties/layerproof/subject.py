@@ -170,6 +170,7 @@ class Judged:
         scenes: draws what runs start from, for an engine; None for those of random runs.
         unreachable: refusals that cannot be had of an engine that can do only these rules.
         tours: sizes in which shortest runs are looked for to what random operations did not reach.
+        searched: states that are visited at most in looking for them.
         patience: operations that are done at least to reach what was not reached.
     """
 
@@ -180,6 +181,7 @@ class Judged:
     scenes: Callable[[Subject, Bench, Any], SearchStrategy[Any]] | None = None
     unreachable: Callable[[Any, Collection[str]], set[tuple[str, str]]] = lambda engine, rules: set()
     tours: tuple[Sizes, ...] = ()
+    searched: int = 1_000_000
     patience: int = 0
 
 

@@ -107,6 +107,12 @@ def test_a_wrong_engine_is_found_out_in_the_fewest_operations():
     assert "0 findings, 0 known deviations: held" in conformance_text(conform(SUBJECT, Lock(), operations=99), SUBJECT)
 
 
+def test_what_random_operations_do_not_reach_is_reached_by_the_shortest_run():
+    few = conform(SUBJECT, Lock(), operations=1)
+    assert ([], []) == (few.never, few.findings)
+    assert few.statistics.refused["read", "busy"]
+
+
 def test_every_mutant_is_killed_by_every_reading():
     matrix = kill_matrix(SUBJECT, MUTANTS, ["prove", "explore", "drive"])
     for mutant in MUTANTS:
@@ -164,6 +170,7 @@ def test_explore():
     assert "6 states" in said("explore", "--size", "Process=2", "--dialect", "strict", "--trait", "upgrades=true")
     data = json.loads(said("explore", "--format", "json"))
     assert ("held", 22, True) == (data["verdict"], data["states"], data["complete"])
+    assert "; from every one the initial state" in said("explore", "--universes", "1")
     short = said("explore", "--no-algebra")
     assert "every law held in every state and step that was visited; not put to the test:\nLOCK-5\n" in short
     cut = said("explore", "--states", "20", status=1)

@@ -1,5 +1,6 @@
 """What is wrong with a machine or an engine of the user's own is said early, in one sentence, with its line."""
 
+import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from layerproof import Catalogue, Refused, Subject, WrongRequest, check, conform, explore, prove
 from layerproof.cli import main
+from layerproof.commands.check import _text
 from layerproof.machines.registry import subject_in
 from layerproof.mutants.kills import kill_by_exploration
 from layerproof.mutants.runs import kill_by_drive
@@ -145,6 +147,15 @@ def test_a_machine_that_has_no_end_is_explored_to_an_end_and_said_not_to_be(coun
     assert "every law held in every state and step that was visited; verdict: incomplete" == last
     found = explore(subject_in(counter), {"Place": 1}, most=500)
     assert (True, False, "incomplete", 500) == (found.cut, found.complete, found.verdict, found.states)
+
+
+def test_check_is_incomplete_where_an_exploration_is():
+    result = check([SUBJECT])
+    assert "held" == result.verdict
+    assert "NOT ALL OF IT" not in _text(result)
+    result.machines[0].explorations[0].cut = True
+    assert "incomplete" == result.verdict
+    assert "NOT ALL OF IT: more states can be reached than are visited" in " ".join(_text(result).split())
 
 
 def test_exactly_as_many_states_as_may_be_visited_are_all():
@@ -345,6 +356,8 @@ def test_what_was_found_before_an_engine_showed_nonsense_is_not_lost(tmp_path):
     finding, = error.value.so_far.findings
     assert ("LOCK-3",) == finding.laws
     assert error.value.so_far.not_done > 0
+    sent = pickle.loads(pickle.dumps(error.value))
+    assert (WrongRequest, str(error.value), None) == (type(sent), str(sent), sent.so_far)
     record = tmp_path / "trace.json"
     result = run("conform", f"{__file__}:Confused", "--machine-file", FILE, "--operations", "5000", "--record",
                  str(record))

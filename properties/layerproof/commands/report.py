@@ -201,7 +201,7 @@ def _held(e: Exploration, subject: Subject) -> str:
 
 def _back(e: Exploration, subject: Subject) -> str:
     """Whether the initial state can be reached again, where that is asked."""
-    if not subject.finite.empties or not e.complete:
+    if not subject.finite.empties or (e.cut and not e.stuck):  # nobody knows of a search that was cut short
         return ""
     where = f"all but {e.stuck:,}" if e.stuck else "every one"
     return f"; from {where} the initial state can be reached again"

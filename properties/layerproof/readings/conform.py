@@ -364,7 +364,8 @@ def _tour(judge: Judge, wanted: set[Reached]) -> None:
     for sizes in judge.judging.tours:
         if not wanted:
             return
-        found = shortest(judge.subject, sizes, judge.traits, judge.dialect, judge.rules, wanted, judge.check_time)
+        found = shortest(judge.subject, sizes, judge.traits, judge.dialect, judge.rules, wanted, judge.check_time,
+                         judge.judging.searched)
         touring = judge.like(sizes)
         for trace in found.values():
             finding = _follow(touring, trace)

@@ -64,7 +64,7 @@ class Stop(Exception):
 
 
 MOST = 1_000_000
-"""States that are visited at most, if nothing else is said: some minutes, and some gigabytes of memory."""
+"""States that are visited at most, if nothing else is said: some minutes, and a gigabyte or more of memory."""
 
 
 @dataclass
@@ -269,7 +269,7 @@ def _reaching(goal: Vector, back: Mapping[Vector, set[Vector]]) -> set[Vector]:
 
 def shortest(
     subject: Subject, sizes: Mapping[str, int], traits: Traits, dialect: str, rules: Collection[str],
-    wanted: Collection[Reached], progress: Callable[[], None] = lambda: None,
+    wanted: Collection[Reached], progress: Callable[[], None] = lambda: None, most: int = MOST,
 ) -> dict[Reached, Trace]:
     """Return for each wanted rule and refusal a run of few operations that ends with it.
 
@@ -278,8 +278,9 @@ def shortest(
 
     Args:
         progress: is called for each state, and may end the search by raising.
+        most: states that are visited at most.
     """
     lawless = replace(subject, catalogue=Catalogue(()), finite=replace(subject.finite, empties=False))
     explorer = Explorer(lawless, subject.sizes(sizes), algebra=False, rules=rules, wanted=wanted,
-                        progress=lambda _: progress())
+                        progress=lambda _: progress(), most=most)
     return explorer.run({dialect: traits}).runs
