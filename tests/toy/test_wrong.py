@@ -298,7 +298,7 @@ class Raises(Lock):
     name = "raises"
 
     def release(self, process):
-        if len(self.readers) > 1:
+        if process in self.readers and len(self.readers) > 1:
             raise KeyError("nobody")
         super().release(process)
 
