@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-import layerproof.check
-from layerproof.check import Check, Checks, Stage, check
+import layerproof.checks
+from layerproof.checks import Check, Checks, Stage, check
 from layerproof.cli import main
 from layerproof.commands.check import _progress as told_as
 from layerproof.errors import WrongRequest
@@ -85,7 +85,7 @@ def test_what_no_dialect_has_need_not_be_reached():
      "NEVER REACHED: tag")])
 def test_the_command_says_what_was_reached(changed, says, monkeypatch):
     one = sound(**changed)
-    monkeypatch.setattr("layerproof.check.check", lambda *_: Checks([one], 1))
+    monkeypatch.setattr("layerproof.checks.check", lambda *_: Checks([one], 1))
     done = CliRunner().invoke(main, ["check"])
     assert int(one.verdict != "held") == done.exit_code
     assert f"         {says}" in done.output.splitlines()
@@ -93,7 +93,7 @@ def test_the_command_says_what_was_reached(changed, says, monkeypatch):
 
 def test_one_machine_may_be_asked_for(monkeypatch):
     asked = []
-    monkeypatch.setattr("layerproof.check.check", lambda subjects, tell: asked.append(
+    monkeypatch.setattr("layerproof.checks.check", lambda subjects, tell: asked.append(
         [s.name for s in subjects]) or Checks([sound()], 1))
     for arguments in ([], ["--machine", "union"]):
         CliRunner().invoke(main, ["check", *arguments])
@@ -136,7 +136,7 @@ def test_a_reading_that_fails_ends_it_all(little, monkeypatch):
     def fails(*_, **__):
         raise WrongRequest("as it must")
 
-    monkeypatch.setattr("layerproof.check.killer", fails)
+    monkeypatch.setattr("layerproof.checks.killer", fails)
     with pytest.raises(WrongRequest, match="as it must"):
         check([little])
 
@@ -150,9 +150,9 @@ def test_what_was_not_met_by_luck_is_driven_for_again(little, monkeypatch):
         met = Counter(x.id for x in little.catalogue.laws if x.id != law or seed == len(STORE.dialects))
         return Driven(Statistics(premises=met, steps=1))
 
-    monkeypatch.setattr("layerproof.check.drive", drives)
-    monkeypatch.setitem(layerproof.check._inherited, "store", little)
-    found = layerproof.check._driven(lambda _: None, "store", 0)
+    monkeypatch.setattr("layerproof.checks.drive", drives)
+    monkeypatch.setitem(layerproof.checks._inherited, "store", little)
+    found = layerproof.checks._driven(lambda _: None, "store", 0)
     names = [*STORE.dialects]
     assert [(name, n) for n, name in enumerate([*names, *names])] == asked
     assert dict.fromkeys(names, 2) == {name: one.statistics.steps for name, one in found.items()}

@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layerproof.check import Checks as Checks
-    from layerproof.check import check as check
+    from layerproof.checks import Checks as Checks
+    from layerproof.checks import check as check
     from layerproof.commands.report import conformance_text as conformance_text
     from layerproof.commands.report import proof_text as proof_text
     from layerproof.engines.directory.engine import DirectoryEngine as DirectoryEngine
@@ -26,11 +26,16 @@ if TYPE_CHECKING:
     from layerproof.laws.law import Kind as Kind
     from layerproof.laws.law import Law as Law
     from layerproof.laws.law import Runs as Runs
+    from layerproof.laws.law import ends_agree as ends_agree
     from layerproof.laws.law import state_law as state_law
     from layerproof.laws.law import step_law as step_law
     from layerproof.laws.lemmas import Case as Case
     from layerproof.laws.lemmas import Lemma as Lemma
     from layerproof.laws.mutant import Mutant as Mutant
+    from layerproof.laws.mutant import forgets as forgets
+    from layerproof.laws.mutant import half_happens as half_happens
+    from layerproof.laws.mutant import sets as sets
+    from layerproof.laws.mutant import without as without
     from layerproof.machines.registry import subject as machine
     from layerproof.machines.store.engine import ContainerSeen as ContainerSeen
     from layerproof.machines.store.engine import Engine as Engine
@@ -73,8 +78,8 @@ if TYPE_CHECKING:
     from layerproof.subject import Subject as Subject
 
 _FROM = {
-    "Checks": "layerproof.check:Checks",
-    "check": "layerproof.check:check",
+    "Checks": "layerproof.checks:Checks",
+    "check": "layerproof.checks:check",
     "conformance_text": "layerproof.commands.report:conformance_text",
     "proof_text": "layerproof.commands.report:proof_text",
     "DirectoryEngine": "layerproof.engines.directory.engine:DirectoryEngine",
@@ -90,11 +95,16 @@ _FROM = {
     "Kind": "layerproof.laws.law:Kind",
     "Law": "layerproof.laws.law:Law",
     "Runs": "layerproof.laws.law:Runs",
+    "ends_agree": "layerproof.laws.law:ends_agree",
     "state_law": "layerproof.laws.law:state_law",
     "step_law": "layerproof.laws.law:step_law",
     "Case": "layerproof.laws.lemmas:Case",
     "Lemma": "layerproof.laws.lemmas:Lemma",
     "Mutant": "layerproof.laws.mutant:Mutant",
+    "forgets": "layerproof.laws.mutant:forgets",
+    "half_happens": "layerproof.laws.mutant:half_happens",
+    "sets": "layerproof.laws.mutant:sets",
+    "without": "layerproof.laws.mutant:without",
     "machine": "layerproof.machines.registry:subject",
     "ContainerSeen": "layerproof.machines.store.engine:ContainerSeen",
     "Engine": "layerproof.machines.store.engine:Engine",
@@ -190,17 +200,22 @@ __all__ = [
     "conform",
     "conformance_text",
     "drive",
+    "ends_agree",
     "explore",
+    "forgets",
+    "half_happens",
     "kill_matrix",
     "machine",
     "proof_text",
     "prove",
     "replay",
     "replay_on",
+    "sets",
     "state_law",
     "step_law",
     "trace_of",
     "trace_text",
+    "without",
 ]
 
 

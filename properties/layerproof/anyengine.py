@@ -11,6 +11,7 @@ expected, and can neither pass nor fail.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 from layermodel.language.ground import Outcome, Vector, usual_name
@@ -21,6 +22,10 @@ from layerproof.errors import Refused, WrongRequest
 from layerproof.runs.finding import Difference
 from layerproof.runs.trace import Trace
 from layerproof.subject import Answer, Judged, Observed
+from layerproof.usual import means
+
+_SEARCHED = 50_000
+"""States of a machine of any kind that are visited for a run to what random operations did not reach: seconds."""
 
 
 def method_of(rule: str) -> str:
@@ -31,7 +36,7 @@ def method_of(rule: str) -> str:
 def judged(machine: Machine) -> Judged:
     """What judging an engine of a machine asks."""
     return Judged(AnyBeside, lambda engine, rule: _can(engine, rule),
-                  needs=lambda engine: check_engine(machine, engine))
+                  needs=lambda engine: check_engine(machine, engine), tours=({},), searched=_SEARCHED)
 
 
 def _can(engine: Any, rule: str) -> bool:
@@ -53,6 +58,23 @@ def check_engine(machine: Machine, engine: Any) -> None:
         if not callable(getattr(engine, wanted, None)):
             raise WrongRequest(f"the engine {name} has no method {wanted!r}")
     check_capabilities(machine, engine, lambda rule: rule, method_of)
+    for rule in machine.rules:
+        if _can(engine, rule.name):
+            _check_method(engine, rule)
+
+
+def _check_method(engine: Any, rule: Rule) -> None:
+    """See that a method takes what a caller of the rule says."""
+    said = [p.name.replace("-", "_") for p in rule.parameters if p.role == "named"]
+    try:
+        taken = signature(getattr(engine, method_of(rule.name)))
+    except ValueError:  # one that is not written in Python need not say
+        return
+    try:
+        taken.bind(**dict.fromkeys(said))
+    except TypeError as error:
+        raise WrongRequest(f"the engine {engine.name} is to take {rule.name} as {method_of(rule.name)}"
+                           f"({', '.join(f'{name}=…' for name in said)}), and takes {taken}: {error}") from None
 
 
 def check_capabilities(
@@ -94,12 +116,12 @@ class AnyBeside:
     def do(self, rule: Rule, arguments: Vector) -> Answer:
         """Call the method of the rule."""
         named = named_in(rule, arguments)
-        said = {p.name: _said(p.sort, named[p.name]) for p in rule.parameters if p.name in named}
+        said = {p.name.replace("-", "_"): _said(p.sort, named[p.name]) for p in rule.parameters if p.name in named}
         refusal, detail = None, ""
         try:
             getattr(self._engine, method_of(rule.name))(**said)
         except Refused as refused:
-            refusal, detail = refused.refusal, refused.detail
+            refusal, detail = str(refused.refusal), str(refused.detail)
         return Answer(refusal, detail, None, self._engine.observe())
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
@@ -122,12 +144,14 @@ class AnyBeside:
         self._engine.reset()
 
     def _differences(self, expected: Vector, seen: Mapping[str, Any]) -> list[Difference]:
-        machine, layout = self._run.ground.machine, self._run.ground.layout
+        """What is shown otherwise and means something in both; where only in one, that it does is what differs."""
+        machine, layout, rigid = self._run.ground.machine, self._run.ground.layout, self._run.rigid
         observed, result = self._state(expected, seen), []
         for symbol in machine.mutable:
             for arguments in layout.tuples(symbol):
                 place = layout.index(symbol.name, *arguments)
-                if expected[place] != observed[place]:
+                if expected[place] != observed[place] and all(
+                        means(layout, symbol, arguments, state, rigid) for state in (expected, observed)):
                     where = ", ".join(usual_name(s, a) for s, a in zip(symbol.arguments, arguments, strict=True))
                     wanted, there = (usual_name(symbol.result, v[place]) for v in (expected, observed))
                     result.append(Difference(symbol.name, wanted, there, where))
@@ -141,10 +165,15 @@ class AnyBeside:
         """
         machine, layout, engine = self._run.ground.machine, self._run.ground.layout, self._engine.name
         values = list(expected)
+        if not isinstance(seen, Mapping):
+            raise WrongRequest(f"the engine {engine} shows {seen!r}, which is no mapping from symbols to values")
         for name, shown in seen.items():
             symbol = machine.symbol_by_name.get(name)
             if symbol is None or symbol.rigid:
                 raise WrongRequest(f"the engine {engine} shows {name!r}, which is no symbol of the state")
+            if symbol.arguments and not isinstance(shown, Mapping):
+                raise WrongRequest(f"the engine {engine} shows {shown!r} as {name}, which is no mapping from "
+                                   "objects to values")
             for at, value in (shown.items() if symbol.arguments else [((), shown)]):
                 objects = at if isinstance(at, tuple) else (at,)
                 if not _are(layout, symbol.arguments, objects):

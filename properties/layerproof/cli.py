@@ -15,8 +15,8 @@ from layerproof.errors import LayerproofError
 
 COMMANDS = {
     "check": ("check", "Everything about the model: the main job."),
-    "prove": ("prove", "Prove every law of every rule, for stores of any size, in any dialect."),
-    "explore": ("run", "Visit every store that can be reached with few objects."),
+    "prove": ("prove", "Prove every law of every rule, for any number of objects, in any dialect."),
+    "explore": ("run", "Visit every state that can be reached with few objects."),
     "drive": ("run", "Let Hypothesis drive the model and check every law after every step."),
     "conform": ("engine", "Judge an engine by random operations beside the model."),
     "mutants": ("mutants", "The kill matrix: deliberately wrong machines, and what catches each."),

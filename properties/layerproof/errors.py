@@ -4,7 +4,17 @@ from __future__ import annotations
 
 
 class LayerproofError(Exception):
-    """Something that the person at the terminal can understand and act on, in one sentence."""
+    """Something that the person at the terminal can understand and act on, in one sentence.
+
+    Attributes:
+        so_far: what a run had come to that this ended, where it had found something; or None.
+    """
+
+    so_far: object = None
+
+    def __reduce__(self) -> tuple[type[LayerproofError], tuple[object, ...]]:
+        """What goes from a worker to its parent: the sentence; what was found holds functions, and stays."""
+        return type(self), self.args
 
 
 class WrongRequest(LayerproofError):

@@ -40,7 +40,7 @@ Draw = usual.Draw
 
 @dataclass(frozen=True)
 class Small:
-    """The smallest stores, in which counterexamples and witnesses are looked for.
+    """The smallest instances, in which counterexamples and witnesses are looked for.
 
     Attributes:
         sizes: the number of objects of each sort that is no enumeration.
@@ -170,6 +170,7 @@ class Judged:
         scenes: draws what runs start from, for an engine; None for those of random runs.
         unreachable: refusals that cannot be had of an engine that can do only these rules.
         tours: sizes in which shortest runs are looked for to what random operations did not reach.
+        searched: states that are visited at most in looking for them.
         patience: operations that are done at least to reach what was not reached.
     """
 
@@ -180,6 +181,7 @@ class Judged:
     scenes: Callable[[Subject, Bench, Any], SearchStrategy[Any]] | None = None
     unreachable: Callable[[Any, Collection[str]], set[tuple[str, str]]] = lambda engine, rules: set()
     tours: tuple[Sizes, ...] = ()
+    searched: int = 1_000_000
     patience: int = 0
 
 
@@ -252,9 +254,11 @@ class Subject:
         mutants: makes the deliberately wrong versions.
         lemmas: makes what is proved beside the laws.
         longer: makes what takes longer to prove than all that ``check`` does may.
-        small: the smallest stores, by a count from one to three.
+        small: the smallest instances, by a count from one to three.
         driven, judged: make the parts that only some readings need; where nothing is said of what judging asks,
             it is :mod:`layerproof.anyengine`.
+        option: what names the machine on the command line, with a blank before it; by its name, if nothing is
+            said.
 
     Raises:
         WrongRequest: if a dialect does not fit the machine's traits.
@@ -272,15 +276,18 @@ class Subject:
     judged: Callable[[], Judged] | None = None
     shown: Shown = Shown()
     plan: Plan = Plan()
+    option: str | None = None
 
     def __post_init__(self) -> None:
         """Check the dialects."""
+        if self.option is None:
+            object.__setattr__(self, "option", f" --machine {self.name}")
         names = {t.name for t in self.machine.traits}
         if not self.dialects and not names:
             object.__setattr__(self, "dialects", {self.name: {}})
         for dialect, traits in self.dialects.items():
             if odd := sorted(names ^ traits.keys()):
-                what = "says nothing of" if odd[0] in names else "names an unknown trait"
+                what = "says nothing of the trait" if odd[0] in names else "names an unknown trait"
                 raise WrongRequest(f"the dialect {dialect} of the machine {self.name} {what} {odd[0]}")
 
     @property
@@ -298,7 +305,7 @@ class Subject:
         return replace(self, machine=machine, catalogue=catalogue or self.catalogue)
 
     def least(self, count: int) -> Small:
-        """The smallest stores, of so many objects of each sort where nothing else is said."""
+        """The smallest instances, of so many objects of each sort where nothing else is said."""
         if self.small is not None:
             return self.small(count)
         return Small({s.name: count for s in self.machine.sorts if not s.values})
@@ -343,8 +350,8 @@ class Subject:
         known = [law.id for law in self.catalogue.laws]
         for identifier in chosen:
             if identifier not in known:
-                raise WrongRequest(f"unknown law {identifier!r}; `layerproof laws{self.option}` lists them "
-                                   f"({known[0]} … {known[-1]})")
+                raise WrongRequest(f"unknown law {identifier!r}; `layerproof laws{self.option}` lists them"
+                                   + (f" ({known[0]} … {known[-1]})" if known else ""))
         return set(chosen) or None
 
     def rule_names(self, chosen: Iterable[str]) -> set[str] | None:
@@ -419,10 +426,6 @@ class Subject:
             given.add(name)
         return sizes
 
-    @property
-    def option(self) -> str:
-        """The option that names the machine on the command line; nothing for the usual one."""
-        return "" if self.name == "store" else f" --machine {self.name}"
 
 
 def known_of(deviations: Iterable[Deviation], engine: Any) -> list[Deviation]:

@@ -14,6 +14,7 @@ from layermodel.language.rules import INT, Machine, Parameter, Rule, Sort, Symbo
 from layermodel.language.run import Run
 from layermodel.language.terms import Layout
 from layerproof.errors import WrongRequest
+from layerproof.process.terminal import width
 from layerproof.runs.trace import Event, Settled, Trace
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _as_json(sort: Sort, value: int) -> Any:
 def _table(layout: Layout, symbol: Symbol, state: Vector, rigid: Vector, put: Callable[[Sort, int], Any]) -> Any:
     vector = rigid if symbol.rigid else state
     at = {_objects(symbol, a): put(symbol.result, vector[layout.index(symbol.name, *a)])
-          for a in layout.tuples(symbol) if _means(layout, symbol, a, state, rigid)}
+          for a in layout.tuples(symbol) if means(layout, symbol, a, state, rigid)}
     return at if symbol.arguments else at[""]
 
 
@@ -146,8 +147,8 @@ def _objects(symbol: Symbol, arguments: tuple[int, ...]) -> str:
     return ", ".join(usual_name(s, a) for s, a in zip(symbol.arguments, arguments, strict=True))
 
 
-def _means(layout: Layout, symbol: Symbol, arguments: tuple[int, ...], state: Vector, rigid: Vector) -> bool:
-    """Whether a symbol means something of these objects."""
+def means(layout: Layout, symbol: Symbol, arguments: tuple[int, ...], state: Vector, rigid: Vector) -> bool:
+    """Whether a symbol means something of these objects in a state."""
     if symbol.of is None:
         return True
     guard = layout.machine.symbol(symbol.of)
@@ -193,5 +194,5 @@ def _drawn(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     for row in rows:
         grid.add_row(*row)
     out = io.StringIO()
-    Console(file=out, width=100, color_system=None, markup=False, highlight=False).print(grid)
+    Console(file=out, width=width(), color_system=None, markup=False, highlight=False).print(grid)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())

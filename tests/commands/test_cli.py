@@ -104,7 +104,7 @@ def test_known_deviations_fail_a_strict_run_in_text_data_and_status(monkeypatch,
     monkeypatch.setattr("layerproof.readings.conform.conform", lambda *_, **__: judged)
     text = run("conform", "directory", *options)
     data = run("conform", "directory", *options, "--format", "json")
-    assert f"0 findings, 1 known deviations: {verdict}" == text.output.splitlines()[-1]
+    assert f"0 findings, 1 known deviation: {verdict}" == text.output.splitlines()[-1]
     assert verdict == json.loads(data.output)["verdict"]
     assert (status, status) == (text.exit_code, data.exit_code)
 
@@ -115,7 +115,7 @@ def test_a_run_that_its_budget_ends_is_incomplete():
     assert (1, "incomplete", 1000000) == (result.exit_code, data["verdict"], data["operations"] + data["not_done"])
     assert data["operations"] > 0
     text = run("conform", "directory", "--operations", "7", "--budget", "0.000001")
-    assert "the time limit was reached: 7 operations were not done" in text.output
+    assert "the run ended early: 7 operations were not done" in text.output
     assert "0 findings, 0 known deviations: incomplete" == text.output.splitlines()[-1]
 
 

@@ -85,7 +85,7 @@ def test_the_command_says_which_kills_the_explorer_guided(monkeypatch):
 
 
 @pytest.mark.parametrize(("mutants", "readings", "says"), [
-    ((ONE,), ("prove", "guess"), "unknown reading 'guess'"), ((), ("prove",), "without mutants"), ((ONE,), (), "without readings"),
+    ((ONE,), ("prove", "guess"), "unknown reading 'guess'"), ((), ("prove",), "has no mutants"), ((ONE,), (), "without readings"),
 ])
 def test_a_matrix_that_would_say_nothing_is_a_wrong_request(mutants, readings, says):
     with pytest.raises(WrongRequest, match=says):

@@ -10,18 +10,18 @@ from layerproof.commands.common import Progress, common, emit, machine_option, s
 from layerproof.commands.layout import counted, prose, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from layerproof.check import Check, Checks, Stage
+    from layerproof.checks import Check, Checks, Stage
     from layerproof.subject import Subject
 
 
 @click.command("check")
-@machine_option(usual=None)
+@machine_option(usual=False)
 @common
 def check_command(subject: Subject | None, format_: str, output: str | None) -> None:
     """Everything about the model: the main job."""
-    from layerproof.check import check
+    from layerproof.checks import check
     from layerproof.machines.registry import names
     from layerproof.machines.registry import subject as machine_named
 
@@ -44,9 +44,20 @@ def _progress(stages: Sequence[Stage]) -> str:
 
 def _text(result: Checks) -> str:
     parts = ["\n".join([_laws(one), "", *_readings(one), ""]) for one in result.machines]
-    return "\n".join([*parts, prose(
-        f"verdict: {result.verdict} ({result.seconds:.1f} s). Next: `layerproof conform docker` and `layerproof "
-        "conform overlayfs` judge what is on this machine; `layerproof rules` prints the rules.")])
+    return "\n".join([*parts, prose(f"verdict: {result.verdict} ({result.seconds:.1f} s). {_next(result)}")])
+
+
+def _next(result: Checks) -> str:
+    """What can be done after that, with these machines."""
+    from layerproof.machines.registry import names
+
+    own = [one.subject for one in result.machines if one.subject.name not in names()]
+    if not own:
+        return ("Next: `layerproof conform docker` and `layerproof conform overlayfs` judge what is on this "
+                "machine; `layerproof rules` prints the rules.")
+    option = own[0].option
+    return (f"Next: `layerproof conform{option} PATH.py:NAME` judges an engine of yours; "
+            f"`layerproof rules{option}` prints the rules.")
 
 
 def _laws(one: Check) -> str:
@@ -67,6 +78,8 @@ def _readings(one: Check) -> list[str]:
     data = one.to_json()
     obligations, mutants, lemmas = data["obligations"], data["mutants"], data["lemmas"]
     judged = data["engine"]
+    free = ", all traits free" if one.subject.machine.traits else ""
+    spoken: Callable[[str], str] = lambda dialects: f" as {dialects}" if one.subject.machine.traits else ""
     reached = "every rule and refusal was reached"
     if data["driven"]["not reached"]:
         reached += f" (explored, not driven: {', '.join(data['driven']['not reached'])})"
@@ -74,18 +87,19 @@ def _readings(one: Check) -> list[str]:
         reached = f"NEVER REACHED: {', '.join(data['never'])}"
     lines = [
         f"prove    {obligations['proved']:,} proved, {obligations['refuted']:,} refuted, "
-        f"{obligations['undecided']:,} undecided: {one.subject.shown.any_size}, all traits free; "
-        f"{counted(sum(lemmas.values()), 'lemma')}; "
+        f"{obligations['undecided']:,} undecided: {one.subject.shown.any_size}{free}; "
+        + (f"{counted(sum(lemmas.values()), 'lemma')}; " if lemmas else "") +
         f"{counted(data['witnesses'], 'witness')} that it is not vacuous",
         *(f"         NOT PROVED: the lemma {name!r}" for name, proved in lemmas.items() if not proved),
         *(f"         VACUOUS: {text}" for text in data["vacuous"]),
         *(f"explore  {counted(e['states'], 'state')}, {counted(e['steps'], 'step')} in "
-          f"{counted(e['universes'], 'universe')} as {', '.join(e['dialects'])}: "
+          f"{counted(e['universes'], 'universe')}{spoken(', '.join(e['dialects']))}: "
           + " ".join(f"{n}={c}" for n, c in e["sizes"].items())
           + ("" if e["algebra"] else "; without the laws about two runs")
+          + ("; NOT ALL OF IT: more states can be reached than are visited" if e["cut"] else "")
           for e in data["explored"]),
         "drive    " + ", ".join(
-            f"{counted(n, 'operation')} as {d}" for d, n in data["driven"]["operations"].items()),
+            f"{counted(n, 'operation')}{spoken(d)}" for d, n in data["driven"]["operations"].items()),
         *([] if judged is None else [
             f"conform  {counted(judged['operations'], 'operation')} on the embedded engine `{judged['name']}`, "
             f"{counted(judged['findings'], 'finding')}"

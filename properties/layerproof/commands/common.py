@@ -175,11 +175,11 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
                         help="How to print the result.")(with_output)
 
 
-def machine_option(usual: str | None = "store") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def machine_option(usual: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The machine that a command is about, as the argument ``subject``.
 
     Args:
-        usual: the name of that which is meant where none is given; with None, ``subject`` is None then.
+        usual: where none is given, the usual one is meant; without that, ``subject`` is None then.
     """
     def with_machine(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
@@ -188,22 +188,23 @@ def machine_option(usual: str | None = "store") -> Callable[[Callable[..., Any]]
 
         named = click.option(
             "--machine", metavar="NAME", help="The machine: store or union, or your own as module:ATTRIBUTE."
-            + (f"  [default: {usual}]" if usual else ""))(whole)
+            + ("  [default: store]" if usual else ""))(whole)
         return click.option("--machine-file", metavar="PATH", help="A machine of your own: a Python file that "
                             "calls it SUBJECT.")(named)
 
     return with_machine
 
 
-def _machine(name: str | None, file: str | None, usual: str | None) -> Subject | None:
-    from layerproof.machines.registry import subject, subject_in
+def _machine(name: str | None, file: str | None, usual: bool) -> Subject | None:
+    from layerproof.machines.registry import USUAL, subject, subject_in
 
     if name is not None and file is not None:
         raise WrongRequest("--machine and --machine-file name two machines; give one of them")
     if file is not None:
         return subject_in(file)
-    chosen = name or usual
-    return None if chosen is None else subject(chosen)
+    if name is None and not usual:
+        return None
+    return subject(USUAL if name is None else name)
 
 
 def record_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ from layerproof.commands.common import (
     seconds,
     status,
 )
-from layerproof.errors import WrongRequest
+from layerproof.errors import LayerproofError, WrongRequest
 from layerproof.process.signals import held_back
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--trait", "traits", multiple=True, metavar="NAME=true|false", help="Set a trait of the dialect.")
 @click.option("--strict", is_flag=True, help="Known deviations fail the run, too.")
 @engine_options
-@machine_option(usual=None)
+@machine_option(usual=False)
 @record_option
 @common
 def conform_command(
@@ -119,19 +119,30 @@ def conform_command(
     of your own: PATH.py:NAME or module:NAME, a class or a function of no arguments.
     """
     from layerproof.commands import report
-    from layerproof.readings.conform import conform
+    from layerproof.readings.conform import Conformance, conform
 
     if operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
     known, judge, options = chosen(engine, subject, {**given, "timeout": timeout})
+
+    def said(result: Conformance) -> None:
+        recorded(record, judge, result.findings)
+        emit(format_, output, lambda: report.conformance_json(result, judge, strict),
+             lambda: report.conformance_text(result, judge, strict))
+
     if dialect is not None:
         judge.dialect(dialect)
     with opened(known, options) as there, Progress() as tell:
-        spoken = dialect or getattr(there, "dialect", None) or next(iter(judge.dialects))
-        result = conform(judge, there, operations=operations, seed=seed, budget=budget, dialect=spoken,
-                         traits=judge.traits((spoken,), traits)[spoken], deviations=known.deviations,
-                         progress=lambda n: tell(f"{engine}: {n:,} operations"))
-    recorded(record, judge, result.findings)
-    emit(format_, output, lambda: report.conformance_json(result, judge, strict),
-         lambda: report.conformance_text(result, judge, strict))
+        spoken = dialect or getattr(there, "dialect", None) or next(iter(judge.dialects), "")
+        # Without traits of the user's own, an engine that is none is told what it lacks before what it speaks.
+        valuation = judge.traits((spoken,), traits)[spoken] if traits else None
+        try:
+            result = conform(judge, there, operations=operations, seed=seed, budget=budget, dialect=dialect,
+                             traits=valuation, deviations=known.deviations,
+                             progress=lambda n: tell(f"{engine}: {n:,} operations"))
+        except LayerproofError as error:
+            if isinstance(error.so_far, Conformance):
+                said(error.so_far)
+            raise
+    said(result)
     status(report.verdict_of(result, strict) != "held")

@@ -27,7 +27,7 @@ def prove_command(
     subject: Subject, laws: tuple[str, ...], rules: tuple[str, ...], mutant: str | None, jobs: int,
     drawing: str | None, format_: str, output: str | None,
 ) -> None:
-    """Prove every law of every rule, for stores of any size, in any dialect."""
+    """Prove every law of every rule, for any number of objects, in any dialect."""
     from layerproof.commands import report
     from layerproof.readings.prove.prove import prove
 

@@ -47,7 +47,7 @@ def language_of(data: Any, machine: Subject | None) -> Subject:
 @click.argument("trace")
 @click.option("--on", "engine", help="Replay on this engine, too; see conform.")
 @engine_options
-@machine_option(usual=None)
+@machine_option(usual=False)
 @read_limit_option
 @common
 def replay_command(

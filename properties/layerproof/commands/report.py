@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layermodel.language.ground import usual_name
-from layerproof.commands.layout import rows
+from layermodel.language.rules import BOOL
+from layerproof.commands.layout import counted, prose, rows
 from layerproof.readings.conform import Conformance
 from layerproof.readings.drive import Driven
 from layerproof.readings.explore import Exploration
@@ -39,8 +40,10 @@ def trace_text(subject: Subject, trace: Trace) -> str:
 def violation_text(subject: Subject, violation: Violation) -> str:
     """A broken law in one line."""
     law = subject.catalogue.law(violation.law)
-    at = ", ".join(f"{name}-{element}" for name, _, element in violation.variables)
-    return f"{law.id}: {law.statement} False: {'; '.join(violation.false)}" + (f" (at {at})" if at else "")
+    sorts = {s.name: s for s in subject.machine.sorts}
+    at = ", ".join(f"{name} = {usual_name(sorts.get(sort, BOOL), e)}" for name, sort, e in violation.variables)
+    false = "; ".join(violation.false)
+    return prose(f"{law.id}: {law.statement} False: {false}" + (f" (at {at})" if at else ""), 4)
 
 
 # Proofs.
@@ -56,10 +59,10 @@ def instance_text(subject: Subject, verdict: Verdict) -> str:
     scene = Settled(instance.sizes, instance.rigid)
     traits = ", ".join(t.name for t, v in zip(machine.traits, instance.traits, strict=True) if v) or "none"
     return "\n".join([
-        f"{verdict.name}: refuted. {law.id}: {law.statement}",
+        prose(f"{verdict.name}: refuted. {law.id}: {law.statement}", 2),
         *(f"  step: {event_text(subject, step, scene)}" for step in _steps(subject, verdict)),
         f"  false: {'; '.join(instance.false)}" + (f" (at {where})" if where else ""),
-        f"  traits that hold: {traits}",
+        *([f"  traits that hold: {traits}"] if machine.traits else []),
         "", picture(subject, instance.sizes, instance.rigid, instance.states)])
 
 
@@ -134,16 +137,18 @@ def proof_text(proof: Proof, subject: Subject) -> str:
 
 def summary_text(proof: Proof, subject: Subject) -> str:
     """The result of proving in one line."""
-    return (f"{proof.count('proved')} proved, {proof.count('refuted')} refuted, {proof.count('undecided')} "
-            f"undecided, for {subject.shown.any_size} and all traits free; {len(proof.lemmas)} "
-            f"lemmas; {proof.witnesses} witnesses that none of it is vacuous")
+    free = " and all traits free" if subject.machine.traits else ""
+    lemmas = f"; {counted(len(proof.lemmas), 'lemma')}" if proof.lemmas else ""
+    return prose(f"{proof.count('proved'):,} proved, {proof.count('refuted'):,} refuted, "
+                 f"{proof.count('undecided'):,} undecided, for {subject.shown.any_size}{free}{lemmas}; "
+                 f"{counted(proof.witnesses, 'witness')} that none of it is vacuous")
 
 
 _DRAWN = 3  # counterexamples that are drawn; further ones are named
 
 
 def drawn(proof: Proof, subject: Subject, style: str) -> str:
-    """The store after the step of the first counterexample, as a graph alone; empty if there is none."""
+    """The state after the step of the first counterexample, as a graph alone; empty if there is none."""
     instance = next((v.instance for v in proof.verdicts if v.instance), None)
     return "" if instance is None else picture(subject, instance.sizes, instance.rigid, instance.states, style)
 
@@ -154,7 +159,7 @@ def drawn(proof: Proof, subject: Subject, style: str) -> str:
 def exploration_json(e: Exploration, subject: Subject) -> dict[str, Any]:
     """The result of exploring."""
     return {
-        "verdict": "violated" if e.findings or e.stuck else "held", "sizes": dict(e.sizes),
+        "verdict": e.verdict, "sizes": dict(e.sizes),
         "dialects": list(e.dialects), "universes": e.universes, "complete": e.complete, "states": e.states,
         "steps": e.steps, "depth": e.depth, "stuck": e.stuck,
         "findings": [{"law": law, "false": list(f.violations[0].false), "trace": trace_json(subject, f.trace)}
@@ -165,14 +170,41 @@ def exploration_json(e: Exploration, subject: Subject) -> dict[str, Any]:
 def exploration_text(e: Exploration, subject: Subject) -> str:
     """The result of exploring, with the shortest run to each broken law."""
     sizes = " ".join(f"{n}={c}" for n, c in e.sizes.items())
-    parts = [f"{'all' if e.complete else 'some'} universes of {sizes}: {e.universes}, in the dialects "
-             f"{' and '.join(e.dialects)}",
-             f"{e.states:,} states, {e.steps:,} steps, depth {e.depth}" + (
-                 f"; from all but {e.stuck} the empty store can be reached again"
-                 if subject.finite.empties else "")]
+    rigid = bool(subject.machine.rigid)
+    seen = f"{'all' if e.complete else 'some'} universes of {sizes}: {e.universes:,}" if rigid else sizes
+    spoken = f"{'in the dialect' if len(e.dialects) == 1 else 'in the dialects'} {' and '.join(e.dialects)}"
+    parts = [prose(", ".join([seen, *([spoken] if subject.machine.traits else [])])),
+             prose(f"{counted(e.states, 'state')}, {counted(e.steps, 'step')}, depth {e.depth}"
+                   + _back(e, subject))]
+    if e.cut:
+        parts.append(prose(f"NOT ALL OF IT: the search ended after {counted(e.states, 'state')}, as many as it "
+                           "may visit (--states), and more can be reached; of what it did not come to it says "
+                           "nothing"))
     for finding in e.findings.values():
         parts += [violation_text(subject, finding.violations[0]), trace_text(subject, finding.trace)]
+    if not e.findings:
+        parts.append(prose(_held(e, subject)))
     return "\n".join(parts)
+
+
+def _held(e: Exploration, subject: Subject) -> str:
+    """What was asked of what was visited, where no law is broken."""
+    laws = [law.id for law in subject.catalogue.laws]
+    idle = [law for law in laws if not e.premises[law]]
+    if idle == laws:
+        says = "no law was put to the test"
+    else:
+        says = "every law held in every state and step that was visited"
+        says += f"; not put to the test: {' '.join(idle)}" if idle else ""
+    return says if e.verdict == "held" else f"{says}; verdict: {e.verdict}"
+
+
+def _back(e: Exploration, subject: Subject) -> str:
+    """Whether the initial state can be reached again, where that is asked."""
+    if not subject.finite.empties or (e.cut and not e.stuck):  # nobody knows of a search that was cut short
+        return ""
+    where = f"all but {e.stuck:,}" if e.stuck else "every one"
+    return f"; from {where} the initial state can be reached again"
 
 
 # Random runs.
@@ -243,7 +275,7 @@ def finding_text(finding: Finding, subject: Subject) -> str:
               f"the last one: expected {finding.expected or 'done'}, observed {finding.observed or 'done'}"
               + (f" ({finding.detail})" if finding.detail else ""), *(f"  {d}" for d in finding.differences)]
     states, scene = finding.states, finding.trace.scene
-    if states is not None and subject.shown.compared(scene):
+    if states is not None and states.expected != states.observed and subject.shown.compared(scene):
         parts += ["afterwards:", picture(subject, scene.sizes, states.rigid, (states.expected, states.observed),
                                          titles=("expected", "observed"))]
     script = finding.script()
@@ -277,16 +309,20 @@ def conformance_text(result: Conformance, subject: Subject, strict: bool = False
     """The result of judging an engine."""
     statistics, (unknown, known) = result.statistics, listed(result.findings)
     named = f"{result.engine}{' with ' + ','.join(result.options) if result.options else ''}"
+    spoken = f" as {result.dialect}" if subject.machine.traits else ""
     parts = [finding_text(f, subject) + "\n" for f in result.findings]
     parts += [statistics_text(statistics.done, statistics.refused), "",
-              f"{named} ({result.version}) as {result.dialect}: {statistics.steps:,} operations in "
-              f"{statistics.examples:,} runs; after each the answer and the whole observable state were compared"]
+              prose(f"{named} ({result.version}){spoken}: {counted(statistics.steps, 'operation')} in "
+                    f"{counted(statistics.examples, 'run')}; after each the answer and the whole observable state "
+                    "were compared")]
     if result.not_applicable:
         parts.append(f"not applicable (the engine cannot express them): {' '.join(result.not_applicable)}")
     parts += [f"never reached: {text}" for text in result.never]
     if result.not_done:
-        parts.append(f"the time limit was reached: {result.not_done} operations were not done")
-    parts.append(f"{len(unknown)} findings, {len(known)} known deviations: {verdict_of(result, strict)}")
+        parts.append(f"the run ended early: {counted(result.not_done, 'operation')} "
+                     f"{'was' if result.not_done == 1 else 'were'} not done")
+    parts.append(f"{counted(len(unknown), 'finding')}, {counted(len(known), 'known deviation')}: "
+                 f"{verdict_of(result, strict)}")
     return "\n".join(parts)
 
 
@@ -311,4 +347,6 @@ def replayed_text(done: Replayed, subject: Subject) -> str:
         parts.append(picture(subject, done.trace.scene.sizes, done.rigid, done.ends))
     parts += [violation_text(subject, v) for f in done.findings for v in f.violations]
     parts += [f"the model answers otherwise: {d}" for f in done.findings for d in f.differences]
+    if not done.findings and not done.not_done:
+        parts.append(f"{counted(len(done.trace.events), 'operation')} in the model: every law held")
     return "\n".join(parts)

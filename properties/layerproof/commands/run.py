@@ -21,18 +21,20 @@ def _told(tell: Callable[[str], None], dialect: str, operations: int) -> None:
 
 @click.command("explore")
 @machine_option()
-@click.option("--size", "sizes", metavar="Layer=2,Image=2,…", help="How many objects of each sort.")
+@click.option("--size", "sizes", metavar="SORT=N,…", help="How many objects of each sort.")
 @click.option("--dialect", "dialects", multiple=True, help="Only this dialect; may be repeated.")
 @click.option("--trait", "traits", multiple=True, metavar="NAME=true|false", help="Set a trait.")
 @click.option("--universes", type=click.IntRange(1), help="At most so many choices of rigid values.")
+@click.option("--states", "most", default=1_000_000, type=click.IntRange(1), show_default=True,
+              help="Visit at most so many; a search that needs more is incomplete, with exit status 1.")
 @click.option("--no-algebra", is_flag=True, help="Leave out the laws about two runs.")
 @record_option
 @common
 def explore_command(
     subject: Subject, sizes: str | None, dialects: tuple[str, ...], traits: tuple[str, ...],
-    universes: int | None, no_algebra: bool, record: str | None, format_: str, output: str | None,
+    universes: int | None, most: int, no_algebra: bool, record: str | None, format_: str, output: str | None,
 ) -> None:
-    """Visit every store that can be reached with few objects."""
+    """Visit every state that can be reached with few objects."""
     from layerproof.commands import report
     from layerproof.readings.explore import Explorer
 
@@ -42,12 +44,12 @@ def explore_command(
             if e.states % 64 == 0:
                 tell(f"universe {e.universes}, {e.states:,} states, {e.steps:,} steps")
 
-        explorer = Explorer(subject, parsed, algebra=not no_algebra, progress=told)
+        explorer = Explorer(subject, parsed, algebra=not no_algebra, progress=told, most=most)
         result = explorer.run(chosen, limit=universes)
     recorded(record, subject, result.findings.values())
     emit(format_, output, lambda: report.exploration_json(result, subject),
          lambda: report.exploration_text(result, subject))
-    status(bool(result.findings or result.stuck))
+    status(result.verdict != "held")
 
 
 @click.command("drive")

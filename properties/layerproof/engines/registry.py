@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from layerproof.errors import WrongRequest
-from layerproof.own import attribute
+from layerproof.errors import LayerproofError, WrongRequest
+from layerproof.own import attribute, said
 from layerproof.runs.finding import Deviation
 
 _FOLDERS = {"directory": "directory", "docker": "docker", "overlayfs": "mount", "fuse-overlayfs": "mount",
@@ -77,7 +78,29 @@ def own(place: str) -> Callable[..., Any]:
     """What makes an engine of the user's own: a class or a function of no arguments, or the engine itself.
 
     Raises:
-        WrongRequest: if there is nothing there.
+        WrongRequest: if there is nothing there; what is returned raises it, if the engine cannot be made.
     """
     made = attribute(place, "engine")
-    return made if inspect.isclass(made) or inspect.isroutine(made) else lambda: made
+    if not inspect.isclass(made) and not inspect.isroutine(made):
+        return lambda: made
+
+    def opened() -> Any:
+        try:
+            return made()
+        except LayerproofError:
+            raise
+        except Exception as error:
+            raise WrongRequest(f"the engine {place!r} cannot be made: {said(error)}") from error
+
+    return opened
+
+
+@contextmanager
+def closed(opened: Callable[[], Any]) -> Iterator[Any]:
+    """Open an engine, and close it at the end if it can be closed."""
+    engine = opened()
+    try:
+        yield engine
+    finally:
+        if callable(close := getattr(engine, "close", None)):
+            close()

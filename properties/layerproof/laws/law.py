@@ -1,4 +1,4 @@
-"""What a law is. The catalogue for the store machine is :mod:`layerproof.machines.store.laws`.
+"""What a law is. The catalogues of laws are their machines'.
 
 There are three kinds. A *state law* must hold in every reachable state and is proved as (part of) an
 inductive invariant. A *step law* compares the states before and after one step. An *algebraic law*
@@ -119,12 +119,24 @@ class Runs:
 
 @dataclass(frozen=True)
 class Algebra:
-    """What the conclusions of an algebraic law see: the start and both ends."""
+    """What an algebraic law sees: the start and both ends of its runs, and what they share."""
 
     machine: Machine
     start: State
     left: State
     right: State
+    runs: Runs
+
+    def argument(self, name: str) -> Term:
+        """Return a value that the runs share, by its name.
+
+        Raises:
+            AttributeError: if they share none of that name.
+        """
+        sorts = dict(self.runs.parameters)
+        if name not in sorts:
+            raise AttributeError(f"the runs have no parameter {name!r}, but {', '.join(sorts) or 'none'}")
+        return sorts[name].constant(f"?{name}")
 
 
 @dataclass(frozen=True, eq=False)

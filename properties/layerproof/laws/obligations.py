@@ -307,7 +307,7 @@ class Obligations:
         taken: dict[tuple[object, ...], Step] = {}
         left, right = (self._run(run, terms, taken) for run in (law.runs.left, law.runs.right))
         ends = [steps[-1].after if steps else self.machine.state for steps in (left, right)]
-        algebra = Algebra(self.machine, self.machine.state, ends[0], ends[1])
+        algebra = Algebra(self.machine, self.machine.state, ends[0], ends[1], law.runs)
         hypotheses = dict(self.axioms)
         defined = Counter(d.decl.name() for step in taken.values() for d in step.effect.definitions)
         for name, times in defined.items():

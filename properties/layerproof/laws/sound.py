@@ -9,14 +9,15 @@ the machine that it is proved of.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import z3
 
-from layermodel.language.rules import BOOL, Machine, Sort
+from layermodel.language.rules import BOOL, Machine, Sort, Term
 from layermodel.language.sound import Malformed, Vocabulary, check_sort_known, cycle, unique
 from layerproof.errors import WrongRequest
+from layerproof.own import said
 
 if TYPE_CHECKING:
     from layerproof.laws.law import Law
@@ -64,12 +65,12 @@ def _check_law(law: Law) -> None:
     kind = law.kind.value
     _require((kind == "algebraic") == (law.runs is not None),
              f"{law.id} is {kind}: a law is about two runs exactly if it is algebraic")
-    for what, said, kinds in (
+    for what, given, kinds in (
         ("variables", law.variables, ("state", "step")), ("rules", law.rules, ("step",)),
         ("refusals", law.refusals, ("step",)), ("follows_from", law.follows_from, ("state", "step")),
         ("from_steps", law.from_steps, ("state", "step")), ("focus", law.focus, ("state",)),
     ):
-        _require(not said or kind in kinds, f"{law.id} is {kind} and has {what}, which only "
+        _require(not given or kind in kinds, f"{law.id} is {kind} and has {what}, which only "
                  f"{' and '.join(kinds)} laws can have")
     _require({*law.idle} <= {*law.rules}, f"{law.id} is idle of rules that it is not about")
     _require(not law.from_steps or kind == "step" or law.focus is not None,
@@ -113,6 +114,45 @@ def check_together(machine: Machine, laws: Sequence[Law]) -> None:
             _require(axiom in axioms, _unknown(law, "axiom", axiom, machine))
         if law.runs is not None:
             _check_runs(machine, law)
+
+
+def check_applied(machine: Machine, laws: Iterable[Law]) -> None:
+    """Check that each law can be said of what it is about: of a state, of the steps of rules, of two runs.
+
+    Raises:
+        WrongRequest: if one cannot, with the line in which it came about.
+    """
+    for law in laws:
+        terms = [sort.constant(f"!{name}") for name, sort in law.variables]
+        for about, words in _about(machine, law):
+            premise = _applied(f"the premise of {law.id}", words, law.premise, about, terms)
+            conclusions = _applied(f"what {law.id} concludes", words, law.conclusions, about, terms)
+            _require(isinstance(conclusions, Mapping) and len(conclusions) > 0,
+                     f"what {law.id} concludes of {words} is no mapping from names to conditions")
+            for what, formula in (("the premise", premise), *conclusions.items()):
+                _require(z3.is_bool(formula) if z3.is_expr(formula) else isinstance(formula, bool),
+                         f"{law.id} says of {words} what is no condition ({what}): {formula!r}")
+
+
+def _applied(what: str, words: str, function: Callable[..., Any], about: Any, terms: Sequence[Term]) -> Any:
+    try:
+        return function(about, *terms)
+    except Exception as error:
+        raise WrongRequest(f"{what} cannot be said of {words}: {said(error, function)}") from error
+
+
+def _about(machine: Machine, law: Law) -> Iterable[tuple[Any, str]]:
+    """What a law is about, and in words."""
+    from layerproof.laws.law import Algebra
+
+    if law.runs is not None:
+        yield Algebra(machine, machine.state, machine.state.renamed("'"), machine.state, law.runs), "its two runs"
+    elif law.kind.value == "state":
+        yield machine.state, "a state"
+    else:
+        for rule in machine.rules:
+            if law.about(rule):
+                yield rule.step(machine.state), f"the rule {rule.name}"
 
 
 def _unknown(law: Law, what: str, name: str, machine: Machine) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 
 from layerproof.errors import WrongRequest
-from layerproof.own import attribute
+from layerproof.laws.law import Kind
+from layerproof.laws.sound import check_applied, check_state_law, check_together
+from layerproof.own import attribute, said
 from layerproof.subject import Subject
 
 _SUBJECTS = {"store": "layerproof.machines.store.subject:STORE_SUBJECT",
@@ -33,7 +36,7 @@ def subject(name: str) -> Subject:
     if ":" not in name:
         raise WrongRequest(
             f"unknown machine {name!r}; known: {', '.join(_SUBJECTS)}, or your own as module:ATTRIBUTE")
-    return _own(name)
+    return _own(name, f" --machine {name}")
 
 
 def subject_in(path: str) -> Subject:
@@ -42,14 +45,38 @@ def subject_in(path: str) -> Subject:
     Raises:
         WrongRequest: if there is none.
     """
-    return _own(path if ".py:" in path else f"{path}:SUBJECT")
+    if not path.endswith(".py") and ".py:" not in path:
+        raise WrongRequest(f"the machine's file {path!r} is none of Python's: its name does not end in .py")
+    return _own(path if ".py:" in path else f"{path}:SUBJECT", f" --machine-file {path}")
 
 
-def _own(place: str) -> Subject:
+def _own(place: str, option: str) -> Subject:
+    """A machine of the user's own, and whether what it says can be said; ``option`` is how it was named."""
     found = attribute(place, "machine")
     if not isinstance(found, Subject):
         raise WrongRequest(f"the machine {place!r} is no Subject (a machine with its laws), but of the type "
                            f"{type(found).__name__}")
     if found.name in _SUBJECTS and found is not subject(found.name):
         raise WrongRequest(f"the machine {place!r} is called {found.name!r}, which is the name of another")
-    return found
+    check_together(found.machine, found.catalogue.laws)
+    check_applied(found.machine, found.catalogue.laws)
+    for law in found.catalogue.of(Kind.STATE):
+        check_state_law(found.machine, law)
+    _check_mutants(found)
+    return replace(found, option=option)
+
+
+def _check_mutants(found: Subject) -> None:
+    """See that the wrong versions of a user's machine can be made."""
+    laws, mutants = {law.id for law in found.catalogue.laws}, found.mutants()
+    seen: set[str] = set()
+    for mutant in mutants:
+        if mutant.name in seen:
+            raise WrongRequest(f"the machine {found.name} has two mutants named {mutant.name!r}")
+        seen.add(mutant.name)
+        if mutant.breaks not in laws:
+            raise WrongRequest(f"the mutant {mutant.name} breaks {mutant.breaks!r}, which is no law of its")
+        try:
+            mutant.machine(found.machine)
+        except Exception as error:
+            raise WrongRequest(f"the mutant {mutant.name} cannot be made: {said(error)}") from error

@@ -169,7 +169,7 @@ def kill_by_exploration(
     """
     chosen = subject.sizes(sizes or mutant.sizes or subject.finite.mutated)
     explorer = Explorer(confined(subject, mutant), chosen, algebra=algebra, stop_at_first=True)
-    findings = explorer.run(subject.dialects if dialects is None else dialects, limit).findings
+    findings = explorer.run(subject.traits(()) if dialects is None else dialects, limit).findings
     if not findings:
         return None
     finding = min(findings.values(), key=lambda f: len(f.trace.events))

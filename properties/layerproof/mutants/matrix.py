@@ -114,8 +114,10 @@ def kill_matrix(
     chosen, wanted = tuple(mutants), set(readings)
     for reading in sorted(wanted - READINGS.keys()):
         raise WrongRequest(f"unknown reading {reading!r}; known: {', '.join(READINGS)}")
-    if not chosen or not wanted:
-        raise WrongRequest("a kill matrix without mutants or without readings would say nothing")
+    if not chosen:
+        raise WrongRequest(f"the machine {subject.name} has no mutants to kill")
+    if not wanted:
+        raise WrongRequest("a kill matrix without readings would say nothing")
     columns = tuple(r for r in READINGS if r in wanted)
     work = [(reading, number) for reading in columns for number in range(len(chosen))]
     cells = {}

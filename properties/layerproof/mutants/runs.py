@@ -6,11 +6,10 @@ What proves and explores them is :mod:`layerproof.mutants.kills`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
 from functools import cache
 from typing import Any
 
-from layerproof.engines.registry import embedded
+from layerproof.engines.registry import closed, embedded
 from layerproof.errors import WrongRequest
 from layerproof.laws.mutant import Mutant
 from layerproof.mutants.kills import Kill, confined, kill_by_exploration
@@ -38,7 +37,7 @@ def kill_by_drive(
         dialects: all if None.
     """
     wrong = confined(subject, mutant)
-    for dialect, traits in (subject.dialects if dialects is None else dialects).items():
+    for dialect, traits in (subject.traits(()) if dialects is None else dialects).items():
         driven = drive(wrong, traits=traits, dialect=dialect, operations=operations, seed=seed, complete=False,
                        often=_often(mutant), like=_right(subject))
         for finding in driven.findings:
@@ -60,7 +59,7 @@ def _right(subject: Subject) -> Bench:
 @cache
 def _right_beside(subject: Subject, opened: Opened) -> Bench:
     """The same for runs beside an engine."""
-    with closing(opened()) as engine:
+    with closed(opened) as engine:
         return Judge(subject, engine).bench
 
 
@@ -83,10 +82,11 @@ def kill_by_conform(
     wrong = confined(subject, mutant)
     openings = embedded(subject.name) if engines is None else tuple(engines)
     if not openings:
-        raise WrongRequest(f"the machine {subject.name} has no embedded engine that its mutants could judge")
+        raise WrongRequest(f"the machine {subject.name} has no embedded engine that its mutants could judge; take "
+                           "the other readings, or in Python kill_by_conform with an engine of its own")
     for opened in openings:
         right = _right_beside(subject, opened)
-        with closing(opened()) as engine:
+        with closed(opened) as engine:
             judged = conform(wrong, engine, operations=operations, seed=seed, complete=False, most=1,
                              often=_often(mutant), like=right)
             for finding in judged.unknown:

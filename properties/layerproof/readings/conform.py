@@ -1,8 +1,9 @@
 """Judge an engine: the same operations on the engine and in the model, compared after each.
 
-A difference is a finding. It names the laws that the observed state or step breaks; where none is broken the
-engine departs from the rule itself. Findings that the engine's catalogue lists as known deviations are reported
-as such; after any finding the run goes on from the beginning, and a finding already known is not shrunk again.
+A difference is a finding, and so is an operation that fails otherwise than by a refusal. It names the laws that
+the observed state or step breaks; where none is broken the engine departs from the rule itself. Findings that the
+engine's catalogue lists as known deviations are reported as such; after any finding the run goes on from the
+beginning, and a finding already known is not shrunk again.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from hypothesis.errors import HypothesisException
+
 from layermodel.language.ground import Outcome, Vector
 from layermodel.language.rules import Rule
 from layerproof import anyengine
 from layerproof.errors import LayerproofError, VacuousCheck, WrongRequest
+from layerproof.own import said
 from layerproof.readings.drive import (
     Broken,
     check_operations,
@@ -88,7 +92,7 @@ class Judge:
         self.subject, self.engine = subject, engine
         self.judging: Judged = subject.judged() if subject.judged else anyengine.judged(subject.machine)
         self.judging.needs(engine)
-        self.dialect = dialect or getattr(engine, "dialect", None) or next(iter(subject.dialects))
+        self.dialect = dialect or getattr(engine, "dialect", None) or next(iter(subject.traits(())))
         self.traits = subject.dialect(self.dialect) if traits is None else traits
         self.bench = Bench(subject.machine, subject.catalogue, sizes or self._sizes(), like)
         self.deviations = known_of(deviations, engine)
@@ -174,7 +178,14 @@ class EngineWorld:
         self.run = subject.drivable.begin(judge.bench.ground, self._scene, judge.traits)
         self.beside: Beside = judge.judging.beside(judge.engine, self.run)
         self.events: list[Event] = []
-        differences = [d for d in self.beside.begin() if not judge.overlooks("", d)]
+        try:
+            begun = self.beside.begin()
+        except (LayerproofError, HypothesisException):
+            raise
+        except Exception as error:
+            raise WrongRequest(f"the engine {judge.engine.name} cannot be emptied, or does not say what it shows: "
+                               f"{said(error)}") from error
+        differences = [d for d in begun if not judge.overlooks("", d)]
         if differences:
             finding = self._finding("", Outcome(None, self.run.state), Answer(None), differences, ())
             if finding.signature not in judge.seen.keys() - {judge.watched}:
@@ -201,12 +212,15 @@ class EngineWorld:
         """
         judge, run, before = self._judge, self.run, self.run.state
         judge.check_time()
-        answer = self.beside.do(rule, arguments)
+        answer, failure = self._do(rule, arguments)
         outcome = run.run(rule.name, arguments)
         self.events.append(Event(rule.name, arguments, outcome.refusal))
         if judge.counting:
             judge.statistics.count(rule.name, outcome.refusal)
-        differences = [d for d in self.beside.compare(rule, arguments, outcome, answer)
+        if failure:
+            failed = Difference("answer", outcome.refusal or "done", failure)
+            return self._finding(rule.name, outcome, answer, [failed], ())
+        differences = [d for d in self._compared(rule, arguments, outcome, answer)
                        if not judge.overlooks(rule.name, d)]
         if not differences:
             return None
@@ -215,6 +229,24 @@ class EngineWorld:
         if judged or any(d.shows is None for d in judge.deviations):
             laws, states = self._laws(rule, arguments, before, outcome, answer, differences)
         return self._finding(rule.name, outcome, answer, differences, laws, states)
+
+    def _do(self, rule: Rule, arguments: Vector) -> tuple[Answer, str]:
+        """What the engine answers, and if it fails otherwise than by a refusal, in one word how."""
+        try:
+            return self.beside.do(rule, arguments), ""
+        except (LayerproofError, HypothesisException):
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            return Answer(f"raised {kind}", said(error).removeprefix(f"{kind}: ")), f"raised {kind}"
+
+    def _compared(
+        self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer,
+    ) -> Sequence[Difference]:
+        try:
+            return self.beside.compare(rule, arguments, outcome, answer)
+        except WrongRequest as error:
+            raise WrongRequest(f"{error} (after {rule.name}, operation {len(self.events)} of a run)") from error
 
     def _finding(
         self, rule: str, outcome: Outcome, answer: Answer, differences: Sequence[Difference],
@@ -268,7 +300,8 @@ def conform(
 
     Raises:
         WrongRequest: if nothing would be done, or the engine is not such as the machine needs it.
-        EngineUnreachable: if the engine is gone or silent.
+        EngineUnreachable: if the engine is gone or silent. This and the former have in ``so_far`` what had been
+            found before, if anything had.
     """
     check_operations(operations)
     until = _until(budget)
@@ -305,6 +338,17 @@ def conform(
         latest = latest_of(derived)
         if latest is not None:
             judge.seen.setdefault(latest.signature, latest)
+    except LayerproofError as error:
+        if judge.seen:
+            error.so_far = _came_to(judge, rules, unreachable, max(1, operations - statistics.steps))
+        raise
+    return _came_to(judge, rules, unreachable, not_done)
+
+
+def _came_to(
+    judge: Judge, rules: Sequence[Rule], unreachable: set[tuple[str, str]], not_done: int,
+) -> Conformance:
+    engine, statistics = judge.engine, judge.statistics
     return Conformance(
         engine.name, engine.version, judge.dialect, statistics, tuple(getattr(engine, "options", ())),
         list(judge.seen.values()), statistics.never(rules, unreachable), judge.not_applicable, not_done)
@@ -320,7 +364,8 @@ def _tour(judge: Judge, wanted: set[Reached]) -> None:
     for sizes in judge.judging.tours:
         if not wanted:
             return
-        found = shortest(judge.subject, sizes, judge.traits, judge.dialect, judge.rules, wanted, judge.check_time)
+        found = shortest(judge.subject, sizes, judge.traits, judge.dialect, judge.rules, wanted, judge.check_time,
+                         judge.judging.searched)
         touring = judge.like(sizes)
         for trace in found.values():
             finding = _follow(touring, trace)

@@ -1,4 +1,4 @@
-"""Visit every store that can be reached with few objects, breadth first.
+"""Visit every state that can be reached with few objects, breadth first.
 
 The search knows nothing of the compiled rules but that they take a state to an outcome; what it finds
 first is a shortest counterexample.
@@ -13,6 +13,7 @@ from typing import Any
 
 from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layermodel.language.rules import Rule
+from layerproof.errors import WrongRequest
 from layerproof.laws.law import Catalogue
 from layerproof.runs.finding import Finding, Violation
 from layerproof.runs.monitor import AlgebraMonitor, Monitor
@@ -31,7 +32,8 @@ class Exploration:
         universes: how many rigid values were explored, and ``complete`` says whether all were, with all states.
         fired: how often each rule was done; ``refused``: how often each refusal was had.
         premises: how often each law's premise held (counted up to a thousand).
-        stuck: states from which the empty store can no longer be reached.
+        cut: the search ended because more states could be reached than it may visit.
+        stuck: states from which the initial one can no longer be reached.
         findings: by law, each with the shortest run that shows it.
         runs: a shortest run to each rule and refusal that was wanted.
     """
@@ -46,13 +48,23 @@ class Exploration:
     fired: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     premises: Counter[str] = field(default_factory=Counter)
+    cut: bool = False
     stuck: int = 0
     findings: dict[str, Finding] = field(default_factory=dict)
     runs: dict[Reached, Trace] = field(default_factory=dict)
 
+    @property
+    def verdict(self) -> str:
+        """``held``, ``violated``, or ``incomplete`` where more can be reached than was visited."""
+        return "violated" if self.findings or self.stuck else "incomplete" if self.cut else "held"
+
 
 class Stop(Exception):
     """Raised by a progress callback to end a search early; what was seen so far is kept."""
+
+
+MOST = 1_000_000
+"""States that are visited at most, if nothing else is said: some minutes, and a gigabyte or more of memory."""
 
 
 @dataclass
@@ -76,10 +88,16 @@ class Explorer:
     progress: Callable[[Exploration], None] = lambda exploration: None
     rules: Collection[str] | None = None
     wanted: Collection[Reached] | None = None
-    most: int = 20_000_000
+    most: int = MOST
 
     def run(self, dialects: Mapping[str, Traits], limit: int | None = None) -> Exploration:
-        """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect."""
+        """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect.
+
+        Raises:
+            WrongRequest: if there is no dialect.
+        """
+        if not dialects:
+            raise WrongRequest("an exploration in no dialect would check nothing")
         machine, catalogue = self.subject.machine, self.subject.catalogue
         self._ground = GroundMachine(machine, self.sizes)
         self._monitor = Monitor(self._ground, catalogue)
@@ -125,8 +143,11 @@ def explore(
         dialects: names; all if None.
         limit: universes that are explored at most.
         options: see :class:`Explorer`.
+
+    Raises:
+        WrongRequest: if a dialect is not known, or there is none.
     """
-    chosen = {name: subject.dialect(name) for name in dialects or subject.dialects}
+    chosen = subject.traits(dialects or ())
     return Explorer(subject, subject.sizes(sizes), **options).run(chosen, limit)
 
 
@@ -204,9 +225,10 @@ class _Search:
 
     def _judge(self, state: Vector) -> None:
         """Check the laws about states, and those about two runs from a state."""
-        self.result.states += 1
-        if self.result.states > self.explorer.most:
+        if self.result.states == self.explorer.most:
+            self.result.cut = True
             raise Stop
+        self.result.states += 1
         for violation in self.explorer._monitor.state(state, self.rigid, self.traits):
             self._found(violation, state, ())
         if self.explorer._algebra:
@@ -247,7 +269,7 @@ def _reaching(goal: Vector, back: Mapping[Vector, set[Vector]]) -> set[Vector]:
 
 def shortest(
     subject: Subject, sizes: Mapping[str, int], traits: Traits, dialect: str, rules: Collection[str],
-    wanted: Collection[Reached], progress: Callable[[], None] = lambda: None,
+    wanted: Collection[Reached], progress: Callable[[], None] = lambda: None, most: int = MOST,
 ) -> dict[Reached, Trace]:
     """Return for each wanted rule and refusal a run of few operations that ends with it.
 
@@ -256,8 +278,9 @@ def shortest(
 
     Args:
         progress: is called for each state, and may end the search by raising.
+        most: states that are visited at most.
     """
     lawless = replace(subject, catalogue=Catalogue(()), finite=replace(subject.finite, empties=False))
     explorer = Explorer(lawless, subject.sizes(sizes), algebra=False, rules=rules, wanted=wanted,
-                        progress=lambda _: progress())
+                        progress=lambda _: progress(), most=most)
     return explorer.run({dialect: traits}).runs

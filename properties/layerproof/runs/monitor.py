@@ -212,7 +212,7 @@ class AlgebraMonitor:
         names = tuple(f"?{name}" for name, _ in law.runs.parameters)
         # Two ends are compared: the left is the primed state, the right (which is the start where the
         # right run is empty) the plain one.
-        algebra = Algebra(machine, machine.state, machine.state.renamed("'"), machine.state)
+        algebra = Algebra(machine, machine.state, machine.state.renamed("'"), machine.state, law.runs)
         premise = self.ground.formula(law.premise(algebra), names)
         conclusions = {n: self.ground.formula(f, names) for n, f in law.conclusions(algebra).items()}
         choices = list(itertools.product(*(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from mmap import mmap
 from typing import Any
 
 from layermodel.language.ground import GroundMachine
-from layerproof.engines.registry import embedded
+from layerproof.engines.registry import closed, embedded
 from layerproof.laws.law import Kind, Law
 from layerproof.laws.obligations import Obligations
 from layerproof.mutants.kills import killer
@@ -66,7 +65,7 @@ class Check:
                     *(d.findings for d in self.driven.values()), self._of_engine("findings")]
         if self.proof.count("refuted") or any(findings) or self.survived:
             return "violated"
-        never = [self.never, self._of_engine("never"), self.idle]
+        never = [self.never, self._of_engine("never"), self.idle, [e for e in self.explorations if e.cut]]
         return "held" if self.proof.holds and not any(never) else "incomplete"
 
     @property
@@ -133,7 +132,8 @@ class Check:
             "lemmas": dict(self.proof.lemmas),
             "states": sum(e.states for e in self.explorations),
             "explored": [{"sizes": dict(e.sizes), "dialects": list(e.dialects), "universes": e.universes,
-                          "states": e.states, "steps": e.steps, "stuck": e.stuck, "algebra": plan.algebra}
+                          "states": e.states, "steps": e.steps, "stuck": e.stuck, "cut": e.cut,
+                          "algebra": plan.algebra}
                          for e, plan in zip(self.explorations, explored(self.subject), strict=True)],
             "driven": {"operations": {d: r.statistics.steps for d, r in self.driven.items()},
                        "not reached": named(self.undriven)},
@@ -310,7 +310,7 @@ def _told(tell: _Tell, before: int, most: int, done: int) -> None:
 
 def _judged(tell: _Tell, name: str, _: int) -> Conformance:
     subject = _inherited[name]
-    with closing(embedded(name)[0]()) as engine:
+    with closed(embedded(name)[0]) as engine:
         return conform(subject, engine, operations=subject.plan.judged, progress=tell)
 
 
@@ -367,9 +367,14 @@ def check(
 
     Args:
         progress: is told how far each reading of each machine is.
+
+    Raises:
+        WrongRequest: if a machine has traits and no dialect that says which of them hold.
     """
     global _counts
     start, chosen = time.perf_counter(), list(subjects)
+    for one in chosen:
+        one.traits(())
     _inherited.update({one.name: one for one in chosen})
     pieces = [piece for part in (_pieces, _proofs) for one in chosen for piece in part(one)]
     _counts = memoryview(mmap(-1, 8 * len(pieces))).cast("q")
