@@ -1,4 +1,4 @@
-"""Write the generated pages: `python docs/generate.py`. tests/docs compares them with what would be written now."""
+"""Write the generated pages: `python docs/generate.py`. A test compares them with what would be written now."""
 
 from __future__ import annotations
 
