@@ -32,7 +32,7 @@ def event_text(subject: Subject, event: Event, scene: Scene) -> str:
 
 def trace_text(subject: Subject, trace: Trace) -> str:
     """A trace: what it starts from, and one numbered line an operation."""
-    lines = [f"  {n}. {event_text(subject, e, trace.scene)}" for n, e in enumerate(trace.events, 1)]
+    lines = [prose(f"  {n}. {event_text(subject, e, trace.scene)}", 5) for n, e in enumerate(trace.events, 1)]
     before = subject.shown.before(trace.scene)
     return "\n".join([*([before, "operations:"] if before else []), *lines])
 
@@ -223,7 +223,8 @@ def driven_text(results: Mapping[str, Driven], subject: Subject) -> str:
     """The results of driving, with the run to each broken law."""
     parts = []
     for name, r in results.items():
-        parts.append(f"{name}: {r.statistics.steps:,} operations in {r.statistics.examples} runs")
+        parts.append(f"{name}: {counted(r.statistics.steps, 'operation')} in "
+                     f"{counted(r.statistics.examples, 'run')}")
         parts.append(statistics_text(r.statistics.done, r.statistics.refused))
         parts += [f"never reached: {t}" for t in r.never]
         for f in r.findings:
@@ -267,13 +268,14 @@ def finding_text(finding: Finding, subject: Subject) -> str:
     named = [f"{i}: {subject.catalogue.law(i).statement}" for i in laws] or [
         f"no law; it departs from the rule {finding.rule or 'for what it starts from'} only"]
     head = "KNOWN DEVIATION" if finding.known else "FINDING"
-    parts = [f"{head}: {finding.engine} {finding.version} breaks", *(f"  {law}" for law in named)]
+    parts = [prose(f"{head}: {finding.engine} {finding.version} breaks", 2), *(prose(f"  {n}", 4) for n in named)]
     if finding.known:
-        parts.append(f"  listed as {finding.known.key}: {finding.known.says} ({finding.known.source})")
+        parts.append(prose(f"  listed as {finding.known.key}: {finding.known.says} ({finding.known.source})", 4))
     run = trace_text(subject, finding.trace)
     parts += [run if "operations:" in run else f"operations:\n{run}",
-              f"the last one: expected {finding.expected or 'done'}, observed {finding.observed or 'done'}"
-              + (f" ({finding.detail})" if finding.detail else ""), *(f"  {d}" for d in finding.differences)]
+              prose(f"the last one: expected {finding.expected or 'done'}, observed {finding.observed or 'done'}"
+                    + (f" ({finding.detail})" if finding.detail else ""), 2),
+              *(prose(f"  {d}", 4) for d in finding.differences)]
     states, scene = finding.states, finding.trace.scene
     if states is not None and states.expected != states.observed and subject.shown.compared(scene):
         parts += ["afterwards:", picture(subject, scene.sizes, states.rigid, (states.expected, states.observed),
@@ -316,7 +318,8 @@ def conformance_text(result: Conformance, subject: Subject, strict: bool = False
                     f"{counted(statistics.examples, 'run')}; after each the answer and the whole observable state "
                     "were compared")]
     if result.not_applicable:
-        parts.append(f"not applicable (the engine cannot express them): {' '.join(result.not_applicable)}")
+        parts.append(prose(
+            f"not applicable (the engine cannot express them): {' '.join(result.not_applicable)}", 4))
     parts += [f"never reached: {text}" for text in result.never]
     if result.not_done:
         parts.append(f"the run ended early: {counted(result.not_done, 'operation')} "
@@ -346,7 +349,7 @@ def replayed_text(done: Replayed, subject: Subject) -> str:
     if subject.shown.compared(done.trace.scene):
         parts.append(picture(subject, done.trace.scene.sizes, done.rigid, done.ends))
     parts += [violation_text(subject, v) for f in done.findings for v in f.violations]
-    parts += [f"the model answers otherwise: {d}" for f in done.findings for d in f.differences]
+    parts += [prose(f"the model answers otherwise: {d}", 4) for f in done.findings for d in f.differences]
     if not done.findings and not done.not_done:
         parts.append(f"{counted(len(done.trace.events), 'operation')} in the model: every law held")
     return "\n".join(parts)

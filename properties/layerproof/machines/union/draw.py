@@ -18,6 +18,7 @@ from layermodel.union.reference import Scene
 from layermodel.union.trees import CONTENTS, Layer, Node, Paths, Stack
 from layermodel.union.words import ATTRIBUTES, INODE, KIND, PATH, attribute, inode, seen
 from layerproof.machines.union.values import KEYS, MODES, OWNERS, TIMES, VALUES
+from layerproof.process import terminal
 
 Labels = Mapping[int, str]
 """What is written at each path."""
@@ -44,10 +45,11 @@ def _depth(parents: Sequence[int], path: int) -> int:
     return 0 if not path else 1 + _depth(parents, parents[path])
 
 
-def rendered(item: object, width: int = 110) -> str:
-    """Return something that rich can draw as plain text."""
+def rendered(item: object, width: int | None = None) -> str:
+    """Return something that rich can draw as plain text, as wide as there is room if no width is said."""
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None, markup=False, highlight=False).print(item)
+    columns = terminal.width() if width is None else width
+    Console(file=out, width=columns, color_system=None, markup=False, highlight=False).print(item)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
 
@@ -145,13 +147,14 @@ class _Reader:
 
 
 def states_text(machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Sequence[Vector],
-                width: int = 150, titles: tuple[str, str] = ("before", "after")) -> str:
+                width: int | None = None, titles: tuple[str, str] = ("before", "after")) -> str:
     """Draw one state, or two side by side; what differs is marked.
 
     Args:
         sizes: the number of objects of each sort.
         states: the state before, and after each step.
         titles: of the two.
+        width: in columns; what there is, if it is None.
     """
     reader = _Reader(GroundMachine(machine, sizes), rigid)
     parts = [reader.parts(state) for state in (states[0], states[-1])[:len(states)]]
