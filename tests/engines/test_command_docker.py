@@ -277,6 +277,7 @@ def test_a_socket_that_nobody_accepts_on(place: Path) -> None:
     [
         ("none", " is not reachable (GET /version): [Errno 2] No such file or directory"),
         ("file", " is not reachable (GET /version): [Errno 111] Connection refused"),
+        ("", "an empty text is no address of a Docker Engine"),
         ("ftp://none", "ftp://none is no address of a Docker Engine"),
         ("tcp://none:port", "tcp://none:port is no address of a Docker Engine"),
     ],

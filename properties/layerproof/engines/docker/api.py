@@ -72,6 +72,8 @@ class DockerApi:
             WrongRequest: if it is no address.
             EngineUnreachable: if no Docker Engine answers there within the time limit.
         """
+        if not socket:
+            raise WrongRequest("an empty text is no address of a Docker Engine")
         self.socket = socket if "://" in socket else f"unix://{os.path.abspath(socket)}"
         self._timeout = timeout
         # The SDK could ask for the version itself, but would then not close its socket if nobody answers.
