@@ -2,9 +2,9 @@
 
 import pytest
 
-from layermodel.store.rules import STORE
+from layerproof.engines.docker.deviations import DEVIATIONS
 from layerproof.engines.docker.engine import DockerEngine
-from layerproof.machines.store.laws import STORE_LAWS
+from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import conform
 
 pytestmark = pytest.mark.docker
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.docker
 def test_docker_departs_only_where_it_is_known_to(needs_docker):
     engine = DockerEngine()
     try:
-        result = conform(STORE, STORE_LAWS, engine, operations=300, complete=False, entropy=1)
+        result = conform(STORE_SUBJECT, engine, deviations=DEVIATIONS, operations=300, complete=False, seed=1)
     finally:
         engine.close()
     assert [] == [(f.rule, f.laws, f.differences) for f in result.unknown]

@@ -38,11 +38,9 @@ class ModelStore:
             layers=(None, 0, 1, 1), diffs=(1, 2, 3, 4), tops=(2, 3), images=(None, None), pins=())
         shape = Shape(layers=4, images=2, free_layers=0, free_images=0, tags=2, digests=0, containers=2,
                       names=2, leases=1)
-        measures = [measure(files) for files in self._files]
-        unused = shape.sizes["Content"] - len(measures)
         self._store = Reference(
             GroundMachine(STORE, shape.sizes), DIALECTS["docker"], archives, shape,
-            (*measures, *[0] * unused))
+            [measure(files) for files in self._files])
 
     def _run(self, rule: str, *arguments: int) -> str | None:
         assert self._store.given(rule, arguments)

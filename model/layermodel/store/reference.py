@@ -80,14 +80,19 @@ class Reference(Run):
 
     def __init__(
         self, ground: GroundMachine, traits: Mapping[str, bool], archives: Archives, shape: Shape,
+        measures: Sequence[int] = MEASURES,
     ) -> None:
-        """Make an empty store with some archives at hand."""
+        """Make an empty store with some archives at hand.
+
+        Args:
+            measures: bytes of the contents, those of free layers after the others; what is not said is 0.
+        """
         self.shape, self.archives = shape, archives
         self._layers: list[int | None] = [*archives.layers, *[None] * shape.free_layers]
         self._diffs: list[int] = [*archives.diffs, *range(_TOKENS, _TOKENS + shape.free_layers)]
         self._tops = [*archives.tops, *[0] * shape.free_images]
         self._images: list[int | None] = [*archives.images, *[None] * shape.free_images]
-        self._measures = [*MEASURES, *[0] * shape.free_layers]
+        self._measures = [*measures, *[0] * (shape.sizes["Content"] - len(measures))]
         self.used_layers, self.used_images = shape.layers, shape.images
         self.roots = frozenset(ROOTS)
         self._burden = 0
