@@ -171,7 +171,7 @@ class Judged:
         unreachable: refusals that cannot be had of an engine that can do only these rules.
         tours: sizes in which shortest runs are looked for to what random operations did not reach.
         searched: states that are visited at most in looking for them.
-        patience: operations that are done at least to reach what was not reached.
+        operations: that are done at least where nobody says how many.
     """
 
     beside: Callable[[Any, Run], Beside]
@@ -182,7 +182,7 @@ class Judged:
     unreachable: Callable[[Any, Collection[str]], set[tuple[str, str]]] = lambda engine, rules: set()
     tours: tuple[Sizes, ...] = ()
     searched: int = 1_000_000
-    patience: int = 0
+    operations: int = 2000
 
 
 @dataclass(frozen=True)

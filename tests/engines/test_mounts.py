@@ -15,12 +15,13 @@ import pytest
 
 from layermodel.union.rules import UNION
 from layermodel.union.trees import DIRECTORY, FIFO, FILE, Layer, Node
-from layerproof.commands.report import conformance_text
+from layerproof.commands.report import conformance_text, verdict_of
 from layerproof.engines.mount.engine import MountEngine
 from layerproof.errors import EngineUnreachable, WrongRequest
 from layerproof.machines.union.mutants import UNION_MUTANTS
 from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.mutants.runs import kill_by_conform
+from layerproof.readings.drive import ROUND
 from layerproof.runs.trace import Event, trace_json, trace_of
 from mounts import AT, follow, judged, needs, over, plain
 
@@ -56,6 +57,15 @@ def test_fuse_overlayfs_departs_only_as_is_known():
     assert {"fuse-dates-directories", "fuse-fifo"} <= {f.known.key for f in result.findings}
     assert all(len(f.trace.events) <= 4 for f in result.findings)
     assert "0 findings" in conformance_text(result, UNION_SUBJECT)
+
+
+def test_what_was_asked_for_is_done_at_most_twice():
+    needs("tmpfs")
+    with closing(MountEngine("tmpfs")) as engine:
+        result = judged(engine, operations=300)
+    assert 300 <= result.statistics.steps <= 2 * 300 + ROUND
+    assert result.never
+    assert "incomplete" == verdict_of(result)
 
 
 @pytest.mark.campaign

@@ -60,9 +60,9 @@ def instance_text(subject: Subject, verdict: Verdict) -> str:
     traits = ", ".join(t.name for t, v in zip(machine.traits, instance.traits, strict=True) if v) or "none"
     return "\n".join([
         prose(f"{verdict.name}: refuted. {law.id}: {law.statement}", 2),
-        *(f"  step: {event_text(subject, step, scene)}" for step in _steps(subject, verdict)),
-        f"  false: {'; '.join(instance.false)}" + (f" (at {where})" if where else ""),
-        *([f"  traits that hold: {traits}"] if machine.traits else []),
+        *(prose(f"  step: {event_text(subject, step, scene)}", 4) for step in _steps(subject, verdict)),
+        prose(f"  false: {'; '.join(instance.false)}" + (f" (at {where})" if where else ""), 4),
+        *([prose(f"  traits that hold: {traits}", 4)] if machine.traits else []),
         "", picture(subject, instance.sizes, instance.rigid, instance.states)])
 
 

@@ -280,7 +280,7 @@ class EngineWorld:
 
 
 def conform(
-    subject: Subject, engine: Any, *, operations: int, seed: int = 0, dialect: str | None = None,
+    subject: Subject, engine: Any, *, operations: int | None = None, seed: int = 0, dialect: str | None = None,
     traits: Traits | None = None, deviations: Iterable[Deviation] = (), complete: bool = True, most: int = 20,
     budget: float | None = None, often: Collection[str] = (), like: Bench | None = None,
     progress: Callable[[int], None] = lambda steps: None,
@@ -288,11 +288,11 @@ def conform(
     """Judge an engine by random operations.
 
     Args:
-        operations: how many at least; more are done until every rule and refusal was reached.
+        operations: how many at least; as many as the machine says, if it is None.
         dialect, traits: what the engine is held to; what it says itself, if nothing is said.
         deviations: that are known of engines.
-        complete: go on until every rule and refusal was reached, at random for twice the operations and then by
-            the shortest runs that the explorer finds.
+        complete: go on until every rule and refusal was reached, at random for twice the operations (the round
+            that comes to them is done to its end) and then by the shortest runs that the explorer finds.
         most: stop after so many different findings.
         budget: seconds after which the run stops, whatever was done by then; None for no limit.
         often: operations that are done more often than usual.
@@ -303,18 +303,20 @@ def conform(
         EngineUnreachable: if the engine is gone or silent. This and the former have in ``so_far`` what had been
             found before, if anything had.
     """
-    check_operations(operations)
+    if operations is not None:
+        check_operations(operations)
     until = _until(budget)
     judge = Judge(subject, engine, dialect, traits, deviations, like=like)
     judge.until = until
+    least = judge.judging.operations if operations is None else operations
     statistics, unreachable = judge.statistics, judge.unreachable
     rules = [subject.machine.rule_by_name[n] for n in judge.rules]
     asked = rules if complete else []
 
     def enough() -> bool:
         reached = not statistics.never(asked, unreachable)
-        return len(judge.seen) >= most or (statistics.steps >= operations and (
-            reached or statistics.steps >= max(2 * operations, judge.judging.patience)))
+        return len(judge.seen) >= most or (statistics.steps >= least and (
+            reached or statistics.steps >= 2 * least))
 
     def world(scene: Scene) -> EngineWorld:
         statistics.examples += judge.counting
@@ -333,15 +335,15 @@ def conform(
     except VacuousCheck:
         if not judge.seen:
             raise
-        not_done = max(1, operations - statistics.steps)  # nothing can be done where all is wrong from the start
+        not_done = max(1, least - statistics.steps)  # nothing can be done where all is wrong from the start
     except OutOfTime:
-        not_done = max(0, operations - statistics.steps)
+        not_done = max(0, least - statistics.steps)
         latest = latest_of(derived)
         if latest is not None:
             judge.seen.setdefault(latest.signature, latest)
     except LayerproofError as error:
         if judge.seen:
-            error.so_far = _came_to(judge, asked, unreachable, max(1, operations - statistics.steps))
+            error.so_far = _came_to(judge, asked, unreachable, max(1, least - statistics.steps))
         raise
     return _came_to(judge, asked, unreachable, not_done)
 

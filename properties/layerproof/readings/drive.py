@@ -167,6 +167,9 @@ steps over again, which is not worth an engine's time; so each round starts afre
 _STEPS = 50
 """Steps an example."""
 
+ROUND = _EXAMPLES * _STEPS
+"""Operations that a round does at most; one that has begun is done to its end."""
+
 
 def rounds(
     machine_class: type[RuleBasedStateMachine], statistics: Statistics, enough: Callable[[], bool], seed_: int,
