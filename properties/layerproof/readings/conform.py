@@ -303,20 +303,16 @@ def conform(
         EngineUnreachable: if the engine is gone or silent. This and the former have in ``so_far`` what had been
             found before, if anything had.
     """
-    if operations is not None:
-        check_operations(operations)
     until = _until(budget)
     judge = Judge(subject, engine, dialect, traits, deviations, like=like)
     judge.until = until
-    least = judge.judging.operations if operations is None else operations
+    check_operations(least := judge.judging.operations if operations is None else operations)
     statistics, unreachable = judge.statistics, judge.unreachable
-    rules = [subject.machine.rule_by_name[n] for n in judge.rules]
-    asked = rules if complete else []
+    asked = [subject.machine.rule_by_name[n] for n in judge.rules] if complete else []
 
     def enough() -> bool:
-        reached = not statistics.never(asked, unreachable)
-        return len(judge.seen) >= most or (statistics.steps >= least and (
-            reached or statistics.steps >= 2 * least))
+        enough_steps = 2 * least if statistics.never(asked, unreachable) else least
+        return len(judge.seen) >= most or statistics.steps >= enough_steps
 
     def world(scene: Scene) -> EngineWorld:
         statistics.examples += judge.counting
@@ -326,21 +322,15 @@ def conform(
     derived = state_machine(subject, judge.rules, judge.scenes(), world, often)
     not_done = 0
     try:
-        for finding in rounds(derived, statistics, enough, seed):
-            judge.seen[finding.signature] = finding  # there may be no time to make it shorter
-            judge.seen[finding.signature] = shrunk(judge, finding)
-            judge.counting, judge.watched = True, ()
+        _search(judge, derived, enough, seed)
         if complete and len(judge.seen) < most:
-            _tour(judge, statistics.missing(rules, unreachable))
+            _tour(judge, statistics.missing(asked, unreachable))
     except VacuousCheck:
         if not judge.seen:
             raise
         not_done = max(1, least - statistics.steps)  # nothing can be done where all is wrong from the start
     except OutOfTime:
         not_done = max(0, least - statistics.steps)
-        latest = latest_of(derived)
-        if latest is not None:
-            judge.seen.setdefault(latest.signature, latest)
     except LayerproofError as error:
         if judge.seen:
             error.so_far = _came_to(judge, asked, unreachable, max(1, least - statistics.steps))
@@ -348,9 +338,23 @@ def conform(
     return _came_to(judge, asked, unreachable, not_done)
 
 
+def _search(judge: Judge, derived: type[Any], enough: Callable[[], bool], seed: int) -> None:
+    """Keep what random operations find, each made shorter; and what they found last, when time is up."""
+    try:
+        for finding in rounds(derived, judge.statistics, enough, seed):
+            judge.seen[finding.signature] = finding  # there may be no time to make it shorter
+            judge.seen[finding.signature] = shrunk(judge, finding)
+            judge.counting, judge.watched = True, ()
+    except OutOfTime:
+        if (latest := latest_of(derived)) is not None:
+            judge.seen.setdefault(latest.signature, latest)
+        raise
+
+
 def _came_to(
     judge: Judge, rules: Sequence[Rule], unreachable: set[tuple[str, str]], not_done: int,
 ) -> Conformance:
+    """What is said at the end; of the rules it is asked whether they were reached."""
     engine, statistics = judge.engine, judge.statistics
     return Conformance(
         engine.name, engine.version, judge.dialect, statistics, tuple(getattr(engine, "options", ())),
