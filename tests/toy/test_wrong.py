@@ -308,7 +308,7 @@ def test_an_exception_in_the_middle_is_a_finding_of_the_fewest_operations():
     assert 1 == result.exit_code
     line = line_of(Path(__file__).read_text(), 'raise KeyError("nobody")')
     assert (f"the last one: expected done, observed raised KeyError ('nobody' (test_wrong.py, line {line}))"
-            in result.output)
+            in " ".join(result.output.split()))
     finding, = conform(SUBJECT, Raises(), operations=300).findings
     assert ["read", "read", "release"] == [e.rule for e in finding.trace.events]
     assert (Difference("answer", "done", "raised KeyError"),) == finding.differences
