@@ -14,7 +14,7 @@ from layerproof.readings.conform import conform, replay_on
 from layerproof.runs.trace import trace_json, trace_of
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", ["overlayfs", "overlayfs-index-redirect", "fuse-overlayfs"])
 def test_it_is_as_the_machine_says(dialect):
     result = conform(UNION_SUBJECT, MemoryEngine(dialect), operations=400, complete=False)
     assert [] == [str(d) for f in result.findings for d in f.differences]
