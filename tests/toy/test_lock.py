@@ -189,7 +189,7 @@ def test_drive_record_and_replay(tmp_path):
     held = said("replay", record)
     assert held.endswith("3 operations in the model: every law held\n")
     assert "LOCK" not in held
-    assert said("replay", record, "--on", f"{FILE}:Lock").endswith("lock.py:Lock did the same in all 3 operations\n")
+    assert said("replay", record, "--on", f"{FILE}:Lock").endswith("lock.py:Lock: it did the same\n")
     found = said("replay", record, "--on", f"{FILE}:Forgetful", status=1)
     assert "FINDING: forgetful 1.0 breaks\n  LOCK-3" in found
     assert "violated" == json.loads(

@@ -17,6 +17,7 @@ from layerproof.commands.common import (
     status,
 )
 from layerproof.commands.engine import chosen, engine_options, opened
+from layerproof.commands.layout import counted
 from layerproof.errors import WrongRequest
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def replay_command(
     total = len(run.events)
     late = ""
     if done.not_done:
-        late = f"the time limit was reached after {total - done.not_done} operations of {total}"
+        late = f"the time limit was reached after {counted(total - done.not_done, 'operation')} of {total:,}"
     if engine is not None and not late:
         with opened(known, options) as there:
             try:
@@ -88,7 +89,7 @@ def replay_command(
         if late:
             parts.append(f"{late}: {verdict}")
         elif engine is not None and finding is None:
-            parts.append(f"{engine} did the same in all {total} operations")
+            parts.append(f"{counted(total, 'operation')} on {engine}: it did the same")
         return "\n".join(parts)
 
     emit(format_, output, lambda: report.replayed_json(done, judge, verdict, finding), shown)

@@ -38,6 +38,7 @@ from layerproof.runs.shorten import shortened
 from layerproof.runs.statistics import Reached, Statistics
 from layerproof.runs.trace import Event, Scene, Trace
 from layerproof.subject import Answer, Beside, Judged, Subject, Traits, known_of
+from layerproof.words import counted
 
 
 class OutOfTime(LayerproofError):
@@ -156,7 +157,7 @@ class Judge:
     def check_time(self) -> None:
         """Raise OutOfTime if the run has lasted as long as it may."""
         if time.monotonic() > self.until:
-            raise OutOfTime(f"the time limit was reached after {self.statistics.steps} operations")
+            raise OutOfTime(f"the time limit was reached after {counted(self.statistics.steps, 'operation')}")
 
 
 class EngineWorld:
