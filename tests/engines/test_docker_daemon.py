@@ -17,6 +17,8 @@ from layerproof.errors import EngineUnreachable
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("needs_docker")]
 
 OWNER = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run in the background of a shell
 import time
 from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
 from layerproof.engines.docker.engine import DockerEngine
@@ -50,7 +52,8 @@ def dockerd(folder: str) -> int:
 def traces(folder: str) -> list[str]:
     """Return every process, mount, control group and folder that is left of a daemon."""
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if folder in line]
-    groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{Path(folder).name}")]
+    # As os.walk does it, groups that go while one looks are passed over.
+    groups = [found for found, _, _ in os.walk("/sys/fs/cgroup") if os.path.basename(found) == Path(folder).name]
     folders = [folder] if os.path.lexists(folder) else []
     return [*processes(folder).values(), *mounts, *groups, *folders]
 
