@@ -89,9 +89,8 @@ class Command:
 
     def dockerd(self) -> int:
         assert self.folder is not None
-        return next(
-            pid for pid, line in processes(str(self.folder)).items() if "/dockerd " in line.partition("--")[0]
-        )
+        # Its guard has the daemon's command line in its own.
+        return next(pid for pid, line in processes(str(self.folder)).items() if line.split()[0].endswith("/dockerd"))
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the whole process group, as a terminal does."""
