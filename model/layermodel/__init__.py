@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from layermodel.language.rules import Symbol as Symbol
     from layermodel.language.rules import Term as Term
     from layermodel.language.rules import Trait as Trait
+    from layermodel.language.rules import Witness as Witness
     from layermodel.language.rules import define as define
     from layermodel.language.rules import exists as exists
     from layermodel.language.rules import forall as forall
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from layermodel.language.writing import Flag as Flag
     from layermodel.language.writing import Found as Found
     from layermodel.language.writing import New as New
+    from layermodel.language.writing import another as another
     from layermodel.language.writing import instead as instead
     from layermodel.language.writing import presupposes as presupposes
     from layermodel.language.writing import refuses as refuses
@@ -88,6 +90,7 @@ _FROM = {
     "Symbol": "layermodel.language.rules:Symbol",
     "Term": "layermodel.language.rules:Term",
     "Trait": "layermodel.language.rules:Trait",
+    "Witness": "layermodel.language.rules:Witness",
     "define": "layermodel.language.rules:define",
     "exists": "layermodel.language.rules:exists",
     "forall": "layermodel.language.rules:forall",
@@ -104,6 +107,7 @@ _FROM = {
     "New": "layermodel.language.writing:New",
     "SWEEPS": "layermodel.language.writing:SWEEPS",
     "TAKES": "layermodel.language.writing:TAKES",
+    "another": "layermodel.language.writing:another",
     "instead": "layermodel.language.writing:instead",
     "presupposes": "layermodel.language.writing:presupposes",
     "refuses": "layermodel.language.writing:refuses",
@@ -169,6 +173,8 @@ __all__ = [
     "Term",
     "Trait",
     "UnionFileSystem",
+    "Witness",
+    "another",
     "define",
     "dependency_graph",
     "exists",

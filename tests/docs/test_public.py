@@ -16,7 +16,7 @@ LAYERMODEL = """
 BOOL CHANGES INT LOOKS MAKES STORE SWEEPS TAKES UNION WHITEOUT Axiom Chosen Clauses Definition
 Directory Effect Fifo File Flag Found GroundMachine Hint Machine MalformedFile MalformedMachine New
 NotSaid Outcome Parameter Rule RuleKind Run Sort State Step StoreView Symbol Symlink Term Trait
-UnionFileSystem define dependency_graph exists forall instead loaded presupposes read_archive
+UnionFileSystem Witness another define dependency_graph exists forall instead loaded presupposes read_archive
 refuses removal rule store_view sum_of together updates
 """
 LAYERPROOF = """

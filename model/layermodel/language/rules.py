@@ -152,14 +152,41 @@ Update = Callable[..., Term]
 
 
 @dataclass(frozen=True)
+class Witness:
+    """How a store is made larger, so that what is presupposed of *new* and *chosen* arguments can be had in it.
+
+    The larger store has the objects of the store, of which it says the same, and ``fresh`` ones beside.
+    ``layerproof.readings.prove.larger`` proves that it is one: then nothing is hidden in what is presupposed.
+
+    Attributes:
+        fresh: constants for the objects that are added.
+        values: by the name of a new or chosen parameter, the object that it is; if none is said, a fresh one.
+        symbols: what a symbol says where one of its arguments is a fresh object. Of what is not in here: what
+            changes is as at the start, a rigid relation is false, and a rigid function has any value.
+        some, where: the witness is for stores with objects ``some`` that satisfy the condition.
+    """
+
+    fresh: tuple[Term, ...] = ()
+    values: Mapping[str, Term] = field(default_factory=dict)
+    symbols: Mapping[str, Update] = field(default_factory=dict)
+    some: tuple[Term, ...] = ()
+    where: Term = field(default_factory=lambda: z3.BoolVal(True))
+
+
+@dataclass(frozen=True)
 class Presupposition:
     """What the choice of parameters presupposes, e.g. that an image about to be made is new, and as a phrase.
 
     It restricts which steps there are; it is not something that an engine could refuse.
+
+    Attributes:
+        witnesses: that it can always be had, each for stores for which none before is; if there is none, a fresh
+            object for each new or chosen parameter will do.
     """
 
     holds: Term
     says: str
+    witnesses: tuple[Witness, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -197,6 +224,11 @@ class Effect:
     def given(self) -> tuple[Term, ...]:
         """What is presupposed, as terms."""
         return tuple(p.holds for p in self.presupposed)
+
+    @property
+    def witnesses(self) -> tuple[Witness, ...]:
+        """That it can be had, whatever the named arguments are."""
+        return tuple(w for p in self.presupposed for w in p.witnesses) or (Witness(),)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from layermodel.language.rules import (
     Symbol,
     Term,
     Update,
+    Witness,
 )
 
 
@@ -39,6 +40,7 @@ class Malformed(ValueError):
 _WORD = re.compile(r"[A-Za-z]\w*")  # of what formulas say as ``s.word``
 _NAME = re.compile(r"[A-Za-z][\w-]*")
 _PLACE = re.compile(r"v\d+")
+_ANOTHER = re.compile(r"another \w+!\d+")
 _DEFINED = re.compile(r"[A-Za-z]\w*!\w+")
 _ROLES = ("named", "new", "found", "chosen")
 _NEXT = "'"
@@ -204,8 +206,33 @@ def _check_effect(machine: Machine, rule: Rule, effect: Effect) -> None:
         _require(bool(refusal.says.strip()), f"the refusal {refusal.name!r} of {where} has no phrase")
         _check_updates(machine, f"the refusal {refusal.name!r} of {where}", refusal.leaves, known)
     _check_updates(machine, where, effect.updates, known)
+    for witness in effect.witnesses:
+        _check_witness(machine, rule, witness, known)
     if effect.reclaimed is not None:
         known.check(f"what {where} reports as reclaimed", effect.reclaimed, INT.z3)
+
+
+def _check_witness(machine: Machine, rule: Rule, witness: Witness, known: Vocabulary) -> None:
+    """A witness is of objects of its own: of a named argument, say, it would show nothing but of that one."""
+    where = f"a witness of the rule {rule.name}"
+    own = [*witness.fresh, *witness.some]
+    sorts = [sort.z3 for sort in machine.sorts if not sort.values]
+    for term in own:
+        own_name = z3.is_const(term) and _ANOTHER.fullmatch(term.decl().name())
+        _require(bool(own_name) and term.sort() in sorts,
+                 f"{where} has an object {term!s} that is not made with another(), of a sort without values")
+    unique(f"{where} has two objects", (str(term) for term in own))
+    known = known.and_also(term.decl() for term in own)
+    known.check(f"the condition of {where}", witness.where)
+    parameters = {p.name: p for p in rule.parameters if p.role in ("new", "chosen")}
+    for name, value in witness.values.items():
+        _require(name in parameters, f"{where} says what {name!r} is, which is no new or chosen parameter")
+        known.check(f"what {where} says that {name} is", value, parameters[name].sort.z3)
+    for name, update in witness.symbols.items():
+        symbol = machine.symbol_by_name.get(name)
+        if symbol is None or not symbol.arguments:
+            raise Malformed(f"{where} says something of {name!r}, which is no symbol with arguments")
+        _check_update(f"what {where} says of {name}", symbol, update, known)
 
 
 def _renamed(symbol: Symbol) -> Term:

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Annotated, Any, TypeVar, get_type_hints
 
+import z3
+
 from layermodel.language.rules import (
     BOOL,
     Definition,
@@ -36,6 +38,7 @@ from layermodel.language.rules import (
     Sort,
     Term,
     Update,
+    Witness,
 )
 
 _Any = TypeVar("_Any")
@@ -65,9 +68,18 @@ Clause = Presupposition | Refusal | Change
 Clauses = Iterator[Clause]
 
 
-def presupposes(holds: Term, says: str) -> Presupposition:
-    """What the operation presupposes of its parameters, and as a phrase."""
-    return Presupposition(holds, says)
+def presupposes(holds: Term, says: str, *witnesses: Witness) -> Presupposition:
+    """What the operation presupposes of its parameters, as a phrase, and how a store with such objects is had.
+
+    Args:
+        witnesses: only if one more object of the sort, of which nothing is so, would not do.
+    """
+    return Presupposition(holds, says, witnesses)
+
+
+def another(sort: Sort) -> Term:
+    """Return an object that a store does not have, for a :class:`~layermodel.language.rules.Witness`."""
+    return z3.FreshConst(sort.z3, f"another {sort.name}")
 
 
 def refuses(name: str, when: Term, says: str) -> Refusal:

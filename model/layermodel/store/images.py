@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from z3 import And, If, Implies, Not, Or
 
 from layermodel.language.rules import Presupposition, State, Term, exists, forall
@@ -12,6 +14,7 @@ from layermodel.language.writing import (
     Clauses,
     Found,
     New,
+    another,
     instead,
     presupposes,
     refuses,
@@ -21,7 +24,16 @@ from layermodel.language.writing import (
 )
 from layermodel.objects import LAYER
 from layermodel.store.containers import no_container
-from layermodel.store.pieces import Updates, adds_image, chain_size, covers, follows_directly, moves, recorded
+from layermodel.store.pieces import (
+    Updates,
+    adds_image,
+    chain_size,
+    covers,
+    follows_directly,
+    moves,
+    one_more_image,
+    recorded,
+)
 from layermodel.store.words import (
     COMMIT_ADDS_EMPTY_LAYER,
     IMAGE,
@@ -72,7 +84,8 @@ def _imports(s: State, image: Term) -> Clauses:
                       f"either the image is new or {IMPORT_IS_REPRODUCIBLE.has}")
     yield presupposes(forall(LAYER, lambda l: Implies(s.below(l, s.top(image)), l == s.top(image))),
                       "the image has one layer")
-    yield presupposes(forall(IMAGE, lambda j: Not(s.extends(image, j))), "the image's history begins with it")
+    yield presupposes(forall(IMAGE, lambda j: Not(s.extends(image, j))), "the image's history begins with it",
+                      one_more_image(s))
 
 
 @rule(MAKES, then="a new image of one layer is present; the tag names it and nothing else", source=_IMPORT)
@@ -96,14 +109,21 @@ def commit(s: State, container: Container, image: New[Image]) -> Clauses:
     """Make an image of a container's files: its image's layers and, if it changed any, its upper."""
     beneath = s.image_of(container)
     unchanged = And(s.upper(container) == s.nothing, Not(s.commit_adds_empty_layer))
-    same_layers = s.top(image) == s.top(beneath)
-    one_more = And(covers(s, s.top(image), s.top(beneath)), s.diff(s.top(image)) == s.upper(container))
+
+    def fits(layer: Term) -> Term:
+        one_more = And(covers(s, layer, s.top(beneath)), s.diff(layer) == s.upper(container))
+        return If(unchanged, layer == s.top(beneath), one_more)
+
+    there, upon = another(LAYER), one_more_image(s, beneath)
     yield presupposes(
         Implies(s.container(container), And(
-            Not(s.image(image)), follows_directly(s, image, beneath), If(unchanged, same_layers, one_more))),
+            Not(s.image(image)), follows_directly(s, image, beneath), fits(s.top(image)))),
         "if the container exists: the image is new, the image's history is that of the container's image and one "
         "row more, and the image has the layers of the container's image and (unless the container has written "
-        f"nothing {COMMIT_ADDS_EMPTY_LAYER.off}) one more that holds what the container has written")
+        f"nothing {COMMIT_ADDS_EMPTY_LAYER.off}) one more that holds what the container has written",
+        # A chain ID names one layer: if there is one such, it is the image's.
+        replace(upon, symbols={**upon.symbols, "top": lambda i: there}, some=(there,), where=fits(there)),
+        one_more_image(s, beneath, s.upper(container)))
     yield no_container(s, container)
     yield updates(instead(adds_image(s, image, s.size(beneath) + s.size_rw(container)),
                           recorded(s, image, beneath)))
@@ -116,7 +136,7 @@ def builds(s: State, parent: Term, image: Term, if_: Term, says: str) -> tuple[P
         Implies(if_, And(Not(s.image(image)), follows_directly(s, image, parent),
                          covers(s, s.top(image), s.top(parent)))),
         f"if {says}: the image is new, the image's history is the parent's and one row more, and the image has "
-        "the parent's layers and one more")
+        "the parent's layers and one more", one_more_image(s, parent))
     return given, instead(adds_image(s, image, size), recorded(s, image, parent))
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import z3
 from z3 import And, If, Implies, Not, Or
 
-from layermodel.language.rules import Definition, State, Term, Update, define, exists, forall
-from layermodel.language.writing import together
+from layermodel.language.rules import Definition, State, Term, Update, Witness, define, exists, forall
+from layermodel.language.writing import another, together
 from layermodel.objects import CONTAINER, LAYER
-from layermodel.store.words import IMAGE, LEASE, leased, referenced, total, used
+from layermodel.store.words import CONTENT, IMAGE, LEASE, leased, referenced, total, used
 
 Updates = dict[str, Update]
 
@@ -64,6 +64,24 @@ def covers(s: State, layer: Term, other: Term) -> Term:
     """The layer lies directly on the other."""
     return And(s.below(other, layer), layer != other,
                forall(LAYER, lambda k: Implies(s.below(k, layer), Or(k == layer, s.below(k, other)))))
+
+
+def one_more_image(s: State, parent: Term | None = None, diff: Term | None = None) -> Witness:
+    """A store with an image that it lacks, of one layer more than the parent, or of one layer.
+
+    Args:
+        diff: what the layer holds; some content of no bytes if it does not matter.
+    """
+    image, layer, content = another(IMAGE), another(LAYER), another(CONTENT)
+    on = z3.BoolVal(parent is not None)
+    beneath = image if parent is None else parent
+    return Witness((image, layer, content), {"image": image}, {
+        "top": lambda i: layer,
+        "diff": lambda l: content if diff is None else diff,
+        "measure": lambda k: z3.IntVal(0),
+        "below": lambda l, m: And(m == layer, Or(l == layer, And(on, s.below(l, s.top(beneath))))),
+        "extends": lambda i, j: And(on, i == image, j != image, Or(j == beneath, s.extends(beneath, j))),
+    })
 
 
 def frees(s: State, dropped: Callable[[Term], Term], gone: Any, ended: Any = None) -> tuple[Any, Definition]:

@@ -10,8 +10,18 @@ from collections.abc import Callable
 
 from z3 import And, BoolVal, If, Implies, Not, Or
 
-from layermodel.language.rules import Definition, Presupposition, State, Term, Update, define, exists, forall
-from layermodel.language.writing import Change, presupposes, updates
+from layermodel.language.rules import (
+    Definition,
+    Presupposition,
+    State,
+    Term,
+    Update,
+    Witness,
+    define,
+    exists,
+    forall,
+)
+from layermodel.language.writing import Change, another, presupposes, updates
 from layermodel.objects import CONTAINER
 from layermodel.union.words import (
     ATTRIBUTES,
@@ -206,11 +216,12 @@ def new_inode(s: State, inode_: Term) -> Presupposition:
 
 def own_copy(s: State, container: Term, path: Term, inode_: Term) -> Presupposition:
     """The inode is that which what is at the path has in the upper: its own, or a new one if hard links break."""
-    i = inode(s, container, path)
+    i, new = inode(s, container, path), another(INODE)
     return presupposes(
         Implies(seen(s, container, path), If(breaks(s, container, i), _new(s, inode_), inode_ == i)),
         "if the container sees something at the path: the inode is the one that the container sees there or (if "
-        f"copy-up breaks that one's hard links {INDEX.off}) a new one")
+        f"copy-up breaks that one's hard links {INDEX.off}) a new one",
+        Witness((new,), {"inode": If(breaks(s, container, i), new, i)}))
 
 
 def _new(s: State, inode_: Term) -> Term:

@@ -283,7 +283,7 @@ class Obligations:
 
     def _after(self, law: Law, terms: tuple[Term, ...], after: State) -> dict[str, Term]:
         """The laws that this one follows from, in the state after: each has its own obligation there."""
-        return {f"{name} after": _implied(self.machine, self.catalogue.law(name), terms, after)
+        return {f"{name} after": implied(self.machine, self.catalogue.law(name), terms, after)
                 for name in law.follows_from}
 
     def _step(self, rule: Rule, law: Law, refusal: str | None) -> Obligation:
@@ -364,7 +364,7 @@ class RefusedStep(Step):
         return refused
 
 
-def _implied(machine: Machine, law: Law, terms: tuple[Term, ...], state: State) -> Term:
+def implied(machine: Machine, law: Law, terms: tuple[Term, ...], state: State) -> Term:
     """A law that another follows from, in a state: of the other's objects and what the state says of them.
 
     Of all objects, where these are of other sorts; any choice is sound, and few make short proofs.

@@ -3,8 +3,8 @@
 A proof says nothing of a step that a rule does not presuppose. What a rule presupposes of *named* arguments alone
 is a case that it leaves out, which the rule book prints. All else that it presupposes says which object is made or
 found, and must leave out no further case: of what is found there is always one and, when the operation is done, no
-other, unless the rule says that one is *chosen*; and whatever may be so of the named arguments, in some store, may
-be so beside a new object that fits.
+other, unless the rule says that one is *chosen*; and of what is new or chosen there is always one in a larger
+store (:mod:`layerproof.readings.prove.larger`). If that is not shown, cases are looked for in which there is none.
 """
 
 from __future__ import annotations
@@ -15,52 +15,45 @@ from collections.abc import Callable, Iterable, Iterator
 import z3
 
 from layermodel.language.rules import BOOL, Machine, Parameter, Rule, Step, Term
-from layermodel.language.sound import mentioned
-from layerproof.laws.law import step_law, true
 from layerproof.laws.obligations import Obligation, Obligations
 from layerproof.readings.prove.finite import SmallStores
+from layerproof.readings.prove.larger import PRESUPPOSED, lacks_room, presupposed
 
 _FEW, _COUNTS = (1, 2), (1, 2, 3)
 """How many objects of each sort there are where a case is looked for, and where it is with an object that fits."""
 
 _LIMIT = 1_000_000
 """Z3 resource units to look for a case; one that takes more is rare, and no case at all in most of them."""
-_SUBJECT = step_law("presupposed", "", "What a rule presupposes hides nothing.", (), true, lambda step: {}, ())
-"""What is proved here is no law of a catalogue."""
 
 
 def hidden(
     obligations: Obligations, stores: SmallStores, proves: Callable[[Obligation], bool], rules: Iterable[Rule],
 ) -> list[str]:
     """Return, in words, what rules presuppose without saying that they leave a case out."""
-    result = []
+    result, kept = list[str](), set[tuple[str, ...]]()
     for rule in rules:
-        if any(p.role != "named" for p in rule.parameters):
-            step = obligations.step(rule)
+        step, roles = obligations.step(rule), {p.role for p in rule.parameters}
+        if "found" in roles:
             result += [says for says, claim in _found(obligations, step) if not proves(claim)]
-            result += [f"{rule.name} presupposes, and does not say, that it is not so that {case}"
-                       for case in _left_out(obligations, stores, step)]
+        if roles & {"new", "chosen"}:
+            lacking = lacks_room(obligations, step, proves, kept)
+            if lacking is not None:
+                cases = [f"{rule.name} presupposes, and does not say, that it is not so that {case}"
+                         for case in _left_out(obligations, stores, step)]
+                result += cases or [lacking]
     return result
-
-
-def _presupposed(step: Step, roles: Iterable[str]) -> list[Term]:
-    """What a step presupposes that speaks of no parameters but those of some roles."""
-    others = {p.term.decl().name() for p in step.rule.parameters if p.role not in roles}
-    return [given for given in step.effect.given if not mentioned(given) & others]
 
 
 def _found(obligations: Obligations, step: Step) -> Iterator[tuple[str, Obligation]]:
     """What has to be proved of what is found; each with what is to be said if it cannot be."""
     name = step.rule.name
     found = [p for p in step.rule.parameters if p.role == "found"]
-    if not found:
-        return
     hypotheses = {**obligations.axioms, **obligations.universal, **obligations.existential}
     others = [p.sort.constant(f"?other {p.name}") for p in found]
     names = list(zip((p.term for p in found), others, strict=True))
-    fits = z3.substitute(z3.And(_presupposed(step, ("named", "found"))), *names)
+    fits = z3.substitute(z3.And(presupposed(step, ("named", "found"))), *names)
     yield f"{name} presupposes that there is something to be found, and there may be nothing", Obligation(
-        name, _SUBJECT, None, {**hypotheses, "given": z3.And(_presupposed(step, ("named",)))},
+        name, PRESUPPOSED, None, {**hypotheses, "given": z3.And(presupposed(step, ("named",)))},
         z3.ForAll(others, z3.Not(fits)), {"one is found": z3.BoolVal(False)}, (), (step,))
     other = step.rule.apply(step.before, *(z3.substitute(a, *names) for a in step.arguments))
     defined = {f"definition {n}": f for n, f in enumerate((*step.definitions, *other.definitions))}
@@ -68,7 +61,7 @@ def _found(obligations: Obligations, step: Step) -> Iterator[tuple[str, Obligati
              for r in step.rule.refused}
     what = " and ".join(p.name for p in found)
     yield f"{name} may find more than one {what}, and does not say that it is chosen", Obligation(
-        name, _SUBJECT, None, {**hypotheses, **defined, "given": z3.And(step.given, other.given)},
+        name, PRESUPPOSED, None, {**hypotheses, **defined, "given": z3.And(step.given, other.given)},
         z3.Or([one != two for one, two in names]), {"it is refused": z3.Not(step.done), **alike}, (), (step,))
 
 
@@ -76,7 +69,7 @@ def _left_out(obligations: Obligations, stores: SmallStores, step: Step) -> Iter
     """Cases of the named arguments in which the operation could be done, and is never as the rule presupposes."""
     machine, rule = obligations.machine, step.rule
     cases = dict(_cases(machine, step, [p for p in rule.parameters if p.role == "named"]))
-    problem = Obligation(rule.name, _SUBJECT, None, {"given": z3.And(_presupposed(step, ("named",)))},
+    problem = Obligation(rule.name, PRESUPPOSED, None, {"given": z3.And(presupposed(step, ("named",)))},
                          z3.BoolVal(True), {}, (), (step,))
     given, done = z3.And(list(step.effect.given)), step.done
     may_be = stores.possible(problem, {name: z3.And(case, done) for name, case in cases.items()}, _FEW,
