@@ -6,18 +6,21 @@ where it will not do it, ``reset()``, which makes it as it was at first, and ``o
 shows: by the name of a symbol its value, or its values by object (``{0: True, 1: False}``; by a tuple of them
 where a symbol takes several). Values of enumerated sorts are their names. What it does not show is taken as
 expected, and can neither pass nor fail.
+
+Objects are numbers from zero. What a rule makes is called as the engine calls it: the method returns that, and the
+engine is told and shows it from there on. A caller may also say an object that the engine has not made, which is
+an :class:`Unmade`. Of a relation of objects that rules make, what the engine does not show is not so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
 from layermodel.language.ground import Outcome, Vector, usual_name
-from layermodel.language.rules import INT, Machine, Rule, Sort
+from layermodel.language.rules import BOOL, INT, Machine, Rule, Sort, Symbol
 from layermodel.language.run import Run, named_in
-from layermodel.language.terms import Layout
 from layerproof.errors import Refused, WrongRequest
 from layerproof.runs.finding import Difference
 from layerproof.runs.trace import Trace
@@ -61,6 +64,11 @@ def check_engine(machine: Machine, engine: Any) -> None:
     for rule in machine.rules:
         if _can(engine, rule.name):
             _check_method(engine, rule)
+            for parameter in rule.parameters:
+                if parameter.role == "chosen":
+                    raise WrongRequest(
+                        f"the rule {rule.name} leaves a choice of {parameter.name}, and how to see what an engine "
+                        f"has chosen is not said: the machine {machine.name} needs a Judged of its own")
 
 
 def _check_method(engine: Any, rule: Rule) -> None:
@@ -101,28 +109,89 @@ def check_capabilities(
                                f"{method(words[word])!r}")
 
 
+class Unmade:
+    """An object that the engine has not made, when a caller says one: it is equal to nothing else."""
+
+    def __init__(self, name: str) -> None:
+        """Name it, as the machine does."""
+        self._name = name
+
+    def __repr__(self) -> str:
+        """Its name."""
+        return self._name
+
+
 class AnyBeside:
     """An engine beside a run of any machine."""
 
     def __init__(self, engine: Any, run: Run) -> None:
         """Put the engine beside the run."""
         self._engine, self._run = engine, run
+        self._made = {p.sort for rule in run.ground.machine.rules for p in rule.parameters if p.role == "new"}
+        self._called: dict[tuple[Sort, int], Any] = {}
 
     def begin(self) -> Sequence[Difference]:
-        """Empty the engine; return in what it differs from the initial state."""
+        """Empty the engine; return in what it differs from the initial state.
+
+        What is there at first, though rules make such objects, has its number as its name.
+        """
         self._engine.reset()
+        self._called = {(sort, element): element for sort, element in self._there()}
         return self._differences(self._run.state, self._engine.observe())
+
+    def _there(self) -> Iterator[tuple[Sort, int]]:
+        """The objects of sorts that rules make of which something is so."""
+        layout, state = self._run.ground.layout, self._run.state
+        for symbol in self._run.ground.machine.mutable:
+            if symbol.result == BOOL and self._made & {*symbol.arguments}:
+                for arguments in layout.tuples(symbol):
+                    if state[layout.index(symbol.name, *arguments)]:
+                        objects = zip(symbol.arguments, arguments, strict=True)
+                        yield from ((sort, element) for sort, element in objects if sort in self._made)
 
     def do(self, rule: Rule, arguments: Vector) -> Answer:
         """Call the method of the rule."""
         named = named_in(rule, arguments)
-        said = {p.name.replace("-", "_"): _said(p.sort, named[p.name]) for p in rule.parameters if p.name in named}
+        said = {p.name.replace("-", "_"): self._said(p.sort, named[p.name]) for p in rule.parameters
+                if p.name in named}
         refusal, detail = None, ""
         try:
-            getattr(self._engine, method_of(rule.name))(**said)
+            made = getattr(self._engine, method_of(rule.name))(**said)
         except Refused as refused:
             refusal, detail = str(refused.refusal), str(refused.detail)
+        else:
+            self._calls(rule, arguments, made)
         return Answer(refusal, detail, None, self._engine.observe())
+
+    def _said(self, sort: Sort, element: int) -> Any:
+        """An argument as the engine calls it."""
+        if sort.values:
+            return sort.values[element]
+        if sort in self._made:
+            return self._called.get((sort, element), Unmade(usual_name(sort, element)))
+        return bool(element) if sort == BOOL else element
+
+    def _calls(self, rule: Rule, arguments: Vector, made: Any) -> None:
+        """Remember how the engine calls what the rule has made.
+
+        Raises:
+            WrongRequest: if it does not say.
+        """
+        new = [(p, a) for p, a in zip(rule.parameters, arguments, strict=True) if p.role == "new"]
+        names = made if len(new) > 1 else (made,)
+        if not isinstance(names, tuple) or len(names) < len(new) or (new and None in names):
+            raise WrongRequest(
+                f"the method {method_of(rule.name)} of the engine {self._engine.name} returns {made!r}, and is to "
+                f"return how the engine calls {' and '.join(f'the new {p.name}' for p, _ in new)}"
+                f"{' (a tuple)' if len(new) > 1 else ''}")
+        for (parameter, element), name in zip(new, names, strict=False):
+            if not isinstance(name, Hashable):
+                raise WrongRequest(f"the engine {self._engine.name} calls the new {parameter.name} {name!r}, "
+                                   "which no mapping can have as a key")
+            again = [key for key, other in self._called.items() if key[0] == parameter.sort and other == name]
+            for key in again:  # what had the name has it no longer
+                del self._called[key]
+            self._called[parameter.sort, int(element)] = name
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answers, and every symbol that the engine shows."""
@@ -146,7 +215,7 @@ class AnyBeside:
     def _differences(self, expected: Vector, seen: Mapping[str, Any]) -> list[Difference]:
         """What is shown otherwise and means something in both; where only in one, that it does is what differs."""
         machine, layout, rigid = self._run.ground.machine, self._run.ground.layout, self._run.rigid
-        observed, result = self._state(expected, seen), []
+        observed, result = self._read(expected, seen)
         for symbol in machine.mutable:
             for arguments in layout.tuples(symbol):
                 place = layout.index(symbol.name, *arguments)
@@ -163,41 +232,76 @@ class AnyBeside:
         Raises:
             WrongRequest: if the engine shows what no state can have.
         """
-        machine, layout, engine = self._run.ground.machine, self._run.ground.layout, self._engine.name
-        values = list(expected)
+        return self._read(expected, seen)[0]
+
+    def _read(self, expected: Vector, seen: Mapping[str, Any]) -> tuple[Vector, list[Difference]]:
+        """The expected state with what is seen in its place, and what is seen of objects that nobody knows."""
+        layout, values, unknown = self._run.ground.layout, list(expected), list[Difference]()
         if not isinstance(seen, Mapping):
-            raise WrongRequest(f"the engine {engine} shows {seen!r}, which is no mapping from symbols to values")
+            raise WrongRequest(f"{self._shows} {seen!r}, which is no mapping from symbols to values")
+        known = {(sort, name): element for (sort, element), name in self._called.items()}
         for name, shown in seen.items():
-            symbol = machine.symbol_by_name.get(name)
-            if symbol is None or symbol.rigid:
-                raise WrongRequest(f"the engine {engine} shows {name!r}, which is no symbol of the state")
-            if symbol.arguments and not isinstance(shown, Mapping):
-                raise WrongRequest(f"the engine {engine} shows {shown!r} as {name}, which is no mapping from "
-                                   "objects to values")
+            symbol = self._symbol(name, shown)
+            if symbol.result == BOOL and self._made & {*symbol.arguments}:
+                for arguments in layout.tuples(symbol):
+                    values[layout.index(name, *arguments)] = False
             for at, value in (shown.items() if symbol.arguments else [((), shown)]):
-                objects = at if isinstance(at, tuple) else (at,)
-                if not _are(layout, symbol.arguments, objects):
-                    raise WrongRequest(f"the engine {engine} shows {name} of {at!r}, which is no object")
-                values[layout.index(name, *objects)] = _element(engine, layout, name, symbol.result, value)
-        return tuple(values)
+                objects = at if isinstance(at, tuple) and len(symbol.arguments) != 1 else (at,)
+                if len(objects) != len(symbol.arguments):
+                    raise WrongRequest(f"{self._shows} {name} of {at!r}, not of {len(symbol.arguments)} objects")
+                found = [self._element(symbol, sort, one, known)
+                         for sort, one in zip(symbol.arguments, objects, strict=True)]
+                places, there = [p for p in found if p is not None], self._value(symbol, value, known)
+                if len(places) == len(found) and there is not None:
+                    values[layout.index(name, *places)] = there
+                elif value is not False:  # of what was made, and of which nothing is so, nothing need be known
+                    unknown.append(Difference(name, "no such object", repr(value), ", ".join(map(repr, objects))))
+        return tuple(values), unknown
 
+    @property
+    def _shows(self) -> str:
+        return f"the engine {self._engine.name} shows"
 
-def _are(layout: Layout, sorts: Sequence[Sort], objects: tuple[Any, ...]) -> bool:
-    return len(sorts) == len(objects) and all(o in layout.elements(s) for s, o in zip(sorts, objects, strict=True))
+    def _symbol(self, name: str, shown: Any) -> Symbol:
+        """The symbol of this name, which is shown as it can be.
 
+        Raises:
+            WrongRequest: if there is none, or it is not.
+        """
+        symbol = self._run.ground.machine.symbol_by_name.get(name)
+        if symbol is None or symbol.rigid:
+            raise WrongRequest(f"{self._shows} {name!r}, which is no symbol of the state")
+        if symbol.arguments and not isinstance(shown, Mapping):
+            raise WrongRequest(f"{self._shows} {shown!r} as {name}, which is no mapping from objects to values")
+        return symbol
 
-def _said(sort: Sort, element: int) -> Any:
-    if sort.values:
-        return sort.values[element]
-    return bool(element) if sort.name == "Bool" else element
+    def _element(self, symbol: Symbol, sort: Sort, name: Any, known: Mapping[tuple[Sort, Any], int]) -> int | None:
+        """The object that the engine calls so; None if it is one of those that rules make, and none made it.
 
+        Raises:
+            WrongRequest: if there is no such object.
+        """
+        if sort in self._made and isinstance(name, Hashable):
+            return known.get((sort, name))
+        elements = self._run.ground.layout.elements(sort)
+        if isinstance(name, int) and not isinstance(name, bool) and name in elements:
+            return name
+        raise WrongRequest(f"{self._shows} {symbol.name} of {name!r}, which is no object: of the sort {sort.name} "
+                           f"there are {elements[0]} to {elements[-1]}")
 
-def _element(engine: str, layout: Layout, symbol: str, sort: Sort, value: Any) -> int | bool:
-    if sort.values and value in sort.values:
-        return sort.values.index(value)
-    if sort.name == "Bool" and isinstance(value, bool):
-        return value
-    if not sort.values and sort.name != "Bool" and isinstance(value, int) and not isinstance(value, bool) and (
-            sort == INT or value in layout.elements(sort)):
-        return value
-    raise WrongRequest(f"the engine {engine} shows {value!r} as {symbol}, which is no {sort.name}")
+    def _value(self, symbol: Symbol, value: Any, known: Mapping[tuple[Sort, Any], int]) -> int | bool | None:
+        """The value that the engine shows; None if it is an object of those that rules make, and none made it.
+
+        Raises:
+            WrongRequest: if it is none of the symbol's.
+        """
+        sort, number = symbol.result, isinstance(value, int) and not isinstance(value, bool)
+        if sort.values and value in sort.values:
+            return sort.values.index(value)
+        if isinstance(value, bool) if sort == BOOL else sort == INT and number:
+            return bool(value) if sort == BOOL else int(value)
+        if sort in self._made and isinstance(value, Hashable):
+            return known.get((sort, value))
+        if number and not sort.values and value in self._run.ground.layout.elements(sort):
+            return int(value)
+        raise WrongRequest(f"{self._shows} {value!r} as {symbol.name}, which is no {sort.name}")

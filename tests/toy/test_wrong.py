@@ -1,5 +1,6 @@
 """What is wrong with a machine or an engine of the user's own is said early, in one sentence, with its line."""
 
+import json
 import pickle
 import re
 from dataclasses import replace
@@ -88,8 +89,14 @@ def test_a_file_that_is_not_there(tmp_path):
      "LOCK = "),
     ('("release",), "releasing ends', '("relase",), "releasing ends', "the mutant releases-all cannot be made: Unknown: "
      "the machine lock has no rule 'relase', but read, write, release", None),
+    ('without("busy")', 'without("bussy")', "the mutant reads-beside-a-writer cannot be made: Unknown: the rule has no "
+     "refusal 'bussy', but held, busy", None),
+    ('half_happens("busy", "writing")', 'half_happens("bussy", "writing")', "the rule has no refusal 'bussy'", None),
+    ('forgets("writing")', 'forgets("wriiting")', "the rule has no update of 'wriiting', but writing, reading", None),
+    ('    yield refuses("not-held"', '    refuses("not-held"', "the rule release can't be applied to its parameters: it "
+     "makes refuses('not-held', …) and does not yield it", "LOCK = "),
     ('half_happens("busy", "writing")', 'half_happens("busy", "writting")', "the mutant takes-though-refused cannot be "
-     "made: KeyError: 'writting'", None),
+     "made: Unknown: the rule has no update of 'writting', but writing, reading", None),
     ('"reads-beside-a-writer"', '"releases-all"', "two mutants named 'releases-all'", None),
     ('reading", "LOCK-3"', 'reading", "LOCK-33"', "breaks 'LOCK-33', which is no law of its", None),
 ])
@@ -190,6 +197,22 @@ def test_an_engine_that_is_none_of_the_machine_is_told_what_it_lacks():
     assert "the engine lock has no attribute 'capabilities'" == refused("conform", f"{FILE}:Lock")
 
 
+@pytest.mark.parametrize(("old", "new"), [
+    ("s.writing(p), p != q)", "s.writing(p))"),  # broken wherever somebody writes
+    ("lambda t, p: Not(t.named(p, PROCESS))", "lambda t, p: BoolVal(True)"),
+    ("lambda a: Not(a.start.reading", "lambda a: BoolVal(True) if a else Not(a.start.reading"),
+])
+def test_check_says_which_law_is_broken(tmp_path, old, new):
+    """In text and as data, though what was found comes from other processes."""
+    assert 1 == SOURCE.count(old)
+    path = tmp_path / "mine.py"
+    path.write_text(SOURCE.replace(old, new))
+    result = run("check", "--machine-file", str(path))
+    assert (1, True) == (result.exit_code, "violated" in result.output)
+    data = json.loads(run("check", "--machine-file", str(path), "--format", "json").stdout)
+    assert [("broken", "broken")] == [(law["explore"], law["drive"]) for law in data["laws"] if law["prove"]["refuted"]]
+
+
 # Engines.
 
 
@@ -287,7 +310,7 @@ def test_an_engine_of_the_command_line_names_the_file_and_the_line(tmp_path):
     (ShowsNothing, "shows None, which is no mapping from symbols to values"),
     (ShowsOwner, "shows 'owner', which is no symbol of the state"),
     (ShowsSets, "shows {1} as reading, which is no mapping from objects to values"),
-    (ShowsOthers, "shows reading of 7, which is no object"),
+    (ShowsOthers, "shows reading of 7, which is no object: of the sort Process there are 0 to 2"),
     (Speaks, "unknown dialect 'loose'; known: strict, upgrading"),
 ])
 def test_an_engine_that_is_none_is_refused_before_anything_is_done(engine, says):

@@ -67,6 +67,15 @@ class Change:
 Clause = Presupposition | Refusal | Change
 Clauses = Iterator[Clause]
 
+_clauses: list[Clause] = []
+"""The clauses that were made since the rule began that is being put together."""
+_Clause = TypeVar("_Clause", Presupposition, Refusal, Change)
+
+
+def _made(clause: _Clause) -> _Clause:
+    _clauses.append(clause)
+    return clause
+
 
 def presupposes(holds: Term, says: str, *witnesses: Witness) -> Presupposition:
     """What the operation presupposes of its parameters, as a phrase, and how a store with such objects is had.
@@ -74,7 +83,7 @@ def presupposes(holds: Term, says: str, *witnesses: Witness) -> Presupposition:
     Args:
         witnesses: only if one more object of the sort, of which nothing is so, would not do.
     """
-    return Presupposition(holds, says, witnesses)
+    return _made(Presupposition(holds, says, witnesses))
 
 
 def another(sort: Sort) -> Term:
@@ -84,12 +93,12 @@ def another(sort: Sort) -> Term:
 
 def refuses(name: str, when: Term, says: str) -> Refusal:
     """With which name and on which condition the operation is refused, and the condition as a phrase."""
-    return Refusal(name, when, says)
+    return _made(Refusal(name, when, says))
 
 
 def updates(new: Mapping[str, Update], *definitions: Definition, reclaimed: Term | None = None) -> Change:
     """What symbols are afterwards, by relations that the step defines, and what it reports as reclaimed."""
-    return Change(new, definitions, reclaimed)
+    return _made(Change(new, definitions, reclaimed))
 
 
 def together(*pieces: Mapping[str, Update]) -> dict[str, Update]:
@@ -129,8 +138,18 @@ def rule(kind: RuleKind, *, then: str, source: str) -> Callable[[Callable[..., C
 
 
 def effect(clauses: Clauses) -> Effect:
-    """Put the clauses of a rule together."""
+    """Put the clauses of a rule together.
+
+    Raises:
+        TypeError: if a clause was made and not yielded, which would say nothing without anybody's noticing.
+    """
+    _clauses.clear()
     said = list(clauses)
+    lost = [one for one in _clauses if not any(one is other for other in said)]
+    if lost:
+        what = f"refuses({lost[0].name!r}, …)" if isinstance(lost[0], Refusal) else (
+            "presupposes(…)" if isinstance(lost[0], Presupposition) else "updates(…)")
+        raise TypeError(f"it makes {what} and does not yield it")
     changes = [c for c in said if isinstance(c, Change)]
     return Effect(
         updates=together(*(c.updates for c in changes)),

@@ -7,7 +7,7 @@ them is :mod:`layerproof.mutants`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -21,6 +21,7 @@ from layermodel.language.rules import (
     Rule,
     State,
     Term,
+    Unknown,
     Update,
 )
 from layerproof.laws.law import Catalogue
@@ -81,10 +82,24 @@ def _changed(rule: Rule, change: Change) -> Rule:
 # Ways of changing an effect.
 
 
+def _has(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """See that a rule has what is to be changed: a mutant that changes nothing would survive.
+
+    Raises:
+        Unknown: if it has not.
+    """
+    has = list(known)
+    for name in names:
+        if name not in has:
+            raise Unknown(f"the rule has no {what} {name!r}, but {', '.join(has) or 'none at all'}")
+
+
 def without(*refusals: str) -> Change:
     """Forget to look at these refusals."""
-    return lambda effect, *_: replace(
-        effect, refusals=tuple(r for r in effect.refusals if r.name not in refusals))
+    def change(effect: Effect, *_: object) -> Effect:
+        _has("refusal", refusals, (r.name for r in effect.refusals))
+        return replace(effect, refusals=tuple(r for r in effect.refusals if r.name not in refusals))
+    return change
 
 
 def refuses(name: str, when: Callable[..., Term]) -> Change:
@@ -92,6 +107,7 @@ def refuses(name: str, when: Callable[..., Term]) -> Change:
     def change(effect: Effect, s: State, a: Arguments) -> Effect:
         def changed(refusal: Refusal) -> Refusal:
             return replace(refusal, when=when(refusal.when, s, a))
+        _has("refusal", [name], (r.name for r in effect.refusals))
         return replace(effect, refusals=tuple(
             changed(r) if r.name == name else r for r in effect.refusals))
     return change
@@ -100,6 +116,8 @@ def refuses(name: str, when: Callable[..., Term]) -> Change:
 def half_happens(name: str, *symbols: str) -> Change:
     """Refuse, but update these symbols nevertheless."""
     def change(effect: Effect, *_: object) -> Effect:
+        _has("refusal", [name], (r.name for r in effect.refusals))
+        _has("update of", symbols, effect.updates)
         leaves = {symbol: effect.updates[symbol] for symbol in symbols}
         return replace(effect, refusals=tuple(
             replace(r, leaves=leaves) if r.name == name else r for r in effect.refusals))
@@ -108,8 +126,10 @@ def half_happens(name: str, *symbols: str) -> Change:
 
 def forgets(*symbols: str) -> Change:
     """Leave these symbols as they were."""
-    return lambda effect, *_: replace(
-        effect, updates={name: u for name, u in effect.updates.items() if name not in symbols})
+    def change(effect: Effect, *_: object) -> Effect:
+        _has("update of", symbols, effect.updates)
+        return replace(effect, updates={name: u for name, u in effect.updates.items() if name not in symbols})
+    return change
 
 
 def sets(symbol: str, to: Callable[..., Update]) -> Change:
@@ -152,4 +172,6 @@ def both(*changes: Change) -> Change:
 
 def relation(effect: Effect, name: str) -> Term:
     """Return the declaration of a relation that a step defines for its own use."""
-    return next(d.decl for d in effect.definitions if d.decl.name().split("!")[0] == name)
+    found = {d.decl.name().split("!")[0]: d.decl for d in effect.definitions}
+    _has("definition", [name], found)
+    return found[name]

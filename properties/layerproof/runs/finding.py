@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from layermodel.language.ground import Vector
 from layerproof.runs.trace import Trace
@@ -42,6 +43,10 @@ class Difference:
         return f"{self.what}{where}: expected {self.expected}, observed {self.observed}"
 
 
+def _never(difference: Difference) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Deviation:
     """A departure that is known of an engine.
@@ -69,7 +74,7 @@ class Deviation:
     source: str
     rules: tuple[str, ...] = ()
     shows: Callable[[str, Difference], bool] | None = None
-    brings: Callable[[Difference], bool] = lambda difference: False
+    brings: Callable[[Difference], bool] = _never
     lasting: bool = False
     option: str = ""
 
@@ -86,6 +91,16 @@ class States:
     before: Vector
     expected: Vector
     observed: Vector
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A script that is written already, or none."""
+
+    text: str | None = None
+
+    def __call__(self) -> str | None:
+        return self.text
 
 
 @dataclass(frozen=True)
@@ -116,7 +131,12 @@ class Finding:
     differences: tuple[Difference, ...] = ()
     states: States | None = None
     known: Deviation | None = None
-    script: Callable[[], str | None] = lambda: None
+    script: Callable[[], str | None] = _Written()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to another process: data, and not the functions that made it."""
+        known = self.known and replace(self.known, shows=None, brings=_never)
+        return {**self.__dict__, "known": known, "script": _Written(self.script())}
 
     @property
     def rule(self) -> str:

@@ -91,8 +91,8 @@ class _Larger:
 
     @property
     def words(self) -> str:
-        """The larger store, in words."""
-        return "a store with one more " + " and ".join(
+        """What the larger store has more, in words."""
+        return " and ".join(
             name if len(terms) == 1 else f"{name} ({len(terms)} of them)" for name, terms in self.fresh.items())
 
     @cached_property
@@ -235,8 +235,8 @@ def lacks_room(
         known = larger.usual
         for what, claim in larger.claims(whole=known is None or known not in kept):
             if not proves(claim):
-                return (f"{name} presupposes what there may be no room for: it is not shown that {what} holds in "
-                        f"{larger.words}")
+                return (f"{name} presupposes what there may be no room for: it is not shown that {what} holds "
+                        f"with one more {larger.words}")
         if known is not None:
             kept.add(known)
         before.append(witness)
