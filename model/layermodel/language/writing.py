@@ -171,6 +171,6 @@ def _parameter(function: str, name: str, declared: tuple[Any, ...]) -> Parameter
     sorts = [one for one in declared if isinstance(one, Sort)]
     roles = [one for one in declared if one in (_NEW, _FOUND, _CHOSEN)]
     if len(sorts) != 1 or len(roles) > 1:
-        raise TypeError(f"the parameter {name} of {function} has to have one sort, and may be new, found or "
-                        "chosen")
+        raise TypeError(f"the parameter {name} of {function} has to have one sort, as in {name}: Annotated[Term, "
+                        "SORT], and may be new, found or chosen, as in New[Annotated[Term, SORT]]")
     return Parameter(name, sorts[0], *roles)

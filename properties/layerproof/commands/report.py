@@ -221,12 +221,14 @@ def driven_json(results: Mapping[str, Driven], subject: Subject) -> dict[str, An
 
 def driven_text(results: Mapping[str, Driven], subject: Subject) -> str:
     """The results of driving, with the run to each broken law."""
-    parts = []
+    from layerproof.readings.drive import sizes_of_runs
+
+    parts, sizes = [], " ".join(f"{sort}={count}" for sort, count in sizes_of_runs(subject).items())
     for name, r in results.items():
         parts.append(f"{name}: {counted(r.statistics.steps, 'operation')} in "
                      f"{counted(r.statistics.examples, 'run')}")
         parts.append(statistics_text(r.statistics.done, r.statistics.refused))
-        parts += [f"never reached: {t}" for t in r.never]
+        parts += [prose(f"never reached as {name}, with {sizes}: {t}", 2) for t in r.never]
         for f in r.findings:
             parts += [*(violation_text(subject, v) for v in f.violations), trace_text(subject, f.trace)]
     return "\n".join(parts)

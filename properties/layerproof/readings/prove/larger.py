@@ -92,8 +92,7 @@ class _Larger:
     @property
     def words(self) -> str:
         """What the larger store has more, in words."""
-        return " and ".join(
-            name if len(terms) == 1 else f"{name} ({len(terms)} of them)" for name, terms in self.fresh.items())
+        return " and ".join(f"{len(terms)} more {name}" for name, terms in self.fresh.items())
 
     @cached_property
     def usual(self) -> tuple[str, ...] | None:
@@ -236,7 +235,7 @@ def lacks_room(
         for what, claim in larger.claims(whole=known is None or known not in kept):
             if not proves(claim):
                 return (f"{name} presupposes what there may be no room for: it is not shown that {what} holds "
-                        f"with one more {larger.words}")
+                        f"with {larger.words}")
         if known is not None:
             kept.add(known)
         before.append(witness)
