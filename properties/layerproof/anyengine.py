@@ -14,7 +14,7 @@ an :class:`Unmade`. Of a relation of objects that rules make, what the engine do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -53,13 +53,10 @@ def check_engine(machine: Machine, engine: Any) -> None:
     Raises:
         WrongRequest: if it has not, naming what is missing.
     """
-    name = getattr(engine, "name", type(engine).__name__)
+    check_has(engine, ("name", "version"), ("reset", "observe"))
     for wanted in ("name", "version"):
-        if not isinstance(getattr(engine, wanted, None), str):
-            raise WrongRequest(f"the engine {name} has no attribute {wanted!r} that is a string")
-    for wanted in ("reset", "observe"):
-        if not callable(getattr(engine, wanted, None)):
-            raise WrongRequest(f"the engine {name} has no method {wanted!r}")
+        if not isinstance(getattr(engine, wanted), str):
+            raise WrongRequest(f"the engine {engine.name} has no attribute {wanted!r} that is a string")
     check_capabilities(machine, engine, lambda rule: rule, method_of)
     for rule in machine.rules:
         if _can(engine, rule.name):
@@ -69,6 +66,21 @@ def check_engine(machine: Machine, engine: Any) -> None:
                     raise WrongRequest(
                         f"the rule {rule.name} leaves a choice of {parameter.name}, and how to see what an engine "
                         f"has chosen is not said: the machine {machine.name} needs a Judged of its own")
+
+
+def check_has(engine: Any, attributes: Iterable[str], methods: Iterable[str]) -> None:
+    """See that an engine has attributes and methods.
+
+    Raises:
+        WrongRequest: if it has not, naming what is missing.
+    """
+    name = getattr(engine, "name", type(engine).__name__)
+    for wanted in attributes:
+        if not hasattr(engine, wanted):
+            raise WrongRequest(f"the engine {name} has no attribute {wanted!r}")
+    for wanted in methods:
+        if not callable(getattr(engine, wanted, None)):
+            raise WrongRequest(f"the engine {name} has no method {wanted!r}")
 
 
 def _check_method(engine: Any, rule: Rule) -> None:

@@ -137,7 +137,6 @@ class GroundRule:
         self.rule = rule
         self.layout = layout
         step = rule.step(layout.machine.state)
-        self._effect = step.effect
         self._grounding = Grounding(
             layout, [p.term.decl().name() for p in rule.parameters], step.effect.definitions)
         self._refusals: list[tuple[str, Callable[..., Any], Callable[..., Any] | None]] = []

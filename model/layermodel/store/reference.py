@@ -63,13 +63,6 @@ class Archives:
     images: Parents
     pins: tuple[int, ...]
 
-    def legal(self) -> bool:
-        """No two layers are one, and an image's parent has exactly its layers but the top one."""
-        identities = list(zip(self.layers, self.diffs, strict=True))
-        return len(set(identities)) == len(identities) and all(
-            parent is None or self.tops[parent] == self.layers[self.tops[image]]
-            for image, parent in enumerate(self.images))
-
 
 MEASURES = (0, 3, 7, 11, 21, 18, 34, 52, 5, 9)
 """Bytes of the contents; the reference's default, so that sums of few of them differ."""

@@ -15,8 +15,8 @@ from layermodel.objects import CONTAINER
 from layermodel.store.reference import Reference
 from layermodel.store.view import element_name
 from layermodel.store.words import IMAGE, shared, size_root_fs, total
-from layerproof.anyengine import check_capabilities
-from layerproof.errors import Refused, WrongRequest
+from layerproof.anyengine import check_capabilities, check_has
+from layerproof.errors import Refused
 from layerproof.machines.store.engine import Engine
 from layerproof.machines.store.observed import Observer, Translation
 from layerproof.machines.store.payload import Caller
@@ -41,13 +41,7 @@ def check_engine(machine: Machine, engine: Any) -> None:
     Raises:
         WrongRequest: if it has not, naming what is missing.
     """
-    named = getattr(engine, "name", type(engine).__name__)
-    for wanted in _ATTRIBUTES:
-        if not hasattr(engine, wanted):
-            raise WrongRequest(f"the engine {named} has no attribute {wanted!r}")
-    for wanted in _METHODS:
-        if not callable(getattr(engine, wanted, None)):
-            raise WrongRequest(f"the engine {named} has no method {wanted!r}")
+    check_has(engine, _ATTRIBUTES, _METHODS)
     check_capabilities(machine, engine, method_of, method_of)
 
 

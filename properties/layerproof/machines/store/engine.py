@@ -10,7 +10,7 @@ names by the strings that the caller chose.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -227,7 +227,3 @@ class Call:
     method: str
     arguments: tuple[object, ...]
     result: str | None = None
-
-
-Scripter = Callable[[tuple[Call, ...]], str]
-"""Turns calls into a shell script that repeats them on its own."""

@@ -18,7 +18,7 @@ from layermodel.language.rules import Machine, Rule
 from layermodel.language.run import Run
 from layermodel.union.reference import Scene, UnionReference, View
 from layermodel.union.trees import SYMLINK, Layer
-from layerproof.anyengine import check_capabilities
+from layerproof.anyengine import check_capabilities, check_has
 from layerproof.errors import WrongRequest
 from layerproof.machines.union.compare import Inodes, answers, looked, views
 from layerproof.machines.union.drive import scenes
@@ -145,13 +145,7 @@ def check_engine(machine: Machine, engine: Any) -> None:
     Raises:
         WrongRequest: if it has not, naming what is missing.
     """
-    named = getattr(engine, "name", type(engine).__name__)
-    for wanted in _ATTRIBUTES:
-        if not hasattr(engine, wanted):
-            raise WrongRequest(f"the engine {named} has no attribute {wanted!r}")
-    for wanted in ("begin", "do"):
-        if not callable(getattr(engine, wanted, None)):
-            raise WrongRequest(f"the engine {named} has no method {wanted!r}")
+    check_has(engine, _ATTRIBUTES, ("begin", "do"))
     check_capabilities(machine, engine, lambda rule: rule, lambda rule: "do")
 
 
