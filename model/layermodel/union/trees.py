@@ -32,12 +32,15 @@ class Paths:
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Check that it is a tree.
+        """Check that it is a tree, of names that a directory can have.
 
         Raises:
-            ValueError: if the root or a parent is missing, or is not before its children.
+            ValueError: if the root or a parent is missing, or is not before its children, or a name could lead out
+                of the root.
         """
         for n, name in enumerate(self.names):
+            if n and any(part in ("", ".", "..") or "\0" in part for part in name.split("/")):
+                raise ValueError(f"the path {name!r} is not made of names, with one slash between two of them")
             if self.names.index(name) != n or (name == "") != (n == 0):
                 raise ValueError(f"the path {name!r} is there twice, or the root is not the first")
             if n and self._parent_name(name) not in self.names[:n]:

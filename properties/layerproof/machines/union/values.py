@@ -6,6 +6,7 @@ their arguments.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from layermodel.language.ground import usual_name
 from layermodel.language.rules import Machine, Parameter, Rule
 from layermodel.union.reference import Scene, View
-from layermodel.union.trees import CONTENTS, Layer, Node, Paths, Stack
+from layermodel.union.trees import CONTENTS, DIRECTORY, SYMLINK, Layer, Node, Paths, Stack
 from layermodel.union.words import KIND
 from layerproof.errors import WrongRequest
 from layerproof.runs.trace import Event, field_of
@@ -67,13 +68,22 @@ def scene_of(_: Machine, data: dict[str, Any]) -> Mounted:
     if not layers:
         raise WrongRequest("the trace has no layers")
     try:
-        room = Scene(Paths(tuple(names)), containers=containers)
+        room = Scene(_paths(names), containers=containers)
         stack = tuple(_layer(one, room.paths, n) for n, one in enumerate(layers, 1))
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise WrongRequest(f"the trace is malformed: {error}") from None
     for name in ("paths", "layers", "containers"):
         del data[name]
     return Mounted(stack, room)
+
+
+def _paths(names: list[str]) -> Paths:
+    """The tree of paths; none of their names is what a symlink can point to, which the kernel would follow."""
+    paths = Paths(tuple(names))
+    for name in names:
+        if leads := {os.fsencode(part) for part in name.split("/") if part} & {*CONTENTS}:
+            raise WrongRequest(f"the path {name!r} has the name {min(leads).decode()!r}, to which symlinks point")
+    return paths
 
 
 def _number(value: object, least: int, most: int, what: str) -> int:
@@ -105,11 +115,22 @@ def _layer(data: Mapping[str, Any], paths: Paths, number: int) -> Layer:
     _only(data, ("entries", "nodes", "whiteouts", "opaque"), where)
     try:
         nodes = tuple(_node(one) for one in data["nodes"])
-        entries = {paths.number[name]: _number(n, 0, len(nodes) - 1, where) for name, n in data["entries"]}
+        listed = [(paths.number[name], _number(n, 0, len(nodes) - 1, where)) for name, n in data["entries"]]
+        entries = dict(listed)
         layer = Layer(nodes, entries, frozenset(paths.number[p] for p in data["whiteouts"]),
                       frozenset(paths.number[p] for p in data["opaque"]))
     except KeyError as error:
         raise WrongRequest(f"{where}: there is no {error}") from None
+    if len(listed) > len(entries):
+        raise WrongRequest(f"{where}: a path is in it twice")
+    if 0 not in entries or nodes[entries[0]].kind != DIRECTORY:
+        raise WrongRequest(f"{where}: its root is no directory")
+    for number, node in enumerate(nodes):
+        named = [paths.names[p] for p, n in listed if n == number]
+        if len(named) > 1 and node.kind == DIRECTORY:
+            raise WrongRequest(f"{where}: a directory has two names, {named[0]!r} and {named[1]!r}")
+        if node.kind == SYMLINK and not CONTENTS[node.content]:
+            raise WrongRequest(f"{where}: node {number} is a symlink that points to nothing")
     for path in (*layer.entries, *layer.whiteouts):
         parent = paths.parents[path]
         if parent not in layer.entries or layer.node(parent).kind:
