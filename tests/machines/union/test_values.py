@@ -66,6 +66,7 @@ def test_nothing_is_made_where_a_trace_leads_out(tmp_path):
 
 @pytest.mark.parametrize(("damaged", "says"), [
     (trace("01"), "the path '01' has the name '01', to which symlinks point"),
+    (trace("a\nb"), r"the path 'a\nb' has characters that cannot be printed"),
     (trace("a/10", paths=["a", "a/10"]), "the path 'a/10' has the name '10'"),
     (trace(entries=[("", 0), ("a", 0)]), "layer 1: a directory has two names, '' and 'a'"),
     (trace(entries=[("", 0), ("a", 1), ("a", 1)], nodes=[NODE, FILE]), "layer 1: a path is in it twice"),

@@ -114,8 +114,8 @@ def _marked(top: str, template: str | None, path: str) -> str:
     """The command that makes the file by which a layer hides what is beneath, if it is a file."""
     if not template:
         return ""
-    where = shlex.quote(f"{top}/{hiding_file(template, path)}")
-    return f"mkdir -p {shlex.quote(os.path.dirname(where))}; : > {where}"
+    where = f"{top}/{hiding_file(template, path)}"
+    return f"mkdir -p {shlex.quote(os.path.dirname(where))}; : > {shlex.quote(where)}"
 
 
 def _node(where: str, node: Node) -> Iterator[str]:

@@ -78,9 +78,11 @@ def scene_of(_: Machine, data: dict[str, Any]) -> Mounted:
 
 
 def _paths(names: list[str]) -> Paths:
-    """The tree of paths; none of their names is what a symlink can point to, which the kernel would follow."""
+    """The tree of paths, as they can be printed; no name is what a symlink can point to, which a kernel follows."""
     paths = Paths(tuple(names))
     for name in names:
+        if not name.isprintable():
+            raise WrongRequest(f"the path {name!r} has characters that cannot be printed")
         if leads := {os.fsencode(part) for part in name.split("/") if part} & {*CONTENTS}:
             raise WrongRequest(f"the path {name!r} has the name {min(leads).decode()!r}, to which symlinks point")
     return paths
