@@ -192,7 +192,7 @@ class Upper:
         self._updates[symbol] = lambda *a: If(where(*a), value(*a), old(*a))
 
     def _is_of_kind(self, new: Term, kind: Term) -> None:
-        self._updates["kind"] = lambda x: If(x == new, kind, self._before.kind(x))
+        self._set("kind", lambda x: x == new, lambda x: kind)
 
     def _at(self, path: Term) -> Where:
         return lambda d, q: And(d == self._container, q == path)

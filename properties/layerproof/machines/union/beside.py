@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from layermodel.language.ground import Outcome, Vector
 from layermodel.language.rules import Machine, Rule
-from layermodel.language.run import Run
+from layermodel.language.run import Run, named_in
 from layermodel.union.reference import Scene, UnionReference, View
 from layermodel.union.trees import SYMLINK, Layer
 from layerproof.anyengine import check_capabilities, check_has
@@ -71,18 +71,17 @@ class UnionBeside:
 
     def do(self, rule: Rule, arguments: Vector) -> Answer:
         """Do an operation in the mount."""
-        self._view, self._linked = self._run.view(arguments[0]), self._run.linked
+        self._view, self._linked = self._run.view(named_in(rule, arguments)["container"]), self._run.linked
         event = Event(rule.name, arguments, None)
         reply = self._engine.do(request(rule, event, self._run.scene.paths, self._view))
         return Answer(reply["errno"], seen=reply)
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answer, what was looked at, what is seen, and what is stored below."""
-        view, reply = self._view, answer.seen
-        named = view.get(arguments[1]) if len(arguments) > 1 else None
-        result = answers(outcome, answer.refusal, named, self._linked)
+        view, reply, said = self._view, answer.seen, named_in(rule, arguments)
+        result = answers(outcome, answer.refusal, view.get(said["path"]) if "path" in said else None, self._linked)
         if rule.name in LOOKING and not result and outcome.refusal is None:
-            result = looked(rule.name, arguments[1], view, self._run.scene.paths, reply["value"])
+            result = looked(rule.name, said["path"], view, self._run.scene.paths, reply["value"])
         self._numbers = [dict(one.numbers) for one in self._inodes]
         return [*result, *self._compared(reply)]
 

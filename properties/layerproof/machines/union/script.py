@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from layermodel.language.ground import GroundMachine
 from layermodel.language.rules import Machine
+from layermodel.language.run import named_in
 from layermodel.union.reference import UnionReference
 from layermodel.union.trees import CONTENTS, FILE, SYMLINK, Layer, Node
 from layermodel.union.words import KIND
@@ -102,10 +103,11 @@ def _layer(top: str, layer: Layer, scene: Mounted, hiding: Hiding, dated: bool) 
         first[number] = where
         yield from _node(where, layer.nodes[number])
     for path in sorted(layer.whiteouts):
-        yield _marked(top, hiding.whiteout, names[path]) or f"mknod {top}/{names[path]} c 0 0"
+        where = shlex.quote(f"{top}/{names[path]}")
+        yield _marked(top, hiding.whiteout, names[path]) or f"mknod {where} c 0 0"
     for path in sorted(layer.opaque):
-        yield _marked(top, hiding.opaque, names[path]) or (
-            f"setfattr -n {hiding.attribute} -v y {top}/{names[path]}")
+        where = shlex.quote(f"{top}/{names[path]}")
+        yield _marked(top, hiding.opaque, names[path]) or f"setfattr -n {hiding.attribute} -v y {where}"
     for number, where in reversed(first.items()) if dated else ():
         yield f"touch -h -d @{_seconds(TIMES[layer.nodes[number].mtime])} {where}"
 
@@ -176,7 +178,7 @@ def _operations(shown: Shown, machine: Machine) -> Iterator[str]:
         rule = machine.rule_by_name[event.rule]
         arguments = reference.settled(rule, event.arguments)
         assert arguments is not None
-        asked = request(rule, event, scene.room.paths, reference.view(arguments[0]))
+        asked = request(rule, event, scene.room.paths, reference.view(named_in(rule, arguments)["container"]))
         top = f"m{asked['container']}"
         if event.rule == "remount":
             yield _remounted(shown, asked["container"])

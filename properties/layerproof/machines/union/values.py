@@ -13,6 +13,7 @@ from typing import Any
 
 from layermodel.language.ground import usual_name
 from layermodel.language.rules import Machine, Parameter, Rule
+from layermodel.language.run import named_in
 from layermodel.union.reference import Scene, View
 from layermodel.union.trees import CONTENTS, DIRECTORY, SYMLINK, Layer, Node, Paths, Stack
 from layermodel.union.words import KIND
@@ -78,7 +79,7 @@ def scene_of(_: Machine, data: dict[str, Any]) -> Mounted:
 
 
 def _paths(names: list[str]) -> Paths:
-    """The tree of paths, as they can be printed; no name is what a symlink can point to, which a kernel follows."""
+    """The tree of paths, which can be printed; no name is what a symlink can point to, which a kernel follows."""
     paths = Paths(tuple(names))
     for name in names:
         if not name.isprintable():
@@ -165,7 +166,7 @@ def _node(data: Mapping[str, Any]) -> Node:
 def request(rule: Rule, event: Event, paths: Paths, before: View) -> Request:
     """An operation as the worker does it, in a container that sees this: to append is to write what is new."""
     said = spoken(rule, event, paths)
-    if rule.name == "append" and (node := before.get(event.arguments[1])) is not None:
+    if rule.name == "append" and (node := before.get(named_in(rule, event.arguments)["path"])) is not None:
         said["content"] = said["content"][len(CONTENTS[node.content].hex()):]
     return {"do": "rename" if rule.name.startswith("rename") else rule.name, **{
         {"content": "data"}.get(k, k): v for k, v in said.items()}}

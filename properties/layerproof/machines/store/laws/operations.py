@@ -165,7 +165,7 @@ LAWS = (
              ("docker-rm(1)", "Engine API 1.41 ContainerPrune"), rules=("remove", "container-prune")),
     step_law("OP-18", OPERATIONS, "A made image is there, with its parent recorded.",
              (("image", IMAGE), ("parent", IMAGE)),
-             lambda t, i, j: And(i == _made(t)[0], j == _made(t)[1]),
+             lambda t, i, j: And(i == t.argument("image"), j == _made_from(t)),
              lambda t, i, j: {"it is there": t.after.image(i), "its parent is recorded": t.after.made_from(i, j)},
              ("measured: docker-20.10 (Parent is set by commit and build)",),
              rules=("commit", "build-step", "build-add", "load-with-parent")),
@@ -314,10 +314,9 @@ def _takes(t: Step, c: Term) -> Term:
     return z3.BoolVal(False)
 
 
-def _made(t: Step) -> tuple[Term, Term]:
-    """The image that the step makes, and the one that it is made from."""
-    parent = t.before.image_of(t.argument("container")) if t.rule.name == "commit" else t.argument("parent")
-    return t.argument("image"), parent
+def _made_from(t: Step) -> Term:
+    """The image that what the step makes is made from."""
+    return t.before.image_of(t.argument("container")) if t.rule.name == "commit" else t.argument("parent")
 
 
 def _allowed(t: Step, c: Term) -> Term:
