@@ -1,12 +1,16 @@
 """The command line: what it prints, and its exit status."""
 
 import dataclasses
+import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -23,6 +27,8 @@ from layerproof.readings.conform import Conformance, replay_on
 from layerproof.runs.statistics import Statistics
 from samples import a_trace, a_trace_file
 
+SAMPLES = Path(__file__).parents[2] / "samples"
+
 
 def run(*arguments):
     return CliRunner().invoke(main, list(arguments))
@@ -37,6 +43,8 @@ def run(*arguments):
     (("mutants", "--reading", "guess"), "unknown reading 'guess'; known: prove, explore, drive, conform"),
     (("explore", "--size", "Moon=2"), "unknown sort 'Moon'"),
     (("explore", "--size", "Layer=x"), "size of Layer"),
+    (("explore", "--size", ""), "unknown sort ''"),
+    (("explore", "--size", "Layer=1,Layer=2"), "--size names the sort Layer twice"),
     (("explore", "--trait", "x=true"), "unknown trait 'x'"),
     (("explore", "--dialect", "lxc"), "unknown dialect 'lxc'"),
     (("drive", "--operations", "0"), "no operations"),
@@ -104,6 +112,29 @@ def test_a_mutant_is_refuted_with_a_drawing():
     assert "dependencies after the step" in result.output
 
 
+@pytest.mark.parametrize(("option", "first", "rest"), [
+    ("--dot", "digraph store {", r"  \w+.*;|}"), ("--mermaid", "flowchart LR", r"  n\d+.*")])
+def test_a_counterexample_is_drawn_as_a_graph_alone(tmp_path, option, first, rest):
+    arguments, kept = ("prove", "--mutant", "tag-moves-digest", "--law", "DEP-12", "--jobs", "1", option), tmp_path / "graph"
+    printed = run(*arguments, "--format", "text")
+    written = run(*arguments, "--output", str(kept))
+    assert (1, 1, "") == (printed.exit_code, written.exit_code, written.stdout)
+    for text in (printed.stdout, kept.read_text()):
+        lines = text.splitlines()
+        assert first == lines[0]
+        assert all(re.fullmatch(rest, line) for line in lines[1:])
+    assert "0 proved, 1 refuted" in printed.stderr
+    both = run(*arguments, "--format", "json")
+    assert (2, "") == (both.exit_code, both.stdout)
+    assert f"layerproof: {option} prints a graph, which --format json cannot; choose one of the two\n" == both.stderr
+
+
+def test_where_nothing_is_refuted_no_graph_is_drawn():
+    proved = run("prove", "--law", "DEP-12", "--rule", "tag", "--jobs", "1", "--dot")
+    assert (0, "") == (proved.exit_code, proved.stdout)
+    assert "1 proved, 0 refuted" in proved.stderr
+
+
 def test_a_trace_replays_and_is_explained(tmp_path):
     path = tmp_path / "trace.json"
     path.write_text(a_trace_file())
@@ -152,6 +183,26 @@ def test_a_replay_that_its_budget_ends_is_incomplete(tmp_path):
     assert f"the time limit was reached after 0 operations of {len(a_trace().events)}: incomplete" in late.output
     assert "incomplete" == json.loads(run(*arguments, "0.000001", "--format", "json").output)["verdict"]
     assert "held" == json.loads(run(*arguments, "1000", "--format", "json").output)["verdict"]
+
+
+@pytest.mark.parametrize("reached", [0, 1, 3])
+@pytest.mark.parametrize("machine", ["store", "union"])
+def test_a_replay_in_the_model_says_how_far_it_came(tmp_path, monkeypatch, machine, reached):
+    path = tmp_path / "trace.json"
+    path.write_text(a_trace_file() if machine == "store" else (SAMPLES / "unlink-no-whiteout.json").read_text())
+    total, result = len(json.loads(path.read_text())["events"]), {}
+    for format_ in ("text", "json"):  # the clock ticks when it is looked at
+        monkeypatch.setattr("layerproof.readings.replay.time", SimpleNamespace(monotonic=itertools.count().__next__))
+        result[format_] = run("replay", str(path), "--budget", str(reached + 0.5), "--format", format_)
+    done = min(reached, total)
+    data, last = json.loads(result["json"].output), result["text"].output.splitlines()[-1]
+    assert (done, total - done) == (len(data["refusals"]), data["not_done"])
+    if done < total:
+        noun = "operation" if done == 1 else "operations"
+        assert f"the time limit was reached after {done} {noun} of {total}: incomplete" == last
+        assert (1, 1, "incomplete") == (result["text"].exit_code, result["json"].exit_code, data["verdict"])
+    else:
+        assert (0, 0, "held") == (result["text"].exit_code, result["json"].exit_code, data["verdict"])
 
 
 def test_an_output_file_is_written_at_the_end_only(tmp_path):

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from layermodel.union.rules import UNION
 from layerproof.cli import main
 from layerproof.errors import WrongRequest
 from layerproof.machines.store.mutants import MUTANTS
 from layerproof.machines.store.subject import STORE_SUBJECT
+from layerproof.machines.union.laws import UNION_LAWS
 from layerproof.mutants.matrix import Cell, KillMatrix, kill_matrix
 from layerproof.process.workers import workers
 
@@ -102,6 +104,15 @@ def test_two_processes_fill_the_matrix_as_one_does():
     assert [("prove", "explore")] * 2 == [m.readings for m in made]
     assert 8 == len(told)
     assert told[3].startswith("4 of 4: ")
+
+
+def test_the_explorer_kills_a_wrong_union():
+    arguments = ["mutants", "--machine", "union", "--reading", "explore", "--mutant", "remount-opaque-root", "--jobs", "1"]
+    done = CliRunner().invoke(main, [*arguments, "--format", "json"])
+    cell = json.loads(done.stdout)["mutants"][0]
+    assert (0, "remount-opaque-root", 1) == (done.exit_code, cell["name"], cell["explore"]["length"])
+    assert UNION_LAWS.law(cell["explore"]["law"]).about(UNION.rule_by_name["remount"])
+    assert "1 killed, 0 survived" == CliRunner().invoke(main, arguments).stdout.splitlines()[-1]
 
 
 def test_what_workers_leave_behind_is_removed():

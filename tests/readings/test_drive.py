@@ -5,8 +5,10 @@ import pytest
 from layermodel.store.rules import STORE
 from layermodel.store.words import DIALECTS
 from layerproof.errors import WrongRequest
+from layerproof.laws.law import Catalogue
 from layerproof.machines.store.subject import STORE_SUBJECT
-from layerproof.readings.drive import drive, impossible
+from layerproof.machines.union.subject import UNION_SUBJECT
+from layerproof.readings.drive import PATIENCE, ROUND, drive, impossible
 
 
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))
@@ -25,3 +27,18 @@ def test_a_dialect_rules_out_refusals():
 def test_no_operations_are_a_wrong_request():
     with pytest.raises(WrongRequest, match="no operations"):
         drive(STORE_SUBJECT, dialect="docker", operations=0)
+
+
+@pytest.mark.parametrize("operations", [1, 60, ROUND + 50])
+@pytest.mark.parametrize("subject", [STORE_SUBJECT, UNION_SUBJECT], ids=lambda subject: subject.name)
+def test_so_many_operations_are_done_and_more_only_to_reach_the_rest(subject, operations):
+    """At least so many, and up to eight times as many where something was not reached; a round is done to its end."""
+    few = subject.of(subject.machine, Catalogue(subject.catalogue.laws[:1]))  # how many does not depend on laws
+    dialect = next(iter(subject.dialects))
+    plain = drive(few, dialect=dialect, operations=operations, complete=False).statistics.steps
+    assert operations <= plain < operations + ROUND
+    if operations < ROUND:
+        result = drive(few, dialect=dialect, operations=operations)
+        assert plain <= result.statistics.steps < PATIENCE * operations + ROUND
+        assert 8 == PATIENCE
+        assert [] == result.never or result.statistics.steps >= PATIENCE * operations

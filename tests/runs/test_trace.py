@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from layermodel.language.ground import GroundMachine
 from layermodel.store.universe import universes
+from layermodel.union.rules import UNION
+from layermodel.union.universe import union_universes
+from layerproof.cli import main
 from layerproof.errors import WrongRequest
 from layerproof.machines.store.subject import STORE_SUBJECT
+from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.runs.trace import Event, Settled, Trace, trace_json, trace_of
 from small import ONE, store
 
@@ -63,6 +70,35 @@ def test_malformed_trace_is_refused_with_a_sentence(kind: str) -> None:
     with pytest.raises(WrongRequest) as caught:
         trace_of(STORE_SUBJECT, data)
     assert says in str(caught.value)
+
+
+UNION_GROUND = GroundMachine(UNION, UNION_SUBJECT.sizes())
+BUILT = Trace("union", "overlayfs", UNION_SUBJECT.dialects["overlayfs"],
+              Settled(UNION_GROUND.layout.sizes, union_universes(UNION_GROUND)[-1]), (Event("stat", (0, 0), None),))
+
+
+def replayed(place: Path, data: object) -> Result:
+    path = place / "trace.json"
+    path.write_text(json.dumps(data))
+    return CliRunner().invoke(main, ["replay", str(path)])
+
+
+@pytest.mark.parametrize("symbol", ["under", "root", "parent", "fits", "empty"])
+def test_rigid_values_of_a_union_that_are_no_tree_are_refused(tmp_path: Path, symbol: str) -> None:
+    """What lies under what, and what every content begins with, is decided: any other value breaks an axiom."""
+    right = trace_json(UNION_SUBJECT, BUILT)
+    assert 0 == replayed(tmp_path, right).exit_code
+    wrong = json.loads(json.dumps(right))
+    row = wrong["rigid"][symbol]
+    for place, value in enumerate(right["rigid"][symbol]):
+        row[place] = not value if isinstance(value, bool) else (value + 1) % 2
+        with pytest.raises(WrongRequest, match="breaks the machine's axioms"):
+            trace_of(UNION_SUBJECT, json.loads(json.dumps(wrong)))
+        row[place] = value
+    row[-1] = not row[-1] if isinstance(row[-1], bool) else (row[-1] + 1) % 2
+    refused = replayed(tmp_path, wrong)
+    assert (2, "layerproof: the rigid part of the trace breaks the machine's axioms\n") == (
+        refused.exit_code, refused.output)
 
 
 @pytest.mark.parametrize("data", [[], 1, None, "trace"])
