@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from layermodel.language.ground import GroundMachine, Outcome, Vector
-from layermodel.language.rules import Machine, Parameter, Rule
+from layermodel.language.rules import Machine, Parameter, Rule, Sort
 from layermodel.language.run import Run
 from layermodel.language.terms import Layout
 from layerproof import usual
@@ -196,7 +197,7 @@ class Shown:
         data: the same as JSON has it.
         before: what a run starts from, in words, above its operations; empty if there is nothing to say.
         compared: whether a picture of the state expected and the state observed helps to see what differs.
-        says: an argument of an operation, in words.
+        says: what an object is called, wherever operations and laws are about it.
         put, got: an argument as JSON has it, and back.
         scene_json, scene_of: a scene as the fields of a trace file, and back; the latter takes them out.
     """
@@ -206,7 +207,7 @@ class Shown:
     data: Callable[[Machine, Sizes, Vector, Sequence[Vector]], list[Any]] = usual.data
     before: Callable[[Any], str] = lambda scene: ""
     compared: Callable[[Any], bool] = lambda scene: True
-    says: Callable[[Parameter, int, Any], str] = usual.says
+    says: Callable[[Sort, int, Any], str] = usual.says
     put: Callable[[Parameter, int, Any], Any] = lambda parameter, element, scene: element
     got: Callable[[Parameter, Any, Any, str], int] = lambda parameter, value, scene, where: element_of(
         scene.sizes, parameter.sort, value, where)
@@ -371,31 +372,37 @@ class Subject:
         Raises:
             WrongRequest: if there is none.
         """
-        found = {m.name: m for m in self.mutants()}.get(name)
-        if found is None:
-            raise WrongRequest(f"unknown mutant {name!r}; `layerproof mutants{self.option}` lists them")
-        return found
+        known = {m.name: m for m in self.mutants()}
+        if name not in known:
+            raise WrongRequest(f"unknown mutant {name!r}; {_nearest(name, list(known))}")
+        return known[name]
 
     def traits(self, names: Iterable[str], settings: Iterable[str] = ()) -> dict[str, dict[str, bool]]:
         """The traits of the dialects that were chosen, with those that were set by hand (``name=true``).
 
         Raises:
-            WrongRequest: if a dialect or a trait is not known.
+            WrongRequest: if a dialect or a trait is not known, or a trait is set twice.
         """
         if not self.dialects:
             raise WrongRequest(f"the machine {self.name} has traits and no dialect that says which of them hold: "
                                "it can be proved only")
-        chosen = {n: dict(self.dialect(n)) for n in tuple(names) or tuple(self.dialects)}
+        chosen = tuple(names) or tuple(self.dialects)
+        given = self._settled(settings)
+        return {name: {**self.dialect(name), **given} for name in chosen}
+
+    def _settled(self, settings: Iterable[str]) -> dict[str, bool]:
+        """The traits that were set by hand."""
+        known, given = [t.name for t in self.machine.traits], dict[str, bool]()
         for setting in settings:
             trait, _, value = setting.partition("=")
-            known = [t.name for t in self.machine.traits]
             if trait not in known:
                 raise WrongRequest(f"unknown trait {trait!r}; known: {', '.join(known) or 'none'}")
             if value not in ("true", "false"):
                 raise WrongRequest(f"the trait {trait} takes true or false, not {value!r}")
-            for values in chosen.values():
-                values[trait] = value == "true"
-        return chosen
+            if trait in given:
+                raise WrongRequest(f"--trait sets the trait {trait} twice")
+            given[trait] = value == "true"
+        return given
 
     def dialect(self, name: str) -> Traits:
         """The traits of a dialect.
@@ -426,6 +433,17 @@ class Subject:
             given.add(name)
         return sizes
 
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """What to say of a name that is not known: those that are or, of many, those that are most like it."""
+    if len(known) <= _FEW:
+        return f"known: {', '.join(known) or 'none'}"
+    near = get_close_matches(name, known, _FEW, cutoff=0.0)
+    return f"of the {len(known)} that are known these are most like it: {', '.join(near)}"
+
+
+_FEW = 5
+"""Names that a sentence has at most."""
 
 
 def known_of(deviations: Iterable[Deviation], engine: Any) -> list[Deviation]:

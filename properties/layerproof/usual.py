@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from layermodel.language.ground import GroundMachine, Vector, usual_name
-from layermodel.language.rules import INT, Machine, Parameter, Rule, Sort, Symbol
+from layermodel.language.rules import INT, Machine, Rule, Sort, Symbol
 from layermodel.language.run import Run
 from layermodel.language.terms import Layout
 from layerproof.errors import WrongRequest
@@ -118,9 +118,9 @@ def _smaller(machine: Machine, trace: Trace) -> Iterator[Trace]:
 # Showing.
 
 
-def says(parameter: Parameter, element: int, scene: Any) -> str:
+def says(sort: Sort, element: int, scene: Any) -> str:
     """The name of an element."""
-    return usual_name(parameter.sort, element)
+    return usual_name(sort, element)
 
 
 def data(machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Sequence[Vector]) -> list[Any]:

@@ -18,13 +18,16 @@ from click.testing import CliRunner
 from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
 from layerproof.cli import main
 from layerproof.commands.engine import chosen
+from layerproof.commands.report import finding_text
 from layerproof.engines.directory.faults import faulty
 from layerproof.engines.docker.deviations import DEVIATIONS
-from layerproof.engines.registry import deviations, entry
+from layerproof.engines.registry import Entry, deviations, entry
 from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import Conformance, replay_on
+from layerproof.runs.finding import Deviation, Finding
 from layerproof.runs.statistics import Statistics
+from layerproof.runs.trace import trace_text
 from samples import a_trace, a_trace_file
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -38,6 +41,7 @@ def run(*arguments):
     (("prove", "--law", "X-1"), "unknown law 'X-1'"),
     (("prove", "--rule", "fly"), "unknown rule 'fly'"),
     (("prove", "--mutant", "none"), "unknown mutant 'none'"),
+    (("prove", "--mutant", "tag-move-digest"), "that are known these are most like it: tag-moves-digest, "),
     (("prove", "--law", "OP-5", "--rule", "create"), "nothing to prove"),
     (("mutants", "--mutant", "write-lost", "--mutant", "none"), "unknown mutant 'none'"),
     (("mutants", "--reading", "guess"), "unknown reading 'guess'; known: prove, explore, drive, conform"),
@@ -45,7 +49,11 @@ def run(*arguments):
     (("explore", "--size", "Layer=x"), "size of Layer"),
     (("explore", "--size", ""), "unknown sort ''"),
     (("explore", "--size", "Layer=1,Layer=2"), "--size names the sort Layer twice"),
+    (("explore", "--size", "Layer=1", "--size", "Layer=2"), "--size names the sort Layer twice"),
     (("explore", "--trait", "x=true"), "unknown trait 'x'"),
+    *(((*command, "--trait", "paused_can_stop=true", "--trait", "paused_can_stop=false"),
+       "--trait sets the trait paused_can_stop twice") for command in (("explore",), ("conform", "directory"))),
+    (("conform", "overlayfs", "--options", "index=on", "--options", "index=off"), "index is given twice"),
     (("explore", "--dialect", "lxc"), "unknown dialect 'lxc'"),
     (("drive", "--operations", "0"), "no operations"),
     (("conform", "nothing"), "unknown engine 'nothing'"),
@@ -63,6 +71,27 @@ def test_a_wrong_request_is_one_sentence_and_status_2(arguments, says):
     assert 2 == result.exit_code
     assert says in result.output
     assert 1 == len(result.output.strip().splitlines())
+
+
+def test_sizes_of_several_sorts_may_be_given_one_by_one():
+    sizes = ("--size", "Layer=1", "--size", "Image=1,Container=1")
+    found = json.loads(run("explore", *sizes, "--states", "10", "--format", "json").output)["sizes"]
+    assert (1, 1, 1) == (found["Layer"], found["Image"], found["Container"])
+
+
+def test_an_engine_that_is_none_of_the_usual_machine_is_told_which_was_meant(tmp_path):
+    path = tmp_path / "shelf.py"
+    path.write_text("class Shelf:\n    name, version, dialect = 'shelf', '1', 'town'\n")
+    meant = "; no machine was named, so store was meant (--machine or --machine-file names another)"
+    for named, more in ((), meant), (("--machine", "store"), ""):
+        result = run("conform", f"{path}:Shelf", *named)
+        assert 2 == result.exit_code
+        assert f"layerproof: the engine shelf has no attribute 'capabilities'{more}\n" == result.output
+
+
+def test_an_engine_of_which_nobody_knows_the_version_is_said_so():
+    for version, says in ("unknown", "mine (version unknown) breaks"), ("1.2", "mine 1.2 breaks"):
+        assert says in finding_text(Finding(a_trace(), ("DEP-1",), engine="mine", version=version), STORE_SUBJECT)
 
 
 def test_an_empty_trace_is_a_wrong_request(tmp_path):
@@ -203,6 +232,39 @@ def test_a_replay_in_the_model_says_how_far_it_came(tmp_path, monkeypatch, machi
         assert (1, 1, "incomplete") == (result["text"].exit_code, result["json"].exit_code, data["verdict"])
     else:
         assert (0, 0, "held") == (result["text"].exit_code, result["json"].exit_code, data["verdict"])
+
+
+def on_a_faulty_engine(monkeypatch, tmp_path, fault, shows, lasting=False, events=3):
+    """Replay the first operations of a trace on an engine with a fault that is known if it shows so."""
+    known = Deviation("listed", "directory", ">=0", ("DEP-1",), "It is so.", "measured", shows=shows, lasting=lasting)
+    monkeypatch.setattr("layerproof.engines.registry.entry",
+                        lambda *_: Entry("store", lambda **_: faulty(fault), deviations=(known,)))
+    whole, path = a_trace(), tmp_path / "trace.json"
+    path.write_text(trace_text(STORE_SUBJECT, dataclasses.replace(whole, events=whole.events[:events])))
+    text, data = (run("replay", str(path), "--on", "mine", *more) for more in ((), ("--format", "json")))
+    assert text.exit_code == data.exit_code
+    return text.exit_code, text.output, json.loads(data.output)
+
+
+@pytest.mark.parametrize(("fault", "events", "lasting", "verdict", "says"), [
+    ("forced-removal-takes-used-image", 3, False, "held", "3 operations on mine: it did the same, but for what is known of it"),
+    ("fresh-container-has-size", 3, True, "held", "3 operations on mine: it did the same, but for what is known of it"),
+    ("fresh-container-has-size", 2, False, "held", "2 operations on mine: it did the same, but for what is known of it"),
+    ("fresh-container-has-size", 3, False, "incomplete", "2 operations on mine: it did the same, but for what is known "
+     "of it; 1 operation after that was not done: incomplete")])
+def test_a_known_deviation_does_not_fail_a_replay(monkeypatch, tmp_path, fault, events, lasting, verdict, says):
+    status, text, data = on_a_faulty_engine(monkeypatch, tmp_path, fault, lambda *_: True, lasting, events)
+    assert "KNOWN DEVIATION: directory" in text
+    assert says == text.splitlines()[-1]
+    assert (verdict, ["listed"]) == (data["verdict"], [f["known"] for f in data["findings"]])
+    assert (verdict != "held", verdict != "held") == (status, data["not_done"])
+
+
+def test_what_is_not_known_fails_a_replay(monkeypatch, tmp_path):
+    status, text, data = on_a_faulty_engine(
+        monkeypatch, tmp_path, "fresh-container-has-size", lambda *_: False)
+    assert (1, "violated", [None]) == (status, data["verdict"], [f["known"] for f in data["findings"]])
+    assert "it did the same" not in text
 
 
 def test_an_output_file_is_written_at_the_end_only(tmp_path):

@@ -52,7 +52,7 @@ def a_file(place, name):
     ("twice", "the key 'layerproof' is in one object more than once"),
     ("pipe", "it is a pipe, and nothing came through it"), ("/dev/zero", "it is a device, not a file"),
     ("/proc/self/mem", "Input/output error"), ("/nowhere", "No such file or directory"),
-    ("a\0b", "a\\x00b cannot be read: embedded null byte"),
+    ("a\0b", "a\\x00b cannot be read: embedded null byte"), ("", "the name of the file is empty"),
 ])
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path, monkeypatch, command, name, says):
     monkeypatch.setattr(documents, "SILENCE", 0.05)

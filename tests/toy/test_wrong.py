@@ -194,7 +194,8 @@ def test_a_machine_without_laws_is_not_said_to_keep_them(tmp_path):
 
 
 def test_an_engine_that_is_none_of_the_machine_is_told_what_it_lacks():
-    assert "the engine lock has no attribute 'capabilities'" == refused("conform", f"{FILE}:Lock")
+    assert ("the engine lock has no attribute 'capabilities'; no machine was named, so store was meant (--machine or "
+            "--machine-file names another)") == refused("conform", f"{FILE}:Lock")
 
 
 @pytest.mark.parametrize(("old", "new"), [

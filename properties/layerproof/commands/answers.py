@@ -28,7 +28,7 @@ from layerproof.commands.layout import prose
 from layerproof.errors import WrongRequest
 from layerproof.machines.registry import subject
 from layerproof.machines.store.draw import from_json, label
-from layerproof.process.files import cannot_be_read, parsed, read_bytes
+from layerproof.process.files import cannot_be_read, check_named, parsed, read_bytes
 from layerproof.readings.replay import replay
 from layerproof.runs.trace import machine_of, trace_of
 
@@ -51,6 +51,7 @@ def store(file: str, dialect: str | None, limit: int | None = None) -> tuple[Sto
     """
     if dialect is not None:
         _traits(dialect)
+    check_named(file)
     try:
         archive = looks_like_one(Path(file))
     except (OSError, ValueError) as error:

@@ -52,7 +52,7 @@ def emit(format_: str, output: str | None, data: Callable[[], Any], text: Callab
         _write(Path(output), shown + "\n")
     except OSError as error:
         print(shown, flush=True)
-        raise _not_writable(output, error) from None
+        raise _not_writable("output", output, error) from None
 
 
 def _write(path: Path, text: str) -> None:
@@ -80,23 +80,29 @@ def _umask() -> int:
     return mask
 
 
-def _not_writable(output: str, error: OSError) -> WrongRequest:
-    return WrongRequest(f"the output file {output} cannot be written: {error.strerror}")
+def _not_writable(what: str, name: str, error: OSError) -> WrongRequest:
+    return WrongRequest(f"the {what} file {name} cannot be written: {error.strerror}")
 
 
-def check_output(output: str | None) -> None:
-    """Refuse at once what could not be written at the end of a long run; what is there stays as it is."""
-    if output is None:
+def check_written(option: str, name: str | None) -> None:
+    """Refuse at once what could not be written at the end of a long run; what is there stays as it is.
+
+    Args:
+        option: that names the file, as "output".
+    """
+    if name is None:
         return
+    if not name:
+        raise WrongRequest(f"--{option} takes the name of a file, and is empty")
     try:
-        path = Path(output).resolve()
+        path = Path(name).resolve()
         fresh = not path.exists()
         if fresh or path.is_file() or path.is_dir():  # to open and close a pipe would end its reader
             path.open("ab").close()
         if fresh:
             path.unlink()
     except OSError as error:
-        raise _not_writable(output, error) from None
+        raise _not_writable(option, name, error) from None
 
 
 # The end.
@@ -167,7 +173,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def whole(*arguments: Any, output: str | None, **options: Any) -> None:
         with ending_on_signals():
-            check_output(output)
+            check_written("output", output)
             command(*arguments, output=output, **options)
 
     with_output = click.option("--output", metavar="FILE", help="Write the result there instead.")(whole)
@@ -207,22 +213,72 @@ def _machine(name: str | None, file: str | None, usual: bool) -> Subject | None:
     return subject(USUAL if name is None else name)
 
 
+def graph_options(dot: str, mermaid: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """That a graph is printed instead of the result: for what, as the argument ``drawing``, or None.
+
+    Args:
+        dot, mermaid: what the two say of themselves.
+    """
+    def with_graphs(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def whole(*arguments: Any, dot: bool, mermaid: bool, format_: str, **options: Any) -> Any:
+            if dot and mermaid:
+                raise WrongRequest("--dot and --mermaid each print a graph; choose one of the two")
+            drawing = "dot" if dot else "mermaid" if mermaid else None
+            if drawing is not None and format_ == "json":
+                raise WrongRequest(f"--{drawing} prints a graph, which --format json cannot; choose one of the "
+                                   "two")
+            return command(*arguments, drawing=drawing, format_=format_, **options)
+
+        with_mermaid = click.option("--mermaid", is_flag=True, help=mermaid)(whole)
+        return click.option("--dot", is_flag=True, help=dot)(with_mermaid)
+
+    return with_graphs
+
+
+def joined(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """One list of those that were given, of an option that may be repeated; None if it was not given."""
+    return ",".join(values) if values else None
+
+
 def record_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Where runs that show something are kept."""
+    """Where runs that show something are kept; that this can be written is seen to before the run."""
+
+    @functools.wraps(command)
+    def whole(*arguments: Any, record: str | None, output: str | None, **options: Any) -> None:
+        check_written("record", record)
+        if record is not None and output is not None and _same(record, output):
+            raise WrongRequest(f"--record and --output name the same file {output}, of which one would be lost")
+        command(*arguments, record=record, output=output, **options)
+
     return click.option("--record", metavar="FILE", help="Write the run that shows the first finding there, as a "
-                        "trace that replay reads.")(command)
+                        "trace that replay reads.")(whole)
 
 
-def recorded(path: str | None, machine: Subject, findings: Iterable[Finding]) -> None:
-    """Write the trace of the first finding to a file, if one was asked for; say so where there is none.
+def _same(one: str, other: str) -> bool:
+    """Whether two names are of one file, in which what is written last would stay alone."""
+    path = Path(other).resolve()
+    return Path(one).resolve() == path and (path.is_file() or not path.exists())
+
+
+@contextlib.contextmanager
+def recorded(path: str | None, machine: Subject, findings: Iterable[Finding]) -> Iterator[None]:
+    """Have the result printed first, and then write the trace of the first finding, whatever became of that.
 
     Raises:
-        WrongRequest: if it cannot be written.
+        WrongRequest: if the trace cannot be written.
     """
+    try:
+        yield
+    finally:
+        if path is not None:
+            _record(path, machine, findings)
+
+
+def _record(path: str, machine: Subject, findings: Iterable[Finding]) -> None:
+    """Write the trace of the first finding to a file; say so where there is none."""
     from layerproof.runs.trace import trace_text
 
-    if path is None:
-        return
     finding = next(iter(findings), None)
     if finding is None:
         click.echo(f"layerproof: nothing was found, so {path} was not written", err=True)
@@ -230,7 +286,7 @@ def recorded(path: str | None, machine: Subject, findings: Iterable[Finding]) ->
     try:
         _write(Path(path), trace_text(machine, finding.trace) + "\n")
     except OSError as error:
-        raise _not_writable(path, error) from None
+        raise _not_writable("record", path, error) from None
 
 
 def read_limit_option(command: Callable[..., Any]) -> Callable[..., Any]:

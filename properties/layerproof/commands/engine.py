@@ -13,6 +13,7 @@ from layerproof.commands.common import (
     Progress,
     common,
     emit,
+    joined,
     machine_option,
     record_option,
     recorded,
@@ -77,6 +78,20 @@ def opened(known: Entry, options: dict[str, Any]) -> Iterator[Any]:
             click.echo(f"layerproof: left behind, as the engine would not remove it: {', '.join(left)}", err=True)
 
 
+def _check_fits(meant: Subject, engine: Any) -> None:
+    """See that an engine has what the machine asks that is meant where none was named.
+
+    Raises:
+        WrongRequest: if it has not; that another machine was to be named is likely then.
+    """
+    try:
+        if meant.judged is not None:
+            meant.judged().needs(engine)
+    except WrongRequest as error:
+        raise WrongRequest(f"{error}; no machine was named, so {meant.name} was meant (--machine or "
+                           "--machine-file names another)") from error
+
+
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options about the engine that is judged."""
     command = click.option("--budget", type=float, callback=seconds, metavar="SECONDS",
@@ -86,14 +101,17 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--dockerd", metavar="PATH", help="The daemon to start, for docker.")(command)
     command = click.option("--whiteouts", metavar="KIND", help="How its layers hide what is beneath: device, "
                            "wh-file, hidden-file or none.")(command)
-    command = click.option("--ignored", metavar="NAME,…", help="Names that it shows of its own.")(command)
-    command = click.option("--lacks", metavar="WHAT,…", help="What it lacks: owners, xattr, modes, times, inodes, "
-                           "hardlinks, fifo, symlinks, opaque, whiteouts, or an operation.")(command)
+    command = click.option("--ignored", metavar="NAME,…", multiple=True, callback=joined,
+                           help="Names that it shows of its own.")(command)
+    command = click.option("--lacks", metavar="WHAT,…", multiple=True, callback=joined, help="What it lacks: "
+                           "owners, xattr, modes, times, inodes, hardlinks, fifo, symlinks, opaque, whiteouts, or "
+                           "an operation.")(command)
     command = click.option("--unmount-command", metavar="COMMAND", help="How that is unmounted, if not by "
                            "umount {merged}.")(command)
     command = click.option("--mount-command", metavar="COMMAND", help="Judge a union of your own, of any name, "
                            "that this command mounts; with {lower}, {upper}, {work} and {merged} in it.")(command)
-    command = click.option("--options", metavar="NAME=VALUE,…", help="Mount options, for overlayfs.")(command)
+    command = click.option("--options", metavar="NAME=VALUE,…", multiple=True, callback=joined,
+                           help="Mount options, for overlayfs.")(command)
     return click.option("--socket", metavar="PATH", help="Use a running Docker; only what the run itself "
                         "makes is touched, and nothing is pruned.")(command)
 
@@ -129,15 +147,17 @@ def conform_command(
     known, judge, options = chosen(engine, subject, {**given, "timeout": timeout})
 
     def said(result: Conformance) -> None:
-        recorded(record, judge, result.findings)
-        emit(format_, output, lambda: report.conformance_json(result, judge, strict),
-             lambda: report.conformance_text(result, judge, strict))
+        with recorded(record, judge, result.findings):
+            emit(format_, output, lambda: report.conformance_json(result, judge, strict),
+                 lambda: report.conformance_text(result, judge, strict))
 
     if dialect is not None:
         judge.dialect(dialect)
     if "dialect" in known.takes and dialect is not None:
         options |= {"dialect": dialect}
     with opened(known, options) as there, Progress() as tell:
+        if subject is None:
+            _check_fits(judge, there)
         spoken = dialect or getattr(there, "dialect", None) or next(iter(judge.dialects), "")
         # Without traits of the user's own, an engine that is none is told what it lacks before what it speaks.
         valuation = judge.traits((spoken,), traits)[spoken] if traits else None

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import click
 
-from layerproof.commands.common import common, emit, read_limit_option
+from layerproof.commands.common import common, emit, graph_options, read_limit_option
 
 
 @click.command("explain")
 @click.argument("file")
 @click.argument("thing", required=False)
 @click.option("--dialect", help="Whose rules to ask; those of the trace or else docker's, if not given.")
-@click.option("--dot", "drawing", flag_value="dot", help="The whole graph for Graphviz.")
-@click.option("--mermaid", "drawing", flag_value="mermaid", help="The whole graph for Mermaid.")
+@graph_options("The whole graph for Graphviz.", "The whole graph for Mermaid.")
 @read_limit_option
 @common
 def explain_command(

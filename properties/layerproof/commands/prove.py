@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands.common import Progress, common, emit, machine_option, status
-from layerproof.errors import WrongRequest
+from layerproof.commands.common import Progress, common, emit, graph_options, machine_option, status
 
 if TYPE_CHECKING:
     from layerproof.subject import Subject
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
 @click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
 @click.option("--mutant", help="Prove this deliberately wrong machine instead: see it fail.")
 @click.option("--jobs", default=2, type=click.IntRange(1, 64), show_default=True)
-@click.option("--dot", "drawing", flag_value="dot", help="Print the first counterexample as a graph for Graphviz "
-              "and nothing else.")
-@click.option("--mermaid", "drawing", flag_value="mermaid", help="The same for Mermaid.")
+@graph_options("Print the first counterexample as a graph for Graphviz and nothing else.",
+               "The same for Mermaid.")
 @common
 def prove_command(
     subject: Subject, laws: tuple[str, ...], rules: tuple[str, ...], mutant: str | None, jobs: int,
@@ -31,8 +29,6 @@ def prove_command(
     from layerproof.commands import report
     from layerproof.readings.prove.prove import prove
 
-    if drawing is not None and format_ == "json":
-        raise WrongRequest(f"--{drawing} prints a graph, which --format json cannot; choose one of the two")
     identifiers, names, judged = subject.law_ids(laws), subject.rule_names(rules), subject
     if mutant is not None:
         wrong = subject.mutant(mutant)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -21,7 +21,7 @@ from layerproof.commands.layout import counted
 from layerproof.errors import WrongRequest
 
 if TYPE_CHECKING:
-    from layerproof.runs.finding import Finding
+    from layerproof.readings.conform import Conformance
     from layerproof.subject import Subject
 
 
@@ -57,7 +57,7 @@ def replay_command(
 ) -> None:
     """Replay a trace file in the model, or beside an engine."""
     from layerproof.commands import report
-    from layerproof.readings.conform import OutOfTime, replay_on
+    from layerproof.readings.conform import OutOfTime, conform_to
     from layerproof.readings.replay import replay
     from layerproof.runs.trace import trace_of
 
@@ -69,7 +69,7 @@ def replay_command(
     with Progress() as tell:
         done = replay(judge, run, budget=budget,
                       progress=lambda n: tell(f"{n:,} of {len(run.events):,} operations") if n % 64 == 0 else None)
-    finding: Finding | None = None
+    judged: Conformance | None = None
     total = len(run.events)
     late = ""
     if done.not_done:
@@ -77,20 +77,30 @@ def replay_command(
     if engine is not None and not late:
         with opened(known, options) as there:
             try:
-                finding = replay_on(judge, run, there, deviations=known.deviations, budget=budget)
+                judged = conform_to(judge, run, there, deviations=known.deviations, budget=budget)
             except OutOfTime as error:
-                late = f"{error} of {total}"
-    verdict = "violated" if done.findings or finding is not None else "incomplete" if late else "held"
+                judged, late = cast("Conformance", error.so_far), f"{error} of {total}"
+    verdict = done.verdict if judged is None or done.findings else report.verdict_of(judged)
 
     def shown() -> str:
         parts = [report.replayed_text(done, judge)]
-        if finding is not None:
-            parts.append(report.finding_text(finding, judge))
+        if judged is not None:
+            parts += [report.finding_text(finding, judge) for finding in judged.findings]
         if late:
             parts.append(f"{late}: {verdict}")
-        elif engine is not None and finding is None:
-            parts.append(f"{counted(total, 'operation')} on {engine}: it did the same")
+        elif judged is not None and not judged.unknown:
+            parts.append(_same(judged, f"{counted(total - judged.not_done, 'operation')} on {engine}", verdict))
         return "\n".join(parts)
 
-    emit(format_, output, lambda: report.replayed_json(done, judge, verdict, finding), shown)
+    emit(format_, output, lambda: report.replayed_json(done, judge, verdict, judged), shown)
     status(verdict != "held")
+
+
+def _same(judged: Conformance, done: str, verdict: str) -> str:
+    """What to say of an engine that did as the model does, or otherwise only in what is known of it."""
+    if not judged.findings:
+        return f"{done}: it did the same"
+    left = counted(judged.not_done, "operation")
+    return f"{done}: it did the same, but for what is known of it" + (
+        f"; {left} after that {'was' if judged.not_done == 1 else 'were'} not done: {verdict}"
+        if judged.not_done else "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layermodel.language.ground import usual_name
 from layermodel.language.rules import BOOL
 from layerproof.commands.layout import counted, prose, rows
 from layerproof.readings.conform import Conformance
@@ -26,7 +25,7 @@ def event_text(subject: Subject, event: Event, scene: Scene) -> str:
     rule = subject.machine.rule_by_name[event.rule]
     shown = [(p, a) for p, a in zip(rule.parameters, event.arguments, strict=True)
              if p.role == "named" or isinstance(scene, Settled)]
-    arguments = " ".join(f"{p.name}={subject.shown.says(p, int(a), scene)}" for p, a in shown)
+    arguments = " ".join(f"{p.name}={subject.shown.says(p.sort, int(a), scene)}" for p, a in shown)
     return f"{event.rule} {arguments}".rstrip() + (f"  -> refused: {event.refusal}" if event.refusal else "")
 
 
@@ -37,13 +36,19 @@ def trace_text(subject: Subject, trace: Trace) -> str:
     return "\n".join([*([before, "operations:"] if before else []), *lines])
 
 
-def violation_text(subject: Subject, violation: Violation) -> str:
+def violation_text(subject: Subject, violation: Violation, scene: Scene) -> str:
     """A broken law in one line."""
     law = subject.catalogue.law(violation.law)
-    sorts = {s.name: s for s in subject.machine.sorts}
-    at = ", ".join(f"{name} = {usual_name(sorts.get(sort, BOOL), e)}" for name, sort, e in violation.variables)
     false = "; ".join(violation.false)
-    return prose(f"{law.id}: {law.statement} False: {false}" + (f" (at {at})" if at else ""), 4)
+    return prose(f"{law.id}: {law.statement} False: {false}" + _at(subject, violation.variables, scene), 4)
+
+
+def _at(subject: Subject, variables: Sequence[tuple[str, str, int]], scene: Scene) -> str:
+    """The objects for which a law is broken, called as in the operations."""
+    sorts = {s.name: s for s in subject.machine.sorts}
+    at = ", ".join(f"{name} = {subject.shown.says(sorts.get(sort, BOOL), e, scene)}"
+                   for name, sort, e in variables)
+    return f" (at {at})" if at else ""
 
 
 # Proofs.
@@ -54,14 +59,12 @@ def instance_text(subject: Subject, verdict: Verdict) -> str:
     instance, machine = verdict.instance, subject.machine
     assert instance is not None
     law = subject.catalogue.law(verdict.law)
-    sorts = {s.name: s for s in machine.sorts}
-    where = ", ".join(f"{name} = {usual_name(sorts[sort], e)}" for name, sort, e in instance.variables)
     scene = Settled(instance.sizes, instance.rigid)
     traits = ", ".join(t.name for t, v in zip(machine.traits, instance.traits, strict=True) if v) or "none"
     return "\n".join([
         prose(f"{verdict.name}: refuted. {law.id}: {law.statement}", 2),
         *(prose(f"  step: {event_text(subject, step, scene)}", 4) for step in _steps(subject, verdict)),
-        prose(f"  false: {'; '.join(instance.false)}" + (f" (at {where})" if where else ""), 4),
+        prose(f"  false: {'; '.join(instance.false)}" + _at(subject, instance.variables, scene), 4),
         *([prose(f"  traits that hold: {traits}", 4)] if machine.traits else []),
         "", picture(subject, instance.sizes, instance.rigid, instance.states)])
 
@@ -181,7 +184,8 @@ def exploration_text(e: Exploration, subject: Subject) -> str:
                            "may visit (--states), and more can be reached; of what it did not come to it says "
                            "nothing"))
     for finding in e.findings.values():
-        parts += [violation_text(subject, finding.violations[0]), trace_text(subject, finding.trace)]
+        parts += [violation_text(subject, finding.violations[0], finding.trace.scene),
+                  trace_text(subject, finding.trace)]
     if not e.findings:
         parts.append(prose(_held(e, subject)))
     return "\n".join(parts)
@@ -230,7 +234,8 @@ def driven_text(results: Mapping[str, Driven], subject: Subject) -> str:
         parts.append(statistics_text(r.statistics.done, r.statistics.refused))
         parts += [prose(f"never reached as {name}, with {sizes}: {t}", 2) for t in r.never]
         for f in r.findings:
-            parts += [*(violation_text(subject, v) for v in f.violations), trace_text(subject, f.trace)]
+            parts += [*(violation_text(subject, v, f.trace.scene) for v in f.violations),
+                      trace_text(subject, f.trace)]
     return "\n".join(parts)
 
 
@@ -270,7 +275,7 @@ def finding_text(finding: Finding, subject: Subject) -> str:
     named = [f"{i}: {subject.catalogue.law(i).statement}" for i in laws] or [
         f"no law; it departs from the rule {finding.rule or 'for what it starts from'} only"]
     head = "KNOWN DEVIATION" if finding.known else "FINDING"
-    parts = [prose(f"{head}: {finding.engine} {finding.version} breaks", 2), *(prose(f"  {n}", 4) for n in named)]
+    parts = [prose(f"{head}: {_engine(finding)} breaks", 2), *(prose(f"  {n}", 4) for n in named)]
     if finding.known:
         parts.append(prose(f"  listed as {finding.known.key}: {finding.known.says} ({finding.known.source})", 4))
     run = trace_text(subject, finding.trace)
@@ -284,6 +289,12 @@ def finding_text(finding: Finding, subject: Subject) -> str:
                                          titles=("expected", "observed"))]
     script = finding.script()
     return "\n".join([*parts, *(["a script that shows it:", script] if script is not None else [])])
+
+
+def _engine(finding: Finding) -> str:
+    """The engine with its version, of which some only say that nobody knows it."""
+    unknown = finding.version in ("", "unknown")
+    return f"{finding.engine} (version unknown)" if unknown else f"{finding.engine} {finding.version}"
 
 
 def verdict_of(result: Conformance, strict: bool = False) -> str:
@@ -334,15 +345,16 @@ def conformance_text(result: Conformance, subject: Subject, strict: bool = False
 # Traces.
 
 
-def replayed_json(done: Replayed, subject: Subject, verdict: str, finding: Finding | None) -> dict[str, Any]:
+def replayed_json(done: Replayed, subject: Subject, verdict: str, judged: Conformance | None) -> dict[str, Any]:
     """The result of replaying a trace in the model, and beside an engine."""
     return {
-        "verdict": verdict, "refusals": [e.refusal for e in done.trace.events], "not_done": done.not_done,
+        "verdict": verdict, "refusals": [e.refusal for e in done.trace.events],
+        "not_done": done.not_done if judged is None else judged.not_done,
         "states": subject.shown.data(subject.machine, done.trace.scene.sizes, done.rigid, done.ends)
         if subject.shown.compared(done.trace.scene) else None,
         "broken": [law for f in done.findings for law in f.laws],
         "differences": [str(d) for f in done.findings for d in f.differences],
-        "findings": [] if finding is None else [finding_json(finding, subject)]}
+        "findings": [] if judged is None else [finding_json(f, subject) for f in judged.findings]}
 
 
 def replayed_text(done: Replayed, subject: Subject) -> str:
@@ -350,7 +362,7 @@ def replayed_text(done: Replayed, subject: Subject) -> str:
     parts = [trace_text(subject, done.trace)]
     if subject.shown.compared(done.trace.scene):
         parts.append(picture(subject, done.trace.scene.sizes, done.rigid, done.ends))
-    parts += [violation_text(subject, v) for f in done.findings for v in f.violations]
+    parts += [violation_text(subject, v, f.trace.scene) for f in done.findings for v in f.violations]
     parts += [prose(f"the model answers otherwise: {d}", 4) for f in done.findings for d in f.differences]
     if not done.findings and not done.not_done:
         parts.append(f"{counted(len(done.trace.events), 'operation')} in the model: every law held")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands.common import Progress, common, emit, machine_option, record_option, recorded, status
+from layerproof.commands.common import (
+    Progress,
+    common,
+    emit,
+    joined,
+    machine_option,
+    record_option,
+    recorded,
+    status,
+)
 
 if TYPE_CHECKING:
     from layerproof.readings.explore import Exploration
@@ -21,7 +30,8 @@ def _told(tell: Callable[[str], None], dialect: str, operations: int) -> None:
 
 @click.command("explore")
 @machine_option()
-@click.option("--size", "sizes", metavar="SORT=N,…", help="How many objects of each sort.")
+@click.option("--size", "sizes", metavar="SORT=N,…", multiple=True, callback=joined,
+              help="How many objects of each sort.")
 @click.option("--dialect", "dialects", multiple=True, help="Only this dialect; may be repeated.")
 @click.option("--trait", "traits", multiple=True, metavar="NAME=true|false", help="Set a trait.")
 @click.option("--universes", type=click.IntRange(1), help="At most so many choices of rigid values.")
@@ -46,9 +56,9 @@ def explore_command(
 
         explorer = Explorer(subject, parsed, algebra=not no_algebra, progress=told, most=most)
         result = explorer.run(chosen, limit=universes)
-    recorded(record, subject, result.findings.values())
-    emit(format_, output, lambda: report.exploration_json(result, subject),
-         lambda: report.exploration_text(result, subject))
+    with recorded(record, subject, result.findings.values()):
+        emit(format_, output, lambda: report.exploration_json(result, subject),
+             lambda: report.exploration_text(result, subject))
     status(result.verdict != "held")
 
 
@@ -78,6 +88,7 @@ def drive_command(
         for name in subject.traits(dialects):
             results[name] = drive(driven, dialect=name, operations=operations, seed=seed, often=often,
                                   progress=partial(_told, tell, name))
-    recorded(record, driven, [f for r in results.values() for f in r.findings])
-    emit(format_, output, lambda: report.driven_json(results, driven), lambda: report.driven_text(results, driven))
+    with recorded(record, driven, [f for r in results.values() for f in r.findings]):
+        emit(format_, output, lambda: report.driven_json(results, driven),
+             lambda: report.driven_text(results, driven))
     status(any(r.findings or r.never for r in results.values()))

@@ -30,10 +30,21 @@ def read(path: str, limit: int | None = None) -> str:
 
 def read_bytes(path: str, limit: int | None = None) -> bytes:
     """Return what is in a regular file, or comes through a pipe; see :func:`read`."""
+    check_named(path)
     try:
         return documents.contents(Path(path), USUAL_LIMIT if limit is None else limit)
     except (OSError, ValueError) as error:  # a path with a null character is a ValueError
         raise cannot_be_read(path, error) from None
+
+
+def check_named(path: str) -> None:
+    """See that a file is named at all: an empty name would be that of the working folder.
+
+    Raises:
+        WrongRequest: if it is not.
+    """
+    if not path:
+        raise WrongRequest("the name of the file is empty, so there is nothing to read")
 
 
 def parsed(text: str | bytes, what: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -147,6 +147,13 @@ class Judge:
         """Whether a run goes on past a difference: it was reported before, and does no harm to what follows."""
         known = self._shown(rule, difference)
         return known is not None and known.lasting and (known.key,) in self.seen.keys() - {self.watched}
+
+    def passes(self, finding: Finding) -> bool:
+        """Take note of a finding; whether a run of given operations goes on past it."""
+        if finding.signature in self.seen:
+            return False  # it is not overlooked, though it was reported: more differs
+        self.seen[finding.signature] = finding
+        return finding.known is not None and finding.known.lasting
 
     @property
     def overlooked(self) -> set[str]:
@@ -377,22 +384,26 @@ def _tour(judge: Judge, wanted: set[Reached]) -> None:
                          judge.judging.searched)
         touring = judge.like(sizes)
         for trace in found.values():
-            finding = _follow(touring, trace)
+            finding = next(_follow(touring, trace), None)
             if finding is not None:
                 judge.seen.setdefault(finding.signature, finding)
         wanted = wanted - found.keys()
 
 
-def _follow(judge: Judge, trace: Trace) -> Finding | None:
-    """Do the operations of a trace; return the first difference.
+def _follow(judge: Judge, trace: Trace) -> Iterator[Finding]:
+    """Do the operations of a trace; yield what differs, up to the first that harms what follows.
 
     Raises:
         WrongRequest: if an operation cannot happen in the state that it comes to.
     """
-    try:
-        world = EngineWorld(judge, trace.scene)
-    except Broken as broken:
-        return broken.finding
+    world: EngineWorld | None = None
+    while world is None:
+        try:
+            world = EngineWorld(judge, trace.scene)
+        except Broken as broken:
+            yield broken.finding
+            if not judge.passes(broken.finding):
+                return
     for number, event in enumerate(trace.events, 1):
         rule = judge.subject.machine.rule_by_name[event.rule]
         arguments = world.run.settled(rule, event.arguments)
@@ -400,9 +411,10 @@ def _follow(judge: Judge, trace: Trace) -> Finding | None:
             raise cannot_happen(number, event)
         finding = world.compare(rule, arguments)
         if finding is not None:
-            return finding
+            yield finding
+            if not judge.passes(finding):
+                return
     world.beside.end()
-    return None
 
 
 def cannot_happen(number: int, event: Event) -> WrongRequest:
@@ -423,13 +435,40 @@ def replay_on(
         WrongRequest: if the engine cannot do one of them, or one is not such as its rule presupposes.
         EngineUnreachable: if the engine is gone or silent.
     """
+    return next(_follow(_judge_of(subject, trace, engine, deviations, budget), trace), None)
+
+
+def conform_to(
+    subject: Subject, trace: Trace, engine: Any, *, deviations: Iterable[Deviation] = (),
+    budget: float | None = None,
+) -> Conformance:
+    """Judge an engine by the operations of a trace, past what is known of it and does no harm to what follows.
+
+    Raises:
+        OutOfTime, WrongRequest, EngineUnreachable: as :func:`replay_on`; the first has in ``so_far`` what it had
+            come to.
+    """
+    judge = _judge_of(subject, trace, engine, deviations, budget)
+    try:
+        for _ in _follow(judge, trace):  # what is found is seen by the judge
+            pass
+    except OutOfTime as error:
+        error.so_far = _came_to(judge, (), set(), len(trace.events) - judge.statistics.steps)
+        raise
+    return _came_to(judge, (), set(), len(trace.events) - judge.statistics.steps)
+
+
+def _judge_of(
+    subject: Subject, trace: Trace, engine: Any, deviations: Iterable[Deviation], budget: float | None,
+) -> Judge:
+    """A judge of the operations of a trace, all of which the engine has."""
     until = _until(budget)
     judge = Judge(subject, engine, trace.dialect, trace.traits, deviations, trace.scene.sizes)
     judge.until = until
     for number, event in enumerate(trace.events, 1):
         if event.rule not in judge.rules:
             raise WrongRequest(f"event {number}: the engine {engine.name} has no operation {event.rule}")
-    return _follow(judge, trace)
+    return judge
 
 
 def shrunk(judge: Judge, finding: Finding) -> Finding:

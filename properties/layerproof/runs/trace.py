@@ -220,7 +220,7 @@ def _value(layout: Layout, symbol: Symbol, value: Any) -> int | bool:
     if symbol.result == INT:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
-        raise WrongRequest(f"{where} is not an integer: {_short(value)}")
+        raise WrongRequest(f"{where} is not an integer: {short(value)}")
     return element_of(layout.sizes, symbol.result, value, where)
 
 
@@ -233,9 +233,9 @@ def element_of(sizes: Mapping[str, int], sort: Sort, value: Any, where: str) -> 
     if sort == BOOL:
         if isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)):
             return bool(value)
-        raise WrongRequest(f"{where} is not true or false: {_short(value)}")
+        raise WrongRequest(f"{where} is not true or false: {short(value)}")
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < sizes[sort.name]:
-        raise WrongRequest(f"{where} is not the number of {a(sort.name)}: {_short(value)}")
+        raise WrongRequest(f"{where} is not the number of {a(sort.name)}: {short(value)}")
     return value
 
 
@@ -257,7 +257,7 @@ def _event_in(language: Language, scene: Scene, number: int, row: Any) -> Event:
     name = field_of(row, "rule", str, where)
     rule = language.machine.rule_by_name.get(name)
     if rule is None:
-        raise WrongRequest(f"{where} names an unknown rule {_short(name)}")
+        raise WrongRequest(f"{where} names an unknown rule {short(name)}")
     extra = row.keys() - {"rule", "refused", *(p.name for p in rule.parameters)}
     if extra:
         raise WrongRequest(f"{where} ({name}) has an unknown argument {min(extra)!r}")
@@ -272,7 +272,7 @@ def _event_in(language: Language, scene: Scene, number: int, row: Any) -> Event:
             arguments.append(UNSETTLED)
     refusal = row.get("refused")
     if refusal is not None and (not isinstance(refusal, str) or refusal not in rule.refused):
-        raise WrongRequest(f"{where}: the rule {name} is never refused with {_short(refusal)}")
+        raise WrongRequest(f"{where}: the rule {name} is never refused with {short(refusal)}")
     return Event(name, tuple(arguments), refusal, "refused" in row)
 
 
@@ -292,7 +292,7 @@ def field_of(data: Any, name: str, kind: type, where: str) -> Any:
     return value
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """A value as a sentence can have it."""
     shown = repr(value)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"

@@ -69,7 +69,7 @@ def test_nothing_is_made_where_a_trace_leads_out(tmp_path):
     (trace("a\nb"), r"the path 'a\nb' has characters that cannot be printed"),
     (trace("a/10", paths=["a", "a/10"]), "the path 'a/10' has the name '10'"),
     (trace(entries=[("", 0), ("a", 0)]), "layer 1: a directory has two names, '' and 'a'"),
-    (trace(entries=[("", 0), ("a", 1), ("a", 1)], nodes=[NODE, FILE]), "layer 1: a path is in it twice"),
+    (trace(entries=[("", 0), ("a", 1), ("a", 1)], nodes=[NODE, FILE]), "layer 1 has the path 'a' twice"),
     (trace(entries=[("a", 0)]), "layer 1: its root is no directory"),
     (trace(nodes=[FILE]), "layer 1: its root is no directory"),
     (trace(entries=[("", 0), ("a", 1)], nodes=[NODE, {**SYMLINK, "content": ""}]), "layer 1: node 1 is a symlink that points to nothing"),

@@ -13,8 +13,8 @@ from layermodel.language.rules import Machine, Rule, Sort
 from layermodel.language.run import Run
 from layermodel.objects import CONTAINER
 from layermodel.store.reference import Reference
-from layermodel.store.view import element_name
-from layermodel.store.words import IMAGE, shared, size_root_fs, total
+from layermodel.store.view import element_name, reference_name
+from layermodel.store.words import IMAGE, REFERENCE, shared, size_root_fs, total
 from layerproof.anyengine import check_capabilities, check_has
 from layerproof.errors import Refused
 from layerproof.machines.store.engine import Engine
@@ -118,10 +118,8 @@ class StoreBeside:
 
 
 def called(run: Run, sort: Sort, element: int) -> str:
-    """The name of an element in a run: a digest reference is called so."""
-    if sort.name == "Reference" and run.read("is_digest", element):
-        return f"digest-{element}"
-    return element_name(sort, element)
+    """The name of an element in a run; a reference is called a tag or a digest."""
+    return reference_name(run.read, element) if sort == REFERENCE else element_name(sort, element)
 
 
 def _figure(run: Run, what: str) -> Callable[..., Any]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layermodel.language.ground import GroundMachine, Vector
-from layermodel.language.rules import Machine, Parameter
+from layermodel.language.rules import Machine, Sort
+from layermodel.language.terms import Layout
 from layermodel.store.rules import STORE
 from layermodel.store.universe import universes
-from layermodel.store.view import element_name, store_view
-from layermodel.store.words import DIALECTS
+from layermodel.store.view import element_name, reference_name, store_view
+from layermodel.store.words import DIALECTS, REFERENCE
 from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.runs.trace import Settled
 from layerproof.subject import Drivable, Explored, Finite, Judged, Plan, Shown, Small, Subject
@@ -71,13 +72,12 @@ def _data(machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Seq
     return [to_json(store_view(ground, state, rigid)) for state in states]
 
 
-def _says(parameter: Parameter, element: int, scene: Any) -> str:
-    """The name of an element; a digest reference is called so, as in tables."""
-    if parameter.sort.name == "Reference" and isinstance(scene, Settled):
-        ground = GroundMachine(STORE, scene.sizes)
-        if scene.rigid[ground.layout.index("is_digest", element)]:
-            return f"digest-{element}"
-    return element_name(parameter.sort, int(element))
+def _says(sort: Sort, element: int, scene: Any) -> str:
+    """The name of an element; a reference is called a tag or a digest, as in tables."""
+    if sort == REFERENCE and isinstance(scene, Settled):
+        layout = Layout.of(STORE, scene.sizes)
+        return reference_name(lambda name, *at: int(scene.rigid[layout.index(name, *at)]), element)
+    return element_name(sort, element)
 
 
 STORE_SUBJECT = Subject(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layermodel.language.ground import Vector, usual_name
-from layermodel.language.rules import Machine, Parameter
+from layermodel.language.rules import Machine, Sort
 from layermodel.union.rules import UNION
 from layermodel.union.trees import Paths, tree_values
 from layermodel.union.universe import union_universes
@@ -94,10 +94,9 @@ def _before(scene: Any) -> str:
     return f"layers, the top first:\n{stack_text(scene.stack, scene.room)}"
 
 
-def _says(parameter: Parameter, element: int, scene: Any) -> str:
-    """An argument as what it stands for, where the run is over a stack."""
-    return usual_name(parameter.sort, element) if isinstance(scene, Settled) else values.says(
-        parameter, element, scene)
+def _says(sort: Sort, element: int, scene: Any) -> str:
+    """An element as what it stands for, where the run is over a stack."""
+    return usual_name(sort, element) if isinstance(scene, Settled) else values.says(sort, element, scene)
 
 
 UNION_SUBJECT = Subject(

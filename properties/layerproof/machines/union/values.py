@@ -6,19 +6,20 @@ their arguments.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from layermodel.language.ground import usual_name
-from layermodel.language.rules import Machine, Parameter, Rule
+from layermodel.language.rules import Machine, Parameter, Rule, Sort
 from layermodel.language.run import named_in
 from layermodel.union.reference import Scene, View
 from layermodel.union.trees import CONTENTS, DIRECTORY, SYMLINK, Layer, Node, Paths, Stack
 from layermodel.union.words import KIND
 from layerproof.errors import WrongRequest
-from layerproof.runs.trace import Event, field_of
+from layerproof.runs.trace import Event, field_of, short
 
 MODES = (0o755, 0o644, 0o600, 0o711)
 OWNERS = ((0, 0), (1, 2), (3, 4))
@@ -66,13 +67,17 @@ def scene_of(_: Machine, data: dict[str, Any]) -> Mounted:
     """
     names, layers = (field_of(data, name, list, "the trace") for name in ("paths", "layers"))
     containers = _number(field_of(data, "containers", int, "the trace"), 1, _MOST_CONTAINERS, "containers")
-    if not layers:
-        raise WrongRequest("the trace has no layers")
+    for name, listed in (("paths", names), ("layers", layers)):
+        if not listed:
+            raise WrongRequest(f"the trace has no {name}")
+    for number, name in enumerate(names, 1):
+        if not isinstance(name, str):
+            raise WrongRequest(f"path {number} of the trace is not a string: {short(name)}")
     try:
         room = Scene(_paths(names), containers=containers)
-        stack = tuple(_layer(one, room.paths, n) for n, one in enumerate(layers, 1))
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
+    except ValueError as error:
         raise WrongRequest(f"the trace is malformed: {error}") from None
+    stack = tuple(_layer(one, room.paths, f"layer {n}") for n, one in enumerate(layers, 1))
     for name in ("paths", "layers", "containers"):
         del data[name]
     return Mounted(stack, room)
@@ -91,7 +96,7 @@ def _paths(names: list[str]) -> Paths:
 
 def _number(value: object, least: int, most: int, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise WrongRequest(f"{what} is not a number from {least} to {most}: {value!r}")
+        raise WrongRequest(f"{what} is not a number from {least} to {most}: {short(value)}")
     return value
 
 
@@ -100,9 +105,14 @@ def _number(value: object, least: int, most: int, what: str) -> int:
 
 def node_request(node: Node) -> Request:
     """A node as the worker makes it."""
-    return {"kind": KIND.values[node.kind], "content": CONTENTS[node.content].hex(), "mode": MODES[node.mode],
-            "owner": list(OWNERS[node.owner]), "mtime": TIMES[node.mtime],
+    return {**{name: known[getattr(node, name)] for name, known in _PUT.items()},
             "xattr": {KEYS[k]: value.hex() for k, v in enumerate(node.xattr) if (value := VALUES[v]) is not None}}
+
+
+_PUT: Mapping[str, Sequence[Any]] = {
+    "kind": KIND.values, "content": [content.hex() for content in CONTENTS], "mode": MODES,
+    "owner": [list(owner) for owner in OWNERS], "mtime": TIMES}
+"""What stands for each element in the attributes of a node."""
 
 
 def layer_request(layer: Layer, paths: Paths) -> Request:
@@ -113,23 +123,18 @@ def layer_request(layer: Layer, paths: Paths) -> Request:
             "opaque": [paths.names[p] for p in sorted(layer.opaque)]}
 
 
-def _layer(data: Mapping[str, Any], paths: Paths, number: int) -> Layer:
-    where = f"layer {number}"
-    _only(data, ("entries", "nodes", "whiteouts", "opaque"), where)
-    try:
-        nodes = tuple(_node(one) for one in data["nodes"])
-        listed = [(paths.number[name], _number(n, 0, len(nodes) - 1, where)) for name, n in data["entries"]]
-        entries = dict(listed)
-        layer = Layer(nodes, entries, frozenset(paths.number[p] for p in data["whiteouts"]),
-                      frozenset(paths.number[p] for p in data["opaque"]))
-    except KeyError as error:
-        raise WrongRequest(f"{where}: there is no {error}") from None
-    if len(listed) > len(entries):
-        raise WrongRequest(f"{where}: a path is in it twice")
-    if 0 not in entries or nodes[entries[0]].kind != DIRECTORY:
+def _layer(data: Any, paths: Paths, where: str) -> Layer:
+    """The layer that the fields of a trace file say."""
+    rows, listed, hidden, bare = (field_of(data, name, list, where) for name in _FIELDS)
+    _only(data, _FIELDS, where)
+    nodes = tuple(_node(one, f"node {n} of {where}") for n, one in enumerate(rows))
+    layer = Layer(nodes, _entries(listed, len(nodes), paths, where),
+                  *(frozenset(_path(p, paths, f"the field {name!r} of {where}") for p in names)
+                    for name, names in (("whiteouts", hidden), ("opaque", bare))))
+    if 0 not in layer.entries or layer.node(0).kind != DIRECTORY:
         raise WrongRequest(f"{where}: its root is no directory")
     for number, node in enumerate(nodes):
-        named = [paths.names[p] for p, n in listed if n == number]
+        named = [paths.names[p] for p, n in layer.entries.items() if n == number]
         if len(named) > 1 and node.kind == DIRECTORY:
             raise WrongRequest(f"{where}: a directory has two names, {named[0]!r} and {named[1]!r}")
         if node.kind == SYMLINK and not CONTENTS[node.content]:
@@ -144,6 +149,30 @@ def _layer(data: Mapping[str, Any], paths: Paths, number: int) -> Layer:
     return layer
 
 
+_FIELDS = ("nodes", "entries", "whiteouts", "opaque")
+
+
+def _entries(rows: list[Any], nodes: int, paths: Paths, where: str) -> dict[int, int]:
+    """The number of the node at each path."""
+    found: dict[int, int] = {}
+    for row in rows:
+        if not isinstance(row, list) or len(row) != len(("path", "node")):
+            raise WrongRequest(f"an entry of {where} is not a path with the number of a node: {short(row)}")
+        path = _path(row[0], paths, f"the field 'entries' of {where}")
+        if path in found:
+            raise WrongRequest(f"the field 'entries' of {where} has the path {row[0]!r} twice")
+        if not nodes:
+            raise WrongRequest(f"{where} has entries and no nodes")
+        found[path] = _number(row[1], 0, nodes - 1, f"the node of {row[0]!r} in the field 'entries' of {where}")
+    return found
+
+
+def _path(name: Any, paths: Paths, where: str) -> int:
+    if not isinstance(name, str) or name not in paths.number:
+        raise WrongRequest(f"{where} names what is none of the trace's paths: {short(name)}")
+    return paths.number[name]
+
+
 def _only(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     """Refuse an object that has other fields.
 
@@ -154,13 +183,22 @@ def _only(data: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
         raise WrongRequest(f"{where} has an unknown field {min(unknown)!r}")
 
 
-def _node(data: Mapping[str, Any]) -> Node:
-    _only(data, ("kind", "content", "mode", "owner", "mtime", "xattr"), "a node")
-    _only(data["xattr"], KEYS, "the xattr of a node")
-    content, xattr = bytes.fromhex(data["content"]), data["xattr"]
-    return Node(KIND.values.index(data["kind"]), CONTENTS.index(content), MODES.index(data["mode"]),
-                OWNERS.index(tuple(data["owner"])), TIMES.index(data["mtime"]),
-                tuple(VALUES.index(bytes.fromhex(xattr[k]) if k in xattr else None) for k in KEYS))
+def _node(data: Any, where: str) -> Node:
+    xattr = field_of(data, "xattr", dict, where)
+    _only(data, (*_PUT, "xattr"), where)
+    _only(xattr, KEYS, f"the xattr of {where}")
+    set_to = [None if value is None else value.hex() for value in VALUES]
+    return Node(**{name: _place(known, data, name, where) for name, known in _PUT.items()}, xattr=tuple(
+        _place(set_to, xattr, key, f"the xattr of {where}") if key in xattr else 0 for key in KEYS))
+
+
+def _place(known: Sequence[Any], data: dict[str, Any], name: str, where: str) -> int:
+    """The element for which the field of an object stands."""
+    value = field_of(data, name, type(known[-1]), where)
+    if value not in known:
+        says = ", ".join(json.dumps(one) for one in known if one is not None)
+        raise WrongRequest(f"the field {name!r} of {where} is none of {says}: {short(value)}")
+    return known.index(value)
 
 
 def request(rule: Rule, event: Event, paths: Paths, before: View) -> Request:
@@ -174,12 +212,12 @@ def request(rule: Rule, event: Event, paths: Paths, before: View) -> Request:
 
 def spoken(rule: Rule, event: Event, paths: Paths) -> Request:
     """The arguments of an operation by name, as what they stand for."""
-    return {p.name: _value(p, element, paths) for p, element in zip(rule.parameters, event.arguments, strict=True)
-            if p.role == "named"}
+    return {p.name: _value(p.sort, element, paths)
+            for p, element in zip(rule.parameters, event.arguments, strict=True) if p.role == "named"}
 
 
-def _value(parameter: Parameter, element: int, paths: Paths) -> Any:
-    match parameter.sort.name:
+def _value(sort: Sort, element: int, paths: Paths) -> Any:
+    match sort.name:
         case "Path":
             return paths.names[element]
         case "Data":
@@ -199,7 +237,7 @@ def _value(parameter: Parameter, element: int, paths: Paths) -> Any:
 
 def put(parameter: Parameter, element: int, scene: Mounted) -> Any:
     """An argument as what it stands for; which inode is made or found is settled when the operation is done."""
-    return _value(parameter, element, scene.room.paths) if parameter.role == "named" else None
+    return _value(parameter.sort, element, scene.room.paths) if parameter.role == "named" else None
 
 
 def got(parameter: Parameter, value: Any, scene: Mounted, where: str) -> int:
@@ -207,21 +245,23 @@ def got(parameter: Parameter, value: Any, scene: Mounted, where: str) -> int:
     for element in range(scene.sizes[parameter.sort.name]):
         if parameter.sort.name == "Value" and element == 0:
             continue  # no attribute at all, which cannot be set
-        if _value(parameter, element, scene.room.paths) == value:
+        if _value(parameter.sort, element, scene.room.paths) == value:
             return element
-    raise WrongRequest(f"{where} is none that the model has: {value!r}")
+    raise WrongRequest(f"{where} is none that the model has: {short(value)}")
 
 
-def says(parameter: Parameter, element: int, scene: Mounted) -> str:
-    """An argument in words."""
-    value = _value(parameter, element, scene.room.paths)
-    match parameter.sort.name:
+def says(sort: Sort, element: int, scene: Mounted) -> str:
+    """An element in words."""
+    value = _value(sort, element, scene.room.paths)
+    match sort.name:
         case "Data":
             return repr(CONTENTS[element].decode())
         case "Path":
             return f"/{value}"
         case "Mode":
             return f"{value:o}"
-        case "Container" | "Inode":
-            return usual_name(parameter.sort, element)
-    return str(value)
+        case "Value" if VALUES[element] is None:
+            return "unset"
+        case "Owner" | "Time" | "Key" | "Value":
+            return str(value)
+    return usual_name(sort, element)
