@@ -7,6 +7,7 @@ from z3 import BoolVal
 
 from layermodel import Symbol
 from layerproof import WrongRequest, conform, drive, explore, prove
+from layerproof.commands.report import finding_text
 from layerproof.subject import Finite, Subject
 from toy.pins import PIN, PINS, SUBJECT, Cache
 
@@ -82,6 +83,15 @@ def test_what_is_wrong_with_what_was_made_is_found(engine, events, shows):
     [finding, *_] = conform(SUBJECT, engine(), operations=600).findings
     assert events == [e.rule for e in finding.trace.events]
     assert any(str(d).startswith(shows) for d in finding.differences)
+
+
+@pytest.mark.parametrize(("engine", "says"), [
+    (Leaks, "FINDING: cache 1 departs from the rule evict, and breaks no law"),
+    (ForgetsOthers, "FINDING: cache 1 breaks"),
+])
+def test_a_finding_says_what_is_broken_or_that_nothing_is(engine, says):
+    [finding, *_] = conform(SUBJECT, engine(), operations=600).findings
+    assert says == finding_text(finding, SUBJECT).splitlines()[0]
 
 
 class SaysNothing(Cache):

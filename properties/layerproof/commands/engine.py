@@ -118,7 +118,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("conform")
 @click.argument("engine")
-@click.option("--operations", type=int, help="How many at least, in rounds of up to 450; up to twice as many at "
+@click.option("--operations", type=int, help="How many at least, in rounds of about 450; up to twice as many at "
               "random, and then the shortest runs, to reach every rule and refusal. "
               "[default: 2000; 5000 for unions]")
 @click.option("--seed", default=0, show_default=True)

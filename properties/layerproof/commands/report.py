@@ -272,10 +272,11 @@ def finding_json(finding: Finding, subject: Subject) -> dict[str, Any]:
 def finding_text(finding: Finding, subject: Subject) -> str:
     """A finding about an engine: a bug report."""
     laws = finding.laws or (finding.known.laws if finding.known else ())
-    named = [f"{i}: {subject.catalogue.law(i).statement}" for i in laws] or [
-        f"no law; it departs from the rule {finding.rule or 'for what it starts from'} only"]
-    head = "KNOWN DEVIATION" if finding.known else "FINDING"
-    parts = [prose(f"{head}: {_engine(finding)} breaks", 2), *(prose(f"  {n}", 4) for n in named)]
+    named = [f"{i}: {subject.catalogue.law(i).statement}" for i in laws]
+    rule = f"from the rule {finding.rule}" if finding.rule else "in what it starts from"
+    head = f"{'KNOWN DEVIATION' if finding.known else 'FINDING'}: {_engine(finding)}"
+    parts = [prose(f"{head} breaks" if laws else f"{head} departs {rule}, and breaks no law", 2),
+             *(prose(f"  {n}", 4) for n in named)]
     if finding.known:
         parts.append(prose(f"  listed as {finding.known.key}: {finding.known.says} ({finding.known.source})", 4))
     run = trace_text(subject, finding.trace)

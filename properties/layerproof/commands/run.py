@@ -65,7 +65,8 @@ def explore_command(
 @click.command("drive")
 @machine_option()
 @click.option("--operations", default=5000, show_default=True,
-              help="How many at least; up to eight times as many are done to reach every rule and refusal.")
+              help="How many at least, in rounds of about 450; up to eight times as many are done to reach every "
+              "rule and refusal.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--dialect", "dialects", multiple=True, help="Only this dialect; may be repeated.")
 @click.option("--mutant", help="Drive this deliberately wrong machine instead: see it fail.")

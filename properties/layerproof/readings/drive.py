@@ -168,7 +168,7 @@ _STEPS = 50
 """Steps an example."""
 
 ROUND = _EXAMPLES * _STEPS
-"""Operations that a round does at most; one that has begun is done to its end."""
+"""Operations that a round does at most, beside those with which runs begin; it is always done to its end."""
 
 
 def rounds(
