@@ -16,7 +16,7 @@ from layerproof.commands.common import (
     read_limit_option,
     status,
 )
-from layerproof.commands.engine import chosen, engine_options, opened
+from layerproof.commands.engine import Opened, chosen, engine_options, opened
 from layerproof.commands.layout import counted
 from layerproof.errors import WrongRequest
 
@@ -72,12 +72,13 @@ def replay_command(
     finding: Finding | None = None
     total = len(run.events)
     late = ""
+    there: Opened | None = None
     if done.not_done:
         late = f"the time limit was reached after {counted(total - done.not_done, 'operation')} of {total:,}"
     if engine is not None and not late:
         with opened(known, options) as there:
             try:
-                finding = replay_on(judge, run, there, deviations=known.deviations, budget=budget)
+                finding = replay_on(judge, run, there.engine, deviations=known.deviations, budget=budget)
             except OutOfTime as error:
                 late = f"{error} of {total}"
     verdict = "violated" if done.findings or finding is not None else "incomplete" if late else "held"
@@ -93,4 +94,6 @@ def replay_command(
         return "\n".join(parts)
 
     emit(format_, output, lambda: report.replayed_json(done, judge, verdict, finding), shown)
+    if there is not None:
+        there.end(verdict != "held")
     status(verdict != "held")
