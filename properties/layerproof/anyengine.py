@@ -14,7 +14,7 @@ an :class:`Unmade`. Of a relation of objects that rules make, what the engine do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -54,9 +54,6 @@ def check_engine(machine: Machine, engine: Any) -> None:
         WrongRequest: if it has not, naming what is missing.
     """
     check_has(engine, ("name", "version"), ("reset", "observe"))
-    for wanted in ("name", "version"):
-        if not isinstance(getattr(engine, wanted), str):
-            raise WrongRequest(f"the engine {engine.name} has no attribute {wanted!r} that is a string")
     check_capabilities(machine, engine, lambda rule: rule, method_of)
     for rule in machine.rules:
         if _can(engine, rule.name):
@@ -81,6 +78,19 @@ def check_has(engine: Any, attributes: Iterable[str], methods: Iterable[str]) ->
     for wanted in methods:
         if not callable(getattr(engine, wanted, None)):
             raise WrongRequest(f"the engine {name} has no method {wanted!r}")
+    for wanted in ("name", "version", "dialect"):
+        if not isinstance(value := getattr(engine, wanted, None), str) and (
+                wanted != "dialect" or value is not None):
+            raise WrongRequest(f"the engine {name} has no attribute {wanted!r} that is a string, but {value!r}")
+    for wanted in ("capabilities", "options", "conditions"):
+        if (value := getattr(engine, wanted, None)) is not None and not is_texts(value):
+            raise WrongRequest(f"the engine {name} has {value!r} as {wanted!r}, which is no set of strings")
+
+
+def is_texts(value: Any) -> bool:
+    """Whether something is a collection of strings, and not a string, which would be one of letters."""
+    return isinstance(value, Collection) and not isinstance(value, (str, bytes)) and all(
+        isinstance(one, str) for one in value)
 
 
 def _check_method(engine: Any, rule: Rule) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import layermodel
 from layermodel.language.sound import Malformed
-from layerproof.errors import LayerproofError, WrongRequest
+from layerproof.errors import LayerproofError, Refused, WrongRequest
 
 
 def attribute(place: str, what: str) -> Any:
@@ -34,7 +35,9 @@ def attribute(place: str, what: str) -> Any:
 def _module(where: str, what: str) -> ModuleType:
     try:
         return importlib.import_module(where)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if _ends(error):
+            raise
         raise WrongRequest(f"the {what}'s module {where!r} cannot be imported: {said(error)}") from error
 
 
@@ -49,12 +52,61 @@ def _file(where: str, what: str) -> ModuleType:
     sys.modules[specification.name] = module  # dataclasses look for the module that they are in
     try:
         specification.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if _ends(error):
+            raise
         raise WrongRequest(f"the {what}'s file {where!r} cannot be run: {said(error)}") from error
     return module
 
 
 # What goes wrong in it.
+
+
+@contextlib.contextmanager
+def told(words: str, within: Callable[..., Any] | None = None) -> Iterator[None]:
+    """What the user's own raises in the block is told in one sentence, which begins with these words.
+
+    Args:
+        within: the function of the user's that is called there.
+
+    Raises:
+        WrongRequest: for whatever is raised, be it SystemExit, which would end the run as if all had held.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not is_theirs(error):
+            raise
+        raise WrongRequest(f"{words}: {said(error, within)}") from error
+
+
+def is_theirs(error: BaseException) -> bool:
+    """Whether an error is about the user's own that raised it: neither said already, nor the end of the run.
+
+    Nor does that hold of what Hypothesis goes on by, which comes out of whatever draws; that it was asked for what
+    cannot be drawn is another matter.
+    """
+    if isinstance(error, Refused):
+        return True
+    if isinstance(error, LayerproofError) or _ends(error):
+        return False
+    return _package(error) != "hypothesis" or type(error).__name__ == "InvalidArgument"
+
+
+def _ends(error: BaseException) -> bool:
+    """Whether an error ends the run: the user interrupted it, or a signal did."""
+    return isinstance(error, KeyboardInterrupt) or (
+        not isinstance(error, Exception) and _package(error) == "layerproof")
+
+
+def is_ours(function: Callable[..., Any]) -> bool:
+    """Whether a function comes with this package, so that what goes wrong in it is no fault of the user's."""
+    return _package(function) in ("layerproof", "layermodel")
+
+
+def _package(one: object) -> str:
+    """The package of a function, or of what something is."""
+    return str(getattr(one, "__module__", None) or "").partition(".")[0]
 
 
 def said(error: BaseException, within: Callable[..., Any] | None = None) -> str:

@@ -21,7 +21,7 @@ from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layermodel.language.rules import Machine, Parameter, Rule, Sort
 from layermodel.language.run import Run
 from layermodel.language.terms import Layout
-from layerproof import usual
+from layerproof import fitting, usual
 from layerproof.errors import WrongRequest
 from layerproof.laws.law import Catalogue
 from layerproof.runs.finding import Deviation, Difference
@@ -262,7 +262,8 @@ class Subject:
             said.
 
     Raises:
-        WrongRequest: if a dialect does not fit the machine's traits.
+        WrongRequest: if a dialect does not fit the machine's traits, or a part does not fit the machine. What the
+            user's own functions in it give is looked at when they are called; they raise it, too.
     """
 
     machine: Machine
@@ -280,7 +281,8 @@ class Subject:
     option: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the dialects."""
+        """Check the dialects and the parts."""
+        fitting.check_whole(self)
         if self.option is None:
             object.__setattr__(self, "option", f" --machine {self.name}")
         names = {t.name for t in self.machine.traits}
@@ -290,6 +292,12 @@ class Subject:
             if odd := sorted(names ^ traits.keys()):
                 what = "says nothing of the trait" if odd[0] in names else "names an unknown trait"
                 raise WrongRequest(f"the dialect {dialect} of the machine {self.name} {what} {odd[0]}")
+            for trait, value in traits.items():
+                if not isinstance(value, bool):
+                    raise WrongRequest(f"the dialect {dialect} of the machine {self.name} says {value!r} of the "
+                                       f"trait {trait}, which is neither True nor False")
+        for name, part in fitting.fitted(self, _KINDS).items():
+            object.__setattr__(self, name, part)
 
     @property
     def name(self) -> str:
@@ -303,7 +311,9 @@ class Subject:
 
     def of(self, machine: Machine, catalogue: Catalogue | None = None) -> Subject:
         """The same of a machine that differs in its rules only, perhaps with fewer laws."""
-        return replace(self, machine=machine, catalogue=catalogue or self.catalogue)
+        laws = catalogue or self.catalogue
+        return replace(self, machine=machine, catalogue=laws, finite=replace(
+            self.finite, large=self.finite.large & {law.id for law in laws.laws}))
 
     def least(self, count: int) -> Small:
         """The smallest instances, of so many objects of each sort where nothing else is said."""
@@ -444,6 +454,10 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 _FEW = 5
 """Names that a sentence has at most."""
+
+
+_KINDS = {kind.__name__: kind for kind in (Small, Finite, Drivable, Judged, Shown, Explored, Plan)}
+"""The parts that are made of others."""
 
 
 def known_of(deviations: Iterable[Deviation], engine: Any) -> list[Deviation]:

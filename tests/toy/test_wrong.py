@@ -50,6 +50,7 @@ COMMANDS = [("prove",), ("explore",), ("drive",), ("check",), ("laws",), ("rules
     ("x = (\n", "SyntaxError: '(' was never closed (mine.py, line 1)"),
     ("x = 1\n\nx / 0\n", "ZeroDivisionError: division by zero (mine.py, line 3)"),
     ("import sys\nsys.exit()\n", "cannot be run: SystemExit (mine.py, line 2)"),
+    ("raise GeneratorExit\n", "cannot be run: GeneratorExit (mine.py, line 1)"),
 ])
 def test_a_file_that_is_none(tmp_path, text, says):
     path = tmp_path / "mine.py"
@@ -346,6 +347,121 @@ class RaisesWhenLookedAt(Lock):
 def test_what_raises_when_it_is_looked_at_is_a_finding_too():
     finding, = conform(SUBJECT, RaisesWhenLookedAt(), operations=300).findings
     assert (["write"], "raised ZeroDivisionError") == ([e.rule for e in finding.trace.events], finding.observed)
+
+
+class Leaving(BaseException):
+    """One that is no Exception, of the user's own."""
+
+
+class Leaves(Lock):
+    """It would end the run, and with it the command, as if all had held."""
+
+    name, how = "leaves", SystemExit
+
+    def write(self, process):
+        raise self.how(0)
+
+
+class LeavesWhenLookedAt(Lock):
+    def observe(self):
+        if self.writer is not None:
+            raise SystemExit(0)
+        return super().observe()
+
+
+class LeavesAtFirst(Lock):
+    def reset(self):
+        raise SystemExit(0)
+
+
+class LeavesBefore(Lock):
+    def __init__(self):
+        raise SystemExit(0)
+
+
+class LeavesWhenAsked(Lock):
+    @property
+    def capabilities(self):
+        raise SystemExit(0)
+
+
+@pytest.mark.parametrize("how", [SystemExit, GeneratorExit, Leaving])
+def test_what_an_engine_leaves_by_is_a_finding_like_any_exception(how):
+    engine = Leaves()
+    engine.how = how
+    finding, = conform(SUBJECT, engine, operations=300, most=1).findings
+    assert ["write"] == [e.rule for e in finding.trace.events]
+    assert (f"raised {how.__name__}", (Difference("answer", "done", f"raised {how.__name__}"),)) == (
+        finding.observed, finding.differences)
+    looked, = conform(SUBJECT, LeavesWhenLookedAt(), operations=300, most=1).findings
+    assert (["write"], "raised SystemExit") == ([e.rule for e in looked.trace.events], looked.observed)
+
+
+def test_an_engine_that_leaves_does_not_end_the_command():
+    result = run("conform", f"{__file__}:Leaves", "--machine-file", FILE, "--operations", "300")
+    assert 1 == result.exit_code
+    assert "observed raised SystemExit (0 (test_wrong.py, line" in " ".join(result.output.split())
+    for engine, says in ((LeavesAtFirst, "cannot be emptied, or does not say what it shows: SystemExit: 0 (test_wrong.py"),
+                         (LeavesBefore, "LeavesBefore' cannot be made: SystemExit: 0 (test_wrong.py, line"),
+                         (LeavesWhenAsked, "cannot be asked what it has: SystemExit: 0 (test_wrong.py, line")):
+        assert says in refused("conform", f"{__file__}:{engine.__name__}", "--machine-file", FILE)
+
+
+def test_who_interrupts_a_run_ends_it():
+    engine = Leaves()
+    engine.how = KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        conform(SUBJECT, engine, operations=300)
+
+
+class CannotBeClosed(Lock):
+    def close(self):
+        raise OSError("the lock server is away")
+
+
+class LeavesAtTheEnd(Forgetful):
+    def close(self):
+        raise SystemExit(0)
+
+
+class NeitherNor(LeavesAtFirst):
+    def close(self):
+        raise OSError("the lock server is away")
+
+
+def test_an_engine_that_cannot_be_closed_hides_nothing_of_what_was_found(tmp_path):
+    result = run("conform", f"{__file__}:CannotBeClosed", "--machine-file", FILE, "--operations", "300")
+    *_, verdict, last = result.output.splitlines()
+    assert (2, "0 findings, 0 known deviations: held") == (result.exit_code, verdict)
+    assert "layerproof: the engine lock cannot be closed: OSError: the lock server is away (test_wrong.py, line" in last
+    record = tmp_path / "trace.json"
+    result = run("conform", f"{__file__}:LeavesAtTheEnd", "--machine-file", FILE, "--operations", "300", "--record",
+                 str(record))
+    *_, verdict, last = result.output.splitlines()
+    assert (1, "1 finding, 0 known deviations: violated") == (result.exit_code, verdict)
+    assert "layerproof: the engine forgetful cannot be closed: SystemExit: 0 (test_wrong.py, line" in last
+    for engine, status in (("CannotBeClosed", 2), ("LeavesAtTheEnd", 1)):
+        result = run("replay", str(record), "--on", f"{__file__}:{engine}", "--machine-file", FILE)
+        assert (status, True) == (result.exit_code, "cannot be closed: " in result.output.splitlines()[-1])
+    result = run("conform", f"{__file__}:NeitherNor", "--machine-file", FILE)
+    assert 2 == result.exit_code
+    assert ["cannot be closed: OSError", "cannot be emptied"] == [
+        said for line, said in zip(result.output.splitlines(), ("cannot be closed: OSError", "cannot be emptied"), strict=True)
+        if said in line]
+
+
+@pytest.mark.parametrize(("attribute", "value", "says"), [
+    ("version", 5, "has no attribute 'version' that is a string, but 5"),
+    ("dialect", ["strict"], "has no attribute 'dialect' that is a string, but ['strict']"),
+    ("options", 5, "has 5 as 'options', which is no set of strings"),
+    ("capabilities", "read", "has 'read' as 'capabilities', which is no set of strings"),
+])
+def test_attributes_of_an_engine_are_looked_at(attribute, value, says):
+    engine = Lock()
+    setattr(engine, attribute, value)
+    with pytest.raises(WrongRequest) as error:
+        conform(SUBJECT, engine, operations=10)
+    assert f"the engine lock {says}" == str(error.value)
 
 
 class OwnWords(Lock):

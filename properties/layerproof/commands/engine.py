@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -64,18 +64,62 @@ def chosen(engine: str, machine: Subject | None, given: dict[str, Any]) -> tuple
     return known, judge, {name: value for name, value in options.items() if name in known.takes}
 
 
+@dataclass
+class Opened:
+    """An engine that a command has opened.
+
+    Attributes:
+        unclosed: what is wrong with it, where it could not be closed.
+    """
+
+    engine: Any
+    unclosed: LayerproofError | None = None
+
+    def close(self) -> None:
+        """Close it if it can be closed, and say what it could not remove."""
+        from layerproof.own import told
+
+        try:
+            with told(f"the engine {getattr(self.engine, 'name', type(self.engine).__name__)} cannot be closed"):
+                if callable(close := getattr(self.engine, "close", None)):
+                    with held_back():
+                        close()
+                left = ", ".join(map(str, getattr(self.engine, "leaked", ())))
+        except LayerproofError as error:
+            self.unclosed = error
+        else:
+            if left:
+                click.echo(f"layerproof: left behind, as the engine would not remove it: {left}", err=True)
+
+    def end(self, failed: bool) -> NoReturn:
+        """End the command: as always, unless the engine could not be closed, which is said after what was found.
+
+        Raises:
+            LayerproofError: if it could not be closed, and nothing else failed.
+        """
+        if self.unclosed is not None and not failed:
+            raise self.unclosed
+        self.say_unclosed()
+        status(failed)
+
+    def say_unclosed(self) -> None:
+        """Say that it could not be closed, beside what ends the command."""
+        if self.unclosed is not None:
+            click.echo(f"layerproof: {self.unclosed}", err=True)
+
+
 @contextlib.contextmanager
-def opened(known: Entry, options: dict[str, Any]) -> Iterator[Any]:
-    """Open an engine and close it at the end, and say what it could not remove."""
-    engine = known.open(**options)
+def opened(known: Entry, options: dict[str, Any]) -> Iterator[Opened]:
+    """Open an engine and close it at the end; that it cannot be closed must not hide what was found."""
+    there = Opened(known.open(**options))
     try:
-        yield engine
-    finally:
-        if callable(close := getattr(engine, "close", None)):
-            with held_back():
-                close()
-        if left := getattr(engine, "leaked", ()):
-            click.echo(f"layerproof: left behind, as the engine would not remove it: {', '.join(left)}", err=True)
+        yield there
+    except BaseException as error:
+        there.close()
+        if str(there.unclosed) != str(error):
+            there.say_unclosed()
+        raise
+    there.close()
 
 
 def _check_fits(meant: Subject, engine: Any) -> None:
@@ -84,12 +128,17 @@ def _check_fits(meant: Subject, engine: Any) -> None:
     Raises:
         WrongRequest: if it has not; that another machine was to be named is likely then.
     """
+    from layerproof.own import is_theirs
+
     try:
         if meant.judged is not None:
             meant.judged().needs(engine)
     except WrongRequest as error:
         raise WrongRequest(f"{error}; no machine was named, so {meant.name} was meant (--machine or "
                            "--machine-file names another)") from error
+    except BaseException as error:
+        if not is_theirs(error):  # else it is said when the engine is judged
+            raise
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,7 +146,8 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--budget", type=float, callback=seconds, metavar="SECONDS",
                            help="Stop after so long and report what was done.")(command)
     command = click.option("--timeout", default=60.0, show_default=True, callback=seconds,
-                           help="Seconds for one answer.")(command)
+                           help="Seconds for one answer of another program. An engine of your own in Python is "
+                           "waited for, however long it takes.")(command)
     command = click.option("--dockerd", metavar="PATH", help="The daemon to start, for docker.")(command)
     command = click.option("--whiteouts", metavar="KIND", help="How its layers hide what is beneath: device, "
                            "wh-file, hidden-file or none.")(command)
@@ -157,12 +207,12 @@ def conform_command(
         options |= {"dialect": dialect}
     with opened(known, options) as there, Progress() as tell:
         if subject is None:
-            _check_fits(judge, there)
-        spoken = dialect or getattr(there, "dialect", None) or next(iter(judge.dialects), "")
+            _check_fits(judge, there.engine)
+        spoken = dialect or getattr(there.engine, "dialect", None) or next(iter(judge.dialects), "")
         # Without traits of the user's own, an engine that is none is told what it lacks before what it speaks.
         valuation = judge.traits((spoken,), traits)[spoken] if traits else None
         try:
-            result = conform(judge, there, operations=operations, seed=seed, budget=budget, dialect=dialect,
+            result = conform(judge, there.engine, operations=operations, seed=seed, budget=budget, dialect=dialect,
                              traits=valuation, deviations=known.deviations,
                              progress=lambda n: tell(f"{engine}: {n:,} operations"))
         except LayerproofError as error:
@@ -170,4 +220,4 @@ def conform_command(
                 said(error.so_far)
             raise
     said(result)
-    status(report.verdict_of(result, strict) != "held")
+    there.end(report.verdict_of(result, strict) != "held")

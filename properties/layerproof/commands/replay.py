@@ -16,7 +16,7 @@ from layerproof.commands.common import (
     read_limit_option,
     status,
 )
-from layerproof.commands.engine import chosen, engine_options, opened
+from layerproof.commands.engine import Opened, chosen, engine_options, opened
 from layerproof.commands.layout import counted
 from layerproof.errors import WrongRequest
 
@@ -72,12 +72,13 @@ def replay_command(
     judged: Conformance | None = None
     total = len(run.events)
     late = ""
+    there: Opened | None = None
     if done.not_done:
         late = f"the time limit was reached after {counted(total - done.not_done, 'operation')} of {total:,}"
     if engine is not None and not late:
         with opened(known, options) as there:
             try:
-                judged = conform_to(judge, run, there, deviations=known.deviations, budget=budget)
+                judged = conform_to(judge, run, there.engine, deviations=known.deviations, budget=budget)
             except OutOfTime as error:
                 judged, late = cast("Conformance", error.so_far), f"{error} of {total}"
     verdict = done.verdict if judged is None or done.findings else report.verdict_of(judged)
@@ -93,6 +94,8 @@ def replay_command(
         return "\n".join(parts)
 
     emit(format_, output, lambda: report.replayed_json(done, judge, verdict, judged), shown)
+    if there is not None:
+        there.end(verdict != "held")
     status(verdict != "held")
 
 

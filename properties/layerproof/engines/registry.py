@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from layerproof.errors import LayerproofError, WrongRequest
-from layerproof.own import attribute, said
+from layerproof.errors import WrongRequest
+from layerproof.own import attribute, told
 from layerproof.runs.finding import Deviation
 
 _FOLDERS = {"directory": "directory", "docker": "docker", "memory": "memory", "overlayfs": "mount",
@@ -92,12 +92,8 @@ def own(place: str) -> Callable[..., Any]:
         return lambda: made
 
     def opened() -> Any:
-        try:
+        with told(f"the engine {place!r} cannot be made"):
             return made()
-        except LayerproofError:
-            raise
-        except Exception as error:
-            raise WrongRequest(f"the engine {place!r} cannot be made: {said(error)}") from error
 
     return opened
 

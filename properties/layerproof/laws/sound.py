@@ -17,7 +17,7 @@ import z3
 from layermodel.language.rules import BOOL, Machine, Sort, Term
 from layermodel.language.sound import Malformed, Vocabulary, check_sort_known, cycle, unique
 from layerproof.errors import WrongRequest
-from layerproof.own import said
+from layerproof.own import told
 
 if TYPE_CHECKING:
     from layerproof.laws.law import Law
@@ -135,10 +135,8 @@ def check_applied(machine: Machine, laws: Iterable[Law]) -> None:
 
 
 def _applied(what: str, words: str, function: Callable[..., Any], about: Any, terms: Sequence[Term]) -> Any:
-    try:
+    with told(f"{what} cannot be said of {words}", function):
         return function(about, *terms)
-    except Exception as error:
-        raise WrongRequest(f"{what} cannot be said of {words}: {said(error, function)}") from error
 
 
 def _about(machine: Machine, law: Law) -> Iterable[tuple[Any, str]]:

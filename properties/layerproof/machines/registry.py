@@ -8,7 +8,7 @@ from dataclasses import replace
 from layerproof.errors import WrongRequest
 from layerproof.laws.law import Kind
 from layerproof.laws.sound import check_applied, check_state_law, check_together
-from layerproof.own import attribute, said
+from layerproof.own import attribute, told
 from layerproof.subject import Subject
 
 _SUBJECTS = {"store": "layerproof.machines.store.subject:STORE_SUBJECT",
@@ -76,7 +76,5 @@ def _check_mutants(found: Subject) -> None:
         seen.add(mutant.name)
         if mutant.breaks not in laws:
             raise WrongRequest(f"the mutant {mutant.name} breaks {mutant.breaks!r}, which is no law of its")
-        try:
+        with told(f"the mutant {mutant.name} cannot be made"):
             mutant.machine(found.machine)
-        except Exception as error:
-            raise WrongRequest(f"the mutant {mutant.name} cannot be made: {said(error)}") from error

@@ -8,6 +8,7 @@ beginning, and a finding already known is not shrunk again.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -15,13 +16,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from hypothesis.errors import HypothesisException
-
 from layermodel.language.ground import Outcome, Vector
 from layermodel.language.rules import Rule
 from layerproof import anyengine
 from layerproof.errors import LayerproofError, VacuousCheck, WrongRequest
-from layerproof.own import said
+from layerproof.own import is_theirs, said, told
 from layerproof.readings.drive import (
     Broken,
     check_operations,
@@ -92,8 +91,9 @@ class Judge:
         """
         self.subject, self.engine = subject, engine
         self.judging: Judged = subject.judged() if subject.judged else anyengine.judged(subject.machine)
-        self.judging.needs(engine)
-        self.dialect = dialect or getattr(engine, "dialect", None) or next(iter(subject.traits(())))
+        with told(f"the engine {_name(engine)} cannot be asked what it has"):
+            self._ask()
+        self.dialect = dialect or self._spoken or next(iter(subject.traits(())))
         self.traits = subject.dialect(self.dialect) if traits is None else traits
         self.bench = Bench(subject.machine, subject.catalogue, sizes or self._sizes(), like)
         self.deviations = known_of(deviations, engine)
@@ -101,10 +101,15 @@ class Judge:
         self.counting, self.until = True, math.inf
         self.seen: dict[tuple[object, ...], Finding] = {}
         self.watched: tuple[object, ...] = ()
-        self.rules = [r.name for r in subject.machine.rules if self.judging.able(engine, r.name)]
         self.not_applicable = [r.name for r in subject.machine.rules if r.name not in self.rules]
         if not self.rules:
             raise WrongRequest(f"the engine {engine.name} says that it can do none of the operations")
+
+    def _ask(self) -> None:
+        """See that the engine has what it must have, and ask what it speaks and what it can do."""
+        self.judging.needs(self.engine)
+        self._spoken: str | None = getattr(self.engine, "dialect", None)
+        self.rules = [r.name for r in self.subject.machine.rules if self.judging.able(self.engine, r.name)]
 
     def _sizes(self) -> dict[str, int]:
         sizes = self.judging.sizes
@@ -184,15 +189,10 @@ class EngineWorld:
         judge, subject = self._judge, self._judge.subject
         judge.check_time()
         self.run = subject.drivable.begin(judge.bench.ground, self._scene, judge.traits)
-        self.beside: Beside = judge.judging.beside(judge.engine, self.run)
         self.events: list[Event] = []
-        try:
+        with told(f"the engine {judge.engine.name} cannot be emptied, or does not say what it shows"):
+            self.beside: Beside = judge.judging.beside(judge.engine, self.run)
             begun = self.beside.begin()
-        except (LayerproofError, HypothesisException):
-            raise
-        except Exception as error:
-            raise WrongRequest(f"the engine {judge.engine.name} cannot be emptied, or does not say what it shows: "
-                               f"{said(error)}") from error
         differences = [d for d in begun if not judge.overlooks("", d)]
         if differences:
             finding = self._finding("", Outcome(None, self.run.state), Answer(None), differences, ())
@@ -242,9 +242,9 @@ class EngineWorld:
         """What the engine answers, and if it fails otherwise than by a refusal, in one word how."""
         try:
             return self.beside.do(rule, arguments), ""
-        except (LayerproofError, HypothesisException):
-            raise
-        except Exception as error:
+        except BaseException as error:
+            if not is_theirs(error):
+                raise
             kind = type(error).__name__
             return Answer(f"raised {kind}", said(error).removeprefix(f"{kind}: ")), f"raised {kind}"
 
@@ -252,7 +252,8 @@ class EngineWorld:
         self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer,
     ) -> Sequence[Difference]:
         try:
-            return self.beside.compare(rule, arguments, outcome, answer)
+            with told(f"the engine {self._judge.engine.name} shows what cannot be compared"):
+                return self.beside.compare(rule, arguments, outcome, answer)
         except WrongRequest as error:
             raise WrongRequest(f"{error} (after {rule.name}, operation {len(self.events)} of a run)") from error
 
@@ -266,7 +267,27 @@ class EngineWorld:
         return Finding(
             trace, laws, (), judge.engine.name, judge.engine.version, outcome.refusal, answer.refusal,
             answer.detail, tuple(differences), states, judge.known(rule, differences, laws),
-            self.beside.script(trace, differences))
+            self._script(trace, differences))
+
+    def _script(self, trace: Trace, differences: Sequence[Difference]) -> Callable[[], str | None]:
+        """What makes a script of the run; a finding is not lost because none can be made of it."""
+        words = f"the engine {self._judge.engine.name} cannot make a script"
+        with told(words):
+            make = self.beside.script(trace, differences)
+
+        def made() -> str | None:
+            try:
+                with told(words):
+                    return make()
+            except WrongRequest as error:
+                return f"({error})"
+
+        return made
+
+    def end(self) -> None:
+        """The engine is not needed any more."""
+        with told(f"the engine {self._judge.engine.name} cannot be emptied"):
+            self.beside.end()
 
     def _laws(
         self, rule: Rule, arguments: Vector, before: Vector, outcome: Outcome, answer: Answer,
@@ -274,7 +295,8 @@ class EngineWorld:
     ) -> tuple[tuple[str, ...], States]:
         """The laws that the observed state or step breaks."""
         run, monitor, broken = self.run, self._judge.bench.monitor, dict[str, None]()
-        there = self.beside.observed(before, outcome, answer)
+        with told(f"the engine {self._judge.engine.name} shows what is no state"):
+            there = self.beside.observed(before, outcome, answer)
         if there.whole:
             broken |= {v.law: None for v in monitor.state(there.state, run.rigid, run.traits)}
         if answer.refusal is None or answer.refusal in rule.refused:
@@ -370,6 +392,13 @@ def _came_to(
         not_done)
 
 
+def _name(engine: Any) -> str:
+    """What to call an engine of which it is not known whether it has a name."""
+    with contextlib.suppress(Exception):
+        return str(engine.name)
+    return type(engine).__name__
+
+
 def _until(budget: float | None) -> float:
     """The moment at which a time limit that begins now is reached."""
     return math.inf if budget is None else time.monotonic() + budget
@@ -414,7 +443,7 @@ def _follow(judge: Judge, trace: Trace) -> Iterator[Finding]:
             yield finding
             if not judge.passes(finding):
                 return
-    world.beside.end()
+    world.end()
 
 
 def cannot_happen(number: int, event: Event) -> WrongRequest:

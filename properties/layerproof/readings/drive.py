@@ -97,7 +97,9 @@ def state_machine(
 
     def begin(self: Any, scene: Any) -> None:
         self.world = _keeping(self, lambda: world(scene))
-        for name, arguments in drivable.opening(self.world.run, scene):
+        coming = iter(escalating(lambda: drivable.opening(self.world.run, scene)))
+        while (following := escalating(lambda: next(coming, None))) is not None:
+            name, arguments = following
             if name in rules and self.world.run.given(name, arguments):
                 _driven_step(self, machine.rule_by_name[name], arguments)
 

@@ -280,7 +280,8 @@ def shortest(
         progress: is called for each state, and may end the search by raising.
         most: states that are visited at most.
     """
-    lawless = replace(subject, catalogue=Catalogue(()), finite=replace(subject.finite, empties=False))
+    lawless = replace(subject, catalogue=Catalogue(()), finite=replace(
+        subject.finite, empties=False, large=frozenset()))
     explorer = Explorer(lawless, subject.sizes(sizes), algebra=False, rules=rules, wanted=wanted,
                         progress=lambda _: progress(), most=most)
     return explorer.run({dialect: traits}).runs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from z3 import And
@@ -15,11 +15,12 @@ from layermodel.objects import CONTAINER
 from layermodel.store.reference import Reference
 from layermodel.store.view import element_name, reference_name
 from layermodel.store.words import IMAGE, REFERENCE, shared, size_root_fs, total
-from layerproof.anyengine import check_capabilities, check_has
-from layerproof.errors import Refused
+from layerproof.anyengine import check_capabilities, check_has, is_texts
+from layerproof.errors import Refused, WrongRequest
 from layerproof.machines.store.engine import Engine
 from layerproof.machines.store.observed import Observer, Translation
 from layerproof.machines.store.payload import Caller
+from layerproof.machines.store.shown import check_observation
 from layerproof.runs.finding import Difference
 from layerproof.runs.trace import Trace
 from layerproof.subject import Answer, Judged, Observed
@@ -43,6 +44,12 @@ def check_engine(machine: Machine, engine: Any) -> None:
     """
     check_has(engine, _ATTRIBUTES, _METHODS)
     check_capabilities(machine, engine, method_of, method_of)
+    if not isinstance(engine.program, Mapping) or not all(isinstance(f, bytes) for f in engine.program.values()):
+        raise WrongRequest(f"the engine {engine.name} has {engine.program!r} as 'program', which is no mapping "
+                           "from paths to bytes")
+    if not isinstance(engine.command, tuple) or not is_texts(engine.command):
+        raise WrongRequest(f"the engine {engine.name} has {engine.command!r} as 'command', which is no tuple of "
+                           "strings")
 
 
 class StoreBeside:
@@ -68,11 +75,12 @@ class StoreBeside:
         try:
             reclaimed = self._caller.do(rule.name, named)
         except Refused as refused:
-            refusal, detail = refused.refusal, refused.detail
+            refusal, detail = str(refused.refusal), str(refused.detail)
         return Answer(refusal, detail, reclaimed, self._engine.observe())
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answers, the states, and the figures that an engine reports for itself."""
+        check_observation(self._engine.name, answer.seen)
         self._seen = self._observer.translate(answer.seen)
         return [*_answers(outcome, answer), *self._state(outcome.state, self._seen), *self._figures(self._seen)]
 

@@ -100,6 +100,9 @@ class Caller:
         self.calls.append(Call(method, names, variable))
         result = getattr(self.engine, method)(*self._real(method, values))
         if made is not None:
+            if not isinstance(result, str):
+                raise WrongRequest(f"the method {method} of the engine {self.engine.name} returns {result!r}, and "
+                                   f"is to return the ID of the new {made[0]}, a string")
             getattr(self.handles, f"{made[0]}s")[made[1]] = result
             if made[0] == "image":
                 self._made.add(made[1])

@@ -7,7 +7,7 @@ an inode keeps its number), and the layers below, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +67,7 @@ class UnionBeside:
         upper = Layer((shown.nodes[shown.entries[0]][0],), {0: 0})
         reply = self._engine.begin([layer_request(one, paths) for one in run.stack], layer_request(upper, paths),
                                    paths.names, run.scene.containers)
+        _check_reply(self._engine, reply, ("changed", "seen"))
         return self._compared(reply)
 
     def do(self, rule: Rule, arguments: Vector) -> Answer:
@@ -74,6 +75,8 @@ class UnionBeside:
         self._view, self._linked = self._run.view(named_in(rule, arguments)["container"]), self._run.linked
         event = Event(rule.name, arguments, None)
         reply = self._engine.do(request(rule, event, self._run.scene.paths, self._view))
+        _check_reply(self._engine, reply, ("errno", "value", "changed", "seen") if rule.name in LOOKING
+                     else ("errno", "changed", "seen"))
         return Answer(reply["errno"], seen=reply)
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
@@ -146,6 +149,19 @@ def check_engine(machine: Machine, engine: Any) -> None:
     """
     check_has(engine, _ATTRIBUTES, ("begin", "do"))
     check_capabilities(machine, engine, lambda rule: rule, lambda rule: "do")
+
+
+def _check_reply(engine: UnionEngine, reply: Any, wanted: Sequence[str]) -> None:
+    """See that an engine replies what :class:`~layerproof.machines.union.engine.UnionEngine` says.
+
+    Raises:
+        WrongRequest: if it does not, naming what it replied.
+    """
+    if not isinstance(reply, Mapping):
+        raise WrongRequest(f"the engine {engine.name} replies {reply!r}, which is no mapping")
+    for name in wanted:
+        if name not in reply:
+            raise WrongRequest(f"the engine {engine.name} replies {reply!r}, which says nothing of {name!r}")
 
 
 def _scenes(subject: Subject, bench: Bench, engine: UnionEngine) -> st.SearchStrategy[Mounted]:
