@@ -141,11 +141,15 @@ def reached(*_: object, **__: object) -> None:
 
 @pytest.fixture
 def stopped(monkeypatch):
-    """What commands do at last is not done."""
+    """What commands do at last is not done. Everything is imported before, or it would keep what is put in its place."""
+    for module in pkgutil.walk_packages(layerproof.__path__, "layerproof."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
     for name in ("readings.prove.prove.prove", "readings.drive.drive", "readings.explore.Explorer", "checks.check",
                  "readings.conform.conform", "readings.replay.replay", "mutants.matrix._filled"):
         monkeypatch.setattr(f"layerproof.{name}", reached)
-    monkeypatch.setattr("layerproof.commands.engine.opened", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr("layerproof.commands.engine.opened", lambda *_: contextlib.nullcontext(SimpleNamespace(engine=None)))
+    monkeypatch.setattr("layerproof.commands.engine._check_fits", lambda *_: None)
 
 
 @pytest.mark.parametrize("text", SCRIPTS)
