@@ -20,7 +20,7 @@ from layerproof.commands.common import (
     seconds,
     status,
 )
-from layerproof.errors import LayerproofError, WrongRequest
+from layerproof.errors import EngineUnreachable, LayerproofError, WrongRequest
 from layerproof.process.signals import held_back
 
 if TYPE_CHECKING:
@@ -116,8 +116,9 @@ def opened(known: Entry, options: dict[str, Any]) -> Iterator[Opened]:
         yield there
     except BaseException as error:
         there.close()
-        if str(there.unclosed) != str(error):
-            there.say_unclosed()
+        if isinstance(there.unclosed, EngineUnreachable):
+            raise there.unclosed from error  # it is gone, and this says what that leaves, too
+        there.say_unclosed()
         raise
     there.close()
 
