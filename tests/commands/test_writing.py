@@ -66,7 +66,7 @@ def test_a_file_that_is_there_stays_until_the_trace_is_written(tmp_path):
     result = run(*FOUND, "--record", str(path), "--output", str(tmp_path / "o"))
     assert (1, "") == (result.exit_code, result.output)
     assert "store" == json.loads(path.read_text())["machine"]
-    assert "1. load-unnamed image=" in (tmp_path / "o").read_text()
+    assert "1. load" in (tmp_path / "o").read_text()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
@@ -76,7 +76,7 @@ def test_a_result_is_printed_though_its_trace_cannot_be_written(monkeypatch, com
     monkeypatch.setattr("layerproof.readings.conform.conform", lambda *_, **__: judged)
     result = run(*command, "--record", "/dev/full")
     assert 2 == result.exit_code
-    assert "load-unnamed image=" in result.stdout
+    assert "1. load" in result.stdout
     assert "force=" in result.stdout
     assert "layerproof: the record file /dev/full cannot be written: No space left on device\n" == result.stderr
 
