@@ -69,10 +69,13 @@ class Mounting:
         as one may who knows that the system has not crashed. Source: overlayfs.rst, Volatile mount.
         """
         hiding = replace(self.hiding, attribute=UNPRIVILEGED) if "userxattr" in options else self.hiding
-        discard = "{work}/work/incompat/volatile" if "volatile" in options else self.discard
+        discard = f"{{work}}/{_VOLATILE}" if "volatile" in options else self.discard
         return replace(self, mount=self.mount.replace("{work}", ",".join(["{work}", *options])),
                        discard=discard, hiding=hiding)
 
+
+_VOLATILE = "work/incompat/volatile"
+"""The mark that overlayfs leaves within the work directory of a volatile mount."""
 
 OVERLAYFS = Mounting("mount -t overlay overlay -o lowerdir={lower},upperdir={upper},workdir={work} {merged}",
                      absolute=False)
