@@ -16,11 +16,13 @@ import pytest
 from layermodel.union.rules import UNION
 from layermodel.union.trees import DIRECTORY, FIFO, FILE, Layer, Node
 from layerproof.commands.report import conformance_text, verdict_of
+from layerproof.engines.mount.deviations import DEVIATIONS
 from layerproof.engines.mount.engine import MountEngine
 from layerproof.errors import EngineUnreachable, WrongRequest
 from layerproof.machines.union.mutants import UNION_MUTANTS
 from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.mutants.runs import kill_by_conform
+from layerproof.readings.conform import conform_to
 from layerproof.readings.drive import ROUND
 from layerproof.runs.trace import Event, trace_json, trace_of
 from mounts import AT, follow, judged, needs, over, plain
@@ -113,6 +115,29 @@ def test_a_finding_has_a_script_that_shows_it(tmp_path):
     after = done.stdout.split("== m0")[2].split("== m1")[0]
     assert {"./a", "./b", "./b/c"} <= {line.split()[0] for line in after.splitlines() if line.strip()}
     assert [path] == list(tmp_path.iterdir())
+
+HIDES = (Layer((plain(DIRECTORY), plain(FILE)), {0: 0, AT["a"]: 1}),
+         Layer((plain(DIRECTORY), plain(FILE), plain(DIRECTORY)), {0: 0, AT["b"]: 1, AT["c"]: 2}, frozenset({AT["a"]})))
+"""A file that a layer above hides; beside that a file and a directory."""
+MOVED = (Event("rename", (0, AT["b"], AT["c/b"], -1), None), Event("unlink", (0, AT["c/b"]), None))
+"""A file of the image is put into another directory, and removed there."""
+
+
+@pytest.mark.parametrize("before", [
+    (*MOVED, Event("mkdir", (0, AT["c/a"], 0, -1), None), Event("rename-directory", (0, AT["c/a"], AT["a"]), None)),
+    (Event("mkdir", (0, AT["a"], 0, -1), None), *MOVED)])
+def test_a_directory_that_stands_where_something_was_hidden_is_not_renamed_by_fuse(before, tmp_path):
+    needs("fuse-overlayfs")
+    events = (*before, Event("rename-directory", (0, AT["a"], AT["c"]), None))
+    with closing(MountEngine("fuse-overlayfs")) as engine:
+        result = conform_to(UNION_SUBJECT, over("fuse-overlayfs", HIDES, events), engine, deviations=DEVIATIONS)
+    finding = next(f for f in result.findings if f.known.key == "fuse-renamed-again")
+    assert [] == result.unknown
+    assert (len(events), "rename-directory", "EXDEV") == (len(finding.trace.events), finding.rule, finding.observed)
+    done = subprocess.run(["sh"], input=finding.script(), capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "cross-device" in done.stderr
+    with closing(MountEngine("overlayfs")) as engine:
+        assert follow(engine, over("overlayfs", HIDES, events)) is None
 
 
 def test_a_trace_is_read_as_it_was_written():

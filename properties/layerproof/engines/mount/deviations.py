@@ -76,7 +76,8 @@ DEVIATIONS: tuple[Deviation, ...] = (
         shows=lambda rule, d: rule == "rename-directory" and d.what == "kind" and d.expected == "nothing"),
     Deviation(
         "fuse-renamed-again", _FUSE, _BOTH, (),
-        "A directory that was renamed to where the image had something is not renamed again: EXDEV.",
+        "A directory that stands where the image has or hides something is not renamed, once a file of the image "
+        "was renamed into another directory and all was listed: EXDEV.",
         "found by this project",
         shows=lambda rule, d: rule == "rename-directory" and d.what == "answer" and d.observed == "EXDEV",
         brings=_not_replaced),

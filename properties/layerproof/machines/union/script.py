@@ -30,7 +30,8 @@ _HEAD = """\
 unshare --mount --propagation private sh <<'END'
 put() { perl -e 'sysopen(F, $ARGV[0], $ARGV[1]) || die "$!\\n"; syswrite(F, pack("H*", $ARGV[2] // ""))' "$@"; }
 ren() { perl -e 'rename($ARGV[0], $ARGV[1]) || die "$!\\n"' "$@"; }
-show() { for m in m?; do echo "== $m"; (cd $m; find . -printf '%p  %y inode %i mode %m owner %U:%G mtime %T@\\n'
+show() { for m in m?; do echo "== $m"; ls -R $m > /dev/null; (cd $m
+  find . -printf '%p  %y inode %i mode %m owner %U:%G mtime %T@\\n'
   find . -type f -exec grep -H '' {} +; getfattr -hRd -m 'user|trusted.[xy]' . 2>&1); done; }
 look() { show > /dev/null; }
 umask 0; d=$(mktemp -d); mount -t tmpfs tmpfs "$d"; cd "$d"
@@ -64,7 +65,8 @@ def script(shown: Shown, machine: Machine) -> str:
     """Return a script that does the operations of a run, with what was expected and seen as comments.
 
     After each operation it looks at everything, as the judge does: what a union keeps in mind of what was looked
-    at may be what the finding comes of.
+    at may be what the finding comes of. Like the judge, ``ls -R`` has closed a directory before it opens those in
+    it; ``find`` has not, and fuse-overlayfs answers otherwise then.
     """
     dated = any(d.what == "mtime" for d in shown.differences)
     lines = [*_layers(shown, dated), *_mounts(shown), "show", *_operations(shown, machine)]
