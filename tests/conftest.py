@@ -16,4 +16,5 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.mkdtemp(prefix="lp-", dir="/tmp")  # a short name: sockets are in it
     os.chmod(folder, 0o1777)  # some tests become another user
     os.environ["TMPDIR"], tempfile.tempdir = folder, None
+    os.environ["XDG_CACHE_HOME"] = str(config.rootpath / ".pytest_cache" / "computed")  # not the user's own
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -17,7 +17,7 @@ from layerproof.laws.law import Catalogue
 from layerproof.machines.registry import subject
 from layerproof.machines.store.mutants import MUTANTS
 from layerproof.readings.drive import Driven
-from layerproof.readings.explore import Exploration
+from layerproof.readings.exploration import Exploration
 from layerproof.readings.prove.prove import Proof, Task, Verdict
 from layerproof.runs.statistics import Statistics
 from layerproof.subject import Explored, Plan

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from layerproof.readings.conform import replay_on as replay_on
     from layerproof.readings.drive import Driven as Driven
     from layerproof.readings.drive import drive as drive
-    from layerproof.readings.explore import Exploration as Exploration
+    from layerproof.readings.exploration import Exploration as Exploration
     from layerproof.readings.explore import explore as explore
     from layerproof.readings.prove.prove import Proof as Proof
     from layerproof.readings.prove.prove import Verdict as Verdict
@@ -118,7 +118,7 @@ _FROM = {
     "replay_on": "layerproof.readings.conform:replay_on",
     "Driven": "layerproof.readings.drive:Driven",
     "drive": "layerproof.readings.drive:drive",
-    "Exploration": "layerproof.readings.explore:Exploration",
+    "Exploration": "layerproof.readings.exploration:Exploration",
     "explore": "layerproof.readings.explore:explore",
     "Proof": "layerproof.readings.prove.prove:Proof",
     "Verdict": "layerproof.readings.prove.prove:Verdict",

@@ -18,7 +18,8 @@ from layerproof.mutants.kills import killer
 from layerproof.process.workers import workers
 from layerproof.readings.conform import Conformance, conform
 from layerproof.readings.drive import Driven, drive, impossible, sizes_of_runs
-from layerproof.readings.explore import Exploration, Explorer
+from layerproof.readings.exploration import Exploration
+from layerproof.readings.explore import Explorer
 from layerproof.readings.prove.prove import (
     PORTIONS,
     Placed,
@@ -268,7 +269,7 @@ _inherited: dict[str, Subject] = {}
 def _explored(tell: _Tell, name: str, number: int) -> Exploration:
     subject = _inherited[name]
     plan = explored(subject)[number]
-    explorer = Explorer(subject, subject.sizes(plan.sizes), algebra=plan.algebra,
+    explorer = Explorer(subject, subject.sizes(plan.sizes), algebra=plan.algebra, jobs=1,
                         progress=lambda e: tell(e.universes - 1))
     return explorer.run({d: subject.dialects[d] for d in plan.dialects})
 

@@ -11,7 +11,8 @@ import layermodel
 import layerproof
 
 ROOT = Path(layerproof.__file__).parent
-NAMES = re.compile(r"(?<![\w-])(store|union|docker|overlayfs|fuse-overlayfs)(?![\w-])", re.IGNORECASE)
+NAMES = re.compile(r"(?<![\w-])(store(?! i\d)|union|docker|overlayfs|fuse-overlayfs)(?![\w-])", re.IGNORECASE)
+"""``store i64`` is an instruction of LLVM's."""
 OF_ONE = ("layerproof.machines.", "layerproof.engines.", "layermodel.store", "layermodel.union")
 REGISTRIES = {"layerproof.machines.registry", "layerproof.engines.registry"}
 

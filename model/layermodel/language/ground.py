@@ -129,29 +129,55 @@ class Outcome:
     reclaimed: int | None = None
 
 
+@dataclass(frozen=True)
+class Parts:
+    """One rule over a layout, as nodes.
+
+    Attributes:
+        given: what it presupposes of its arguments.
+        refusals: each with its name, its condition, and every slot of the state that it leaves, if another.
+        after: every slot of the state after.
+        reclaimed: the bytes that it reports, if it does.
+    """
+
+    nodes: Nodes
+    given: Node
+    refusals: tuple[tuple[str, Node, tuple[Node, ...] | None], ...]
+    after: tuple[Node, ...]
+    reclaimed: Node | None
+
+    @classmethod
+    def of(cls, rule: Rule, layout: Layout) -> Parts:
+        """Ground a rule."""
+        step = rule.step(layout.machine.state)
+        grounding = Grounding(layout, [p.term.decl().name() for p in rule.parameters], step.effect.definitions)
+        ground, nodes = grounding.ground, grounding.nodes
+
+        def slots(after: State) -> tuple[Node, ...]:
+            return tuple(successor(grounding, layout, after))
+
+        given = nodes.conj(ground(g) for g in step.effect.given)
+        refusals = tuple((r.name, ground(r.when), slots(step.after_refusal(r.name)) if r.leaves else None)
+                         for r in step.effect.refusals)
+        reclaimed = step.effect.reclaimed
+        return cls(nodes, given, refusals, slots(step.after), None if reclaimed is None else ground(reclaimed))
+
+
 class GroundRule:
     """One rule over a layout. ``P`` is the tuple of its arguments, in the rule's order."""
 
     def __init__(self, rule: Rule, layout: Layout) -> None:
-        """Compile the rule; its parts are compiled when they are first needed."""
+        """Compile the rule."""
         self.rule = rule
         self.layout = layout
-        step = rule.step(layout.machine.state)
-        self._grounding = Grounding(
-            layout, [p.term.decl().name() for p in rule.parameters], step.effect.definitions)
-        self._refusals: list[tuple[str, Callable[..., Any], Callable[..., Any] | None]] = []
-        ground, nodes = self._grounding.ground, self._grounding.nodes
-        self.given = function(nodes, [nodes.conj(ground(g) for g in step.effect.given)], True)
-        for refusal in step.effect.refusals:
-            half = self._after(step.after_refusal(refusal.name)) if refusal.leaves else None
-            self._refusals.append((refusal.name, function(nodes, [ground(refusal.when)], True), half))
-        self._update = self._after(step.after)
-        reclaimed = step.effect.reclaimed
-        self._reclaimed = None if reclaimed is None else function(nodes, [ground(reclaimed)], True)
-
-    def _after(self, after: State) -> Callable[..., Any]:
-        nodes = self._grounding.nodes
-        return function(nodes, successor(self._grounding, self.layout, after), False)
+        parts = Parts.of(rule, layout)
+        nodes = parts.nodes
+        self.given = function(nodes, [parts.given], True)
+        self._refusals: list[tuple[str, Callable[..., Any], Callable[..., Any] | None]] = [
+            (name, function(nodes, [when], True), None if leaves is None else function(nodes, leaves, False))
+            for name, when, leaves in parts.refusals]
+        self._update = function(nodes, parts.after, False)
+        self._reclaimed = None if parts.reclaimed is None else function(nodes, [parts.reclaimed], True)
 
     def run(self, state: Vector, rigid: Vector, traits: Vector, arguments: Vector) -> Outcome:
         """Take the step. The arguments must be such as the rule presupposes (:attr:`given`)."""
@@ -180,7 +206,7 @@ def _value(grounding: Grounding, symbol: Symbol, after: State, arguments: tuple[
     if symbol.of is None:
         return value
     guard = grounding.layout.machine.symbol(symbol.of)
-    live = grounding.symbol_at(guard, after, arguments[:len(guard.arguments)])
+    live = _value(grounding, guard, after, arguments[:len(guard.arguments)])
     return nodes.ite(live, value, nodes.const(0))
 
 
@@ -236,7 +262,7 @@ class GroundMachine:
         for symbol in self.machine.mutable:
             for arguments in self.layout.tuples(symbol):
                 roots.append(grounding.nodes.const(0) if symbol.name in zero else (
-                    grounding.symbol_at(symbol, self.machine.start, arguments)))
+                    _value(grounding, symbol, self.machine.start, arguments)))
         return function(grounding.nodes, roots, False)
 
     def traits(self, values: Mapping[str, bool]) -> Vector:

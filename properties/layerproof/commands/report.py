@@ -9,7 +9,7 @@ from layermodel.language.rules import BOOL
 from layerproof.commands.layout import counted, prose, rows
 from layerproof.readings.conform import Conformance
 from layerproof.readings.drive import Driven
-from layerproof.readings.explore import Exploration
+from layerproof.readings.exploration import Exploration
 from layerproof.readings.prove.finite import Instance
 from layerproof.readings.prove.prove import Proof, Verdict, supposed
 from layerproof.readings.replay import Replayed
@@ -181,8 +181,8 @@ def exploration_text(e: Exploration, subject: Subject) -> str:
                    + _back(e, subject))]
     if e.cut:
         parts.append(prose(f"NOT ALL OF IT: the search ended after {counted(e.states, 'state')}, as many as it "
-                           "may visit (--states), and more can be reached; of what it did not come to it says "
-                           "nothing"))
+                           "may visit, keep or get to (--states, --memory, --budget); of more that can be reached "
+                           "it says nothing"))
     for finding in e.findings.values():
         parts += [violation_text(subject, finding.violations[0], finding.trace.scene),
                   trace_text(subject, finding.trace)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,16 +17,24 @@ from layerproof.commands.common import (
     machine_option,
     record_option,
     recorded,
+    seconds,
     status,
 )
 
 if TYPE_CHECKING:
-    from layerproof.readings.explore import Exploration
+    from layerproof.readings.exploration import Exploration
     from layerproof.subject import Subject
 
 
 def _told(tell: Callable[[str], None], dialect: str, operations: int) -> None:
     tell(f"{dialect}: {operations:,} operations")
+
+
+def _going_on(e: Exploration, passed: float) -> str:
+    """A line about a search that goes on."""
+    rate = f"{e.steps / max(passed, 0.001):,.0f} a second"
+    room = f", {e.memory / 2**20:,.0f} MB" if e.memory else ""
+    return f"universe {e.universes}: {e.states:,} states, {e.waiting:,} waiting, {e.steps:,} steps, {rate}{room}"
 
 
 @click.command("explore")
@@ -35,26 +44,40 @@ def _told(tell: Callable[[str], None], dialect: str, operations: int) -> None:
 @click.option("--dialect", "dialects", multiple=True, help="Only this dialect; may be repeated.")
 @click.option("--trait", "traits", multiple=True, metavar="NAME=true|false", help="Set a trait.")
 @click.option("--universes", type=click.IntRange(1), help="At most so many choices of rigid values.")
-@click.option("--states", "most", default=1_000_000, type=click.IntRange(1), show_default=True,
-              help="Visit at most so many; a search that needs more is incomplete, with exit status 1.")
+@click.option("--states", "most", type=click.IntRange(1),
+              help="Visit at most so many; a search that needs more is incomplete, with exit status 1. As many as "
+              "the memory holds, if this is not given.")
+@click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GIGABYTES", default=2.0,
+              show_default=True, help="That the states may take; a search that needs more is incomplete, too.")
+@click.option("--budget", type=float, callback=seconds, metavar="SECONDS",
+              help="End the search after so long; it is incomplete then.")
+@click.option("--jobs", type=click.IntRange(1), help="Threads that search; as many as there are processors.")
+@click.option("--interpreted", is_flag=True, help="Make no machine code, even where llvmlite is installed.")
 @click.option("--no-algebra", is_flag=True, help="Leave out the laws about two runs.")
 @record_option
 @common
 def explore_command(
     subject: Subject, sizes: str | None, dialects: tuple[str, ...], traits: tuple[str, ...],
-    universes: int | None, most: int, no_algebra: bool, record: str | None, format_: str, output: str | None,
+    universes: int | None, most: int | None, memory: float, budget: float | None, jobs: int | None,
+    interpreted: bool, no_algebra: bool, record: str | None, format_: str, output: str | None,
 ) -> None:
     """Visit every state that can be reached with few objects."""
     from layerproof.commands import report
+    from layerproof.readings.exploration import Stop
     from layerproof.readings.explore import Explorer
 
     chosen, parsed = subject.traits(dialects, traits), subject.sized(sizes)
+    begun = time.monotonic()
     with Progress() as tell:
         def told(e: Exploration) -> None:
-            if e.states % 64 == 0:
-                tell(f"universe {e.universes}, {e.states:,} states, {e.steps:,} steps")
+            passed = time.monotonic() - begun
+            if e.compiled or e.states % 64 == 0:
+                tell(_going_on(e, passed))
+            if budget is not None and passed > budget:
+                raise Stop
 
-        explorer = Explorer(subject, parsed, algebra=not no_algebra, progress=told, most=most)
+        explorer = Explorer(subject, parsed, algebra=not no_algebra, progress=told, most=most,
+                            memory=int(memory * 2**30), jobs=jobs, compiled=False if interpreted else None)
         result = explorer.run(chosen, limit=universes)
     with recorded(record, subject, result.findings.values()):
         emit(format_, output, lambda: report.exploration_json(result, subject),

@@ -168,7 +168,7 @@ def kill_by_exploration(
         algebra: check the laws about two runs, too.
     """
     chosen = subject.sizes(sizes or mutant.sizes or subject.finite.mutated)
-    explorer = Explorer(confined(subject, mutant), chosen, algebra=algebra, stop_at_first=True)
+    explorer = Explorer(confined(subject, mutant), chosen, algebra=algebra, stop_at_first=True, jobs=1)
     findings = explorer.run(subject.traits(()) if dialects is None else dialects, limit).findings
     if not findings:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -34,7 +34,7 @@ class _AfterStep(Step):
 
 
 @dataclass
-class _Rows:
+class Rows:
     """A law over the elements: at every choice of its variables, its premise and each way in which it fails."""
 
     law: Law
@@ -54,7 +54,7 @@ class _Rows:
 class _Group:
     """Laws that are checked together: of states, or of one outcome of a rule. What they share is done once."""
 
-    def __init__(self, store: Nodes, laws: list[_Rows]) -> None:
+    def __init__(self, store: Nodes, laws: list[Rows]) -> None:
         self._store, self.laws = store, laws
         self._hold = function(store, [store.conj(store.neg(law.failing(store)) for law in laws)], True)
         self._where: dict[str, Callable[..., Any]] = {}
@@ -71,7 +71,7 @@ class _Group:
         """Says of each law whether it fails."""
         return function(self._store, [law.failing(self._store) for law in self.laws], False)
 
-    def _located(self, law: _Rows, vectors: tuple[Vector, ...]) -> Violation:
+    def _located(self, law: Rows, vectors: tuple[Vector, ...]) -> Violation:
         if law.law.id not in self._where:
             self._where[law.law.id] = function(self._store, [node for row in law.nodes for node in row[1:]], False)
         values, width = self._where[law.law.id](*vectors), len(law.false)
@@ -149,15 +149,29 @@ class Monitor:
         return self._steps[key]
 
     def _state_laws(self) -> _Group:
-        return self._group(self.catalogue.of(Kind.STATE), self.ground.machine.state, Grounding(self.ground.layout))
+        return _Group(*self.about_states())
 
     def _step_laws(self, rule: Rule, refusal: str | None, unchanged: bool) -> _Group:
+        return _Group(*self.about_steps(rule, refusal, unchanged))
+
+    def about_states(self) -> tuple[Nodes, list[Rows]]:
+        """The laws about states, as nodes."""
+        grounding = Grounding(self.ground.layout)
+        laws = self.catalogue.of(Kind.STATE)
+        return grounding.nodes, [self._rows(law, self.ground.machine.state, grounding) for law in laws]
+
+    def about_steps(self, rule: Rule, refusal: str | None, unchanged: bool) -> tuple[Nodes, list[Rows]]:
+        """The laws about a rule that is refused so, or done, as nodes.
+
+        Args:
+            unchanged: the state after is the one before.
+        """
         step = self._taken(rule)
         parameters = tuple(p.term.decl().name() for p in rule.parameters)
         about = (law for law in self.catalogue.of(Kind.STEP) if law.about(rule) and (
             (not law.refusals) if refusal is None else (law.refusals == ("*",) or refusal in law.refusals)))
-        return self._group(about, step, Grounding(
-            self.ground.layout, parameters, step.effect.definitions, unchanged=unchanged))
+        grounding = Grounding(self.ground.layout, parameters, step.effect.definitions, unchanged=unchanged)
+        return grounding.nodes, [self._rows(law, step, grounding) for law in about]
 
     def _taken(self, rule: Rule) -> Step:
         if rule.name not in self._symbolic:
@@ -165,17 +179,14 @@ class Monitor:
             self._symbolic[rule.name] = _AfterStep.of(rule.step(machine.state), machine.state.renamed("'"))
         return self._symbolic[rule.name]
 
-    def _group(self, laws: Iterable[Law], subject: State | Step, grounding: Grounding) -> _Group:
-        return _Group(grounding.nodes, [self._rows(law, subject, grounding) for law in laws])
-
-    def _rows(self, law: Law, subject: State | Step, grounding: Grounding) -> _Rows:
+    def _rows(self, law: Law, subject: State | Step, grounding: Grounding) -> Rows:
         variables = [sort.constant(f"v!{name}") for name, sort in law.variables]
         given, then = law.premise(subject, *variables), law.conclusions(subject, *variables)
         terms = [_abstract(variables, t) for t in (given, *(z3.And(given, z3.Not(t)) for t in then.values()))]
         chosen = list(itertools.product(*(self.ground.layout.elements(s) for _, s in law.variables)))
         rows = [[grounding.ground(term, tuple(map(grounding.nodes.const, elements))) for term in terms]
                 for elements in chosen]
-        return _Rows(law, tuple(then), chosen, rows)
+        return Rows(law, tuple(then), chosen, rows)
 
 
 _ENOUGH = 1000

@@ -1,0 +1,218 @@
+"""Visit every state breadth first by machine code, and show what it found by the interpreted rules.
+
+The search keeps where a law failed first; the interpreted rules take the same way, and the interpreted laws say
+what is broken there. That they agree is asked each time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from layermodel.language.ground import GroundMachine, Vector
+from layermodel.language.native import Compiled, TooLarge, available
+from layermodel.language.packed import Packing
+from layerproof.process.cache import Cache
+from layerproof.readings.exploration import Exploration, Steps, Stop, Wish, cap
+from layerproof.readings.moves import OF_STATES, Writer
+from layerproof.readings.search import Broken, Search
+from layerproof.runs.finding import Finding, Violation
+from layerproof.runs.monitor import AlgebraMonitor, Monitor
+from layerproof.runs.trace import Event
+from layerproof.subject import Traits
+
+_BITS = (8, 16, 32)
+"""Widths of integers that are tried, one after the other."""
+_WORTH_SPLITTING = 100_000
+"""States below which one thread is as good as several."""
+MEMORY = 2 << 30
+"""Bytes that a search may take, if nothing else is said."""
+
+
+class CannotCompile(Exception):
+    """The interpreted rules have to do it."""
+
+
+class Disagreement(AssertionError):
+    """The compiled and the interpreted rules disagree, which must not be."""
+
+
+class Compiler:
+    """Searches over one machine by machine code.
+
+    Args:
+        memory: bytes that the states may take.
+        jobs: how many threads search; None for as many as there are processors.
+    """
+
+    def __init__(
+        self, wish: Wish, ground: GroundMachine, result: Exploration, memory: int | None, jobs: int | None,
+    ) -> None:
+        """Prepare a search; nothing is compiled yet."""
+        if not available():
+            raise CannotCompile
+        self._wish, self._ground, self._result = wish, ground, result
+        self._memory = MEMORY if memory is None else memory
+        small = wish.most is not None and wish.most < _WORTH_SPLITTING
+        self._jobs = jobs or (1 if small else len(os.sched_getaffinity(0)))
+        self._told: frozenset[int] = frozenset()
+        self._bits = self._room = 0
+        self._search: Search | None = None
+        self._monitor = Monitor(ground, wish.subject.catalogue)
+        self._algebra = AlgebraMonitor(ground, wish.subject.catalogue) if wish.algebra else None
+
+    def run(self, universes: Sequence[Vector], dialects: Mapping[str, Traits]) -> None:
+        """Explore universes in dialects.
+
+        Raises:
+            CannotCompile: if integers are too large; nothing is in the result then.
+            Stop: if the search ends before its end.
+        """
+        if any(not -(1 << 31) <= int(value) < 1 << 31 for rigid in universes for value in rigid):
+            raise CannotCompile
+        self._result.compiled = True
+        try:
+            for rigid in universes:
+                self._result.universes += 1
+                for name, values in dialects.items():
+                    self._explore(Steps(self._wish, self._ground, rigid, name, values))
+        finally:
+            if self._search is not None:
+                self._search.close()
+            cap(self._result.premises)
+
+    def _explore(self, steps: Steps) -> None:
+        """One search, once more with wider integers if they take more, or to be told which laws fail."""
+        before = self._result.states, self._result.steps
+        while True:
+            search = self._search or self._compiled()
+            search.stop_at_first = self._wish.stop_at_first
+            stopped = self._run(search, steps, before)
+            broken = search.broken()
+            together = {b.outcome for b in broken if b.law is None} - self._told
+            if search.overflow:
+                self._forget(wider=True)
+            elif together and not self._wish.stop_at_first and not stopped:
+                self._told |= together
+                self._forget(wider=False)
+            else:
+                break
+        self._result.states, self._result.steps = before
+        self._came_to(search, steps, broken, stopped)
+        if stopped or search.full or (broken and self._wish.stop_at_first) or self._has_all(search):
+            raise Stop
+
+    def _run(self, search: Search, steps: Steps, before: tuple[int, int]) -> bool:
+        """Search from the initial state; whether the callback has ended it."""
+        stopped = False
+
+        def look() -> bool:
+            nonlocal stopped
+            self._result.states = before[0] + search.states
+            self._result.steps = before[1] + sum(search.counts())
+            self._result.waiting, self._result.memory = search.waiting, max(self._result.memory, search.memory)
+            try:
+                self._wish.progress(self._result)
+            except Stop:
+                stopped = True
+            return stopped or self._has_all(search)
+
+        most = self._room if self._wish.most is None else min(self._wish.most - before[0], self._room)
+        search.run(self._ground.initial(steps.rigid, steps.traits), steps.rigid, steps.traits, most, look)
+        return stopped
+
+    def _forget(self, *, wider: bool) -> None:
+        if self._search is not None:
+            self._search.close()
+        self._search = None
+        self._bits += wider
+
+    def _compiled(self) -> Search:
+        wish = self._wish
+        if self._bits == len(_BITS):
+            raise CannotCompile
+        packing = Packing.of(self._ground.layout, _BITS[self._bits])
+        catalogue = wish.subject.catalogue
+        try:
+            self._moves = Writer(self._ground, catalogue, packing, wish.asked, wish.subject.finite.fresh,
+                                 wish.algebra, self._told).write()
+        except TooLarge as error:
+            raise CannotCompile from error
+        # A state is its words, its parent, and from five to eleven bytes of the table.
+        self._room = max(self._memory // (8 * packing.words + 4 + 11), 1)
+        code = Compiled(self._moves.text, Cache("code"))
+        self._search = Search(packing, self._moves, code, self._room, self._jobs)
+        return self._search
+
+    def _has_all(self, search: Search) -> bool:
+        """Whether there is a run to all that is wanted."""
+        wanted = self._wish.wanted
+        if wanted is None:
+            return False
+        had = {outcome for outcome, first in zip(self._moves.outcomes, search.firsts(), strict=True) if first}
+        return all(one in had or one in self._result.runs for one in wanted)
+
+    def _came_to(self, search: Search, steps: Steps, broken: list[Broken], stopped: bool) -> None:
+        """Add what a search came to."""
+        result = self._result
+        result.states += search.states
+        result.depth = max(result.depth, search.depth)
+        result.cut |= search.full or stopped
+        for (rule, refusal), count in zip(self._moves.outcomes, search.counts(), strict=True):
+            result.steps += count
+            if count and refusal is None:
+                result.fired[rule] += count
+            elif count:
+                result.refused[rule, refusal] += count  # type: ignore[index]
+        result.premises.update({law: count for law, count in search.premises().items() if count})
+        ended = search.full or stopped or (broken and self._wish.stop_at_first)
+        if self._wish.subject.finite.empties and not ended:
+            result.stuck += search.stuck()
+        # In the order in which the interpreted laws are asked: of the state, of two runs from it, of its steps.
+        for one in sorted(broken, key=lambda b: (b.outcome, b.law is not None)):
+            if one.law is not None or self._wish.stop_at_first:
+                self._show(search, steps, one)
+        for outcome, first in zip(self._moves.outcomes, search.firsts(), strict=True):
+            if first and self._wish.wanted is not None and outcome in self._wish.wanted:
+                result.runs.setdefault(outcome, steps.trace(
+                    (*self._events(search, steps, first.state)[0], self._event(first))))
+
+    def _event(self, broken: Broken) -> Event:
+        name, refusal = self._moves.outcomes[broken.outcome]
+        return Event(name, self._moves.arguments(self._ground.machine.rule_by_name[name], broken.code), refusal)
+
+    def _events(self, search: Search, steps: Steps, state: int) -> tuple[tuple[Event, ...], Vector]:
+        """A shortest run to a state, and the state."""
+        path = search.path(state)
+        events, current = [], self._ground.initial(steps.rigid, steps.traits)
+        for reached in path[1:]:
+            found = next(((e, o.state) for _, e, o in steps.all(current) if o.state == reached), None)
+            if found is None:
+                raise Disagreement(f"the compiled rules lead from {current} to {reached}, the interpreted do not")
+            events.append(found[0])
+            current = found[1]
+        return tuple(events), current
+
+    def _show(self, search: Search, steps: Steps, broken: Broken) -> None:
+        """Find out by the interpreted laws what is broken, and keep it."""
+        events, state = self._events(search, steps, broken.state)
+        shown: list[tuple[Violation, tuple[Event, ...]]]
+        if self._algebra and broken.law is not None and self._about_runs(broken.law):
+            shown = self._algebra.state(state, steps.rigid, steps.traits)
+        elif broken.outcome == OF_STATES:
+            shown = [(v, ()) for v in self._monitor.state(state, steps.rigid, steps.traits)]
+        else:
+            event = self._event(broken)
+            rule = self._ground.machine.rule_by_name[event.rule]
+            outcome = self._ground.rule(event.rule).run(state, steps.rigid, steps.traits, event.arguments)
+            found = self._monitor.step(rule, state, outcome, steps.rigid, steps.traits, event.arguments)
+            shown = [(v, (event,)) for v in found]
+        shown = [(v, last) for v, last in shown if broken.law in (None, v.law)]
+        if not shown:
+            raise Disagreement(f"the compiled laws fail ({broken}), the interpreted hold")
+        for violation, last in shown:
+            self._result.keep(violation.law, Finding(
+                steps.trace((*events, *last)), (violation.law,), (violation,)))
+
+    def _about_runs(self, law: str) -> bool:
+        return self._wish.subject.catalogue.law(law).runs is not None
