@@ -1,17 +1,24 @@
 """State counts are pinned: a change of the rules that changes them has to be meant."""
 
+import itertools
+from dataclasses import replace
+
 import pytest
+from click.testing import CliRunner
 
 from layermodel.language.ground import GroundMachine
+from layermodel.language.packed import Packing
 from layermodel.store.rules import STORE
 from layermodel.store.universe import universes
 from layermodel.store.words import DIALECTS
+from layerproof.cli import main
 from layerproof.errors import WrongRequest
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.readings.exploration import Stop
 from layerproof.readings.explore import Explorer
 from layerproof.readings.replay import replay
+from layerproof.readings.symmetry import Symmetry
 
 ONE = {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
        "Content": 2}
@@ -43,7 +50,11 @@ def test_the_laws_about_two_runs_hold():
     assert result.premises["OP-31"] > 0
 
 
-FIELDS = ("states", "steps", "universes", "complete", "depth", "fired", "refused", "premises", "cut", "stuck")
+def run(*arguments):
+    return CliRunner().invoke(main, arguments, env={"COLUMNS": "80"})
+
+
+FIELDS = ("states", "stand_for", "steps", "universes", "complete", "depth", "fired", "refused", "premises", "cut", "stuck")
 
 
 def same(subject, sizes, *, jobs=1, **options):
@@ -106,3 +117,70 @@ def test_the_rules_are_interpreted_where_no_machine_code_can_be_made(monkeypatch
     assert (False, 282, 7769) == (result.compiled, result.states, result.steps)
     with pytest.raises(WrongRequest, match="llvmlite is not installed"):
         Explorer(STORE_SUBJECT, STORE_SUBJECT.sizes(ONE), compiled=True).run(DIALECTS)
+
+
+WITHOUT_FRESH = replace(UNION_SUBJECT, finite=replace(UNION_SUBJECT.finite, fresh=frozenset()))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(("subject", "sizes", "visited"), [
+    (STORE_SUBJECT, ONE, 282), (STORE_SUBJECT, ONE | {"Container": 2, "Name": 2}, 1362),
+    (STORE_SUBJECT, ONE | {"Image": 2, "Layer": 2}, 21695), (STORE_SUBJECT, ONE | {"Container": 3, "Name": 3}, 4962),
+    (WITHOUT_FRESH, {"Path": 2, "Inode": 3}, 815)])
+def test_states_that_are_alike_are_visited_once_and_all_are_counted(subject, sizes, visited, jobs):
+    one, every = (Explorer(subject, subject.sizes(sizes), compiled=True, symmetry=symmetry, jobs=jobs).run(subject.dialects)
+                  for symmetry in (True, False))
+    assert (visited, every.states) == (one.states, one.stand_for)
+    assert (every.depth, every.stuck, {}, "held") == (one.depth, one.stuck, one.findings, one.verdict)
+    assert every.fired.keys() == one.fired.keys()
+    assert every.refused.keys() == one.refused.keys()
+    assert every.premises.keys() == one.premises.keys()
+
+
+@pytest.mark.parametrize("name", ["remove-used", "rename-keeps-old", "refused-but-layers-gone", "prune-leaves-parents"])
+def test_a_law_that_is_broken_is_shown_by_a_run_of_real_operations(name):
+    mutant = STORE_SUBJECT.mutant(name)
+    wrong, sizes = STORE_SUBJECT.of(mutant.machine(STORE)), STORE_SUBJECT.sizes({**ONE, "Container": 2, "Name": 2, "Image": 2})
+    one, every = (Explorer(wrong, sizes, compiled=True, symmetry=symmetry).run(DIALECTS, 4) for symmetry in (True, False))
+    assert one.states < every.states
+    assert {law: len(f.trace.events) for law, f in every.findings.items()} == {
+        law: len(f.trace.events) for law, f in one.findings.items()}
+    for law, finding in one.findings.items():
+        if STORE_SUBJECT.catalogue.law(law).runs is None:
+            assert law in {broken for f in replay(wrong, finding.trace).findings for broken in f.laws}
+
+
+def rigid_of(subject, sizes):
+    ground = GroundMachine(subject.machine, subject.sizes(sizes))
+    return ground, subject.finite.universes(ground)
+
+
+@pytest.mark.parametrize(("subject", "sizes"), [
+    (STORE_SUBJECT, {"Image": 3, "Layer": 3, "Reference": 2, "Container": 2}), (UNION_SUBJECT, {"Path": 4, "Inode": 4})])
+def test_permutations_are_a_group_and_leave_the_rigid_values_alike(subject, sizes):
+    ground, universes = rigid_of(subject, sizes)
+    several = 0
+    for rigid in universes[:: max(len(universes) // 20, 1)]:
+        start = ground.initial(rigid, ground.traits(next(iter(subject.dialects.values()))))
+        group = Symmetry.of(Packing.of(ground.layout, 8), rigid, start).group
+        several += len(group) > 2
+        assert all(tuple(p) == tuple(range(len(p))) for p in group[0].values())
+        taken = {tuple(sorted((sort, tuple(p)) for sort, p in g.items())) for g in group}
+        assert len(taken) == len(group) <= 200
+        for g, h in itertools.islice(itertools.product(group, repeat=2), 500):
+            both = {sort: tuple(h[sort][n] for n in g[sort]) for sort in g}
+            assert tuple(sorted(both.items())) in taken
+        for g in group:
+            for symbol in ground.machine.rigid:
+                for at in ground.layout.tuples(symbol) if symbol.of is None else ():
+                    there = tuple(g[s.name][a] if s.name in g else a for s, a in zip(symbol.arguments, at, strict=True))
+                    value = ground.read((), rigid, symbol.name, *at)
+                    moved = g[symbol.result.name][value] if symbol.result.name in g else value
+                    assert moved == ground.read((), rigid, symbol.name, *there)
+    assert several
+
+
+def test_symmetry_is_refused_where_rules_are_interpreted():
+    result = run("explore", "--symmetry", "--interpreted")
+    assert (2, "--symmetry is for machine code only, and --interpreted makes none") == (
+        result.exit_code, result.output.strip().removeprefix("layerproof: "))

@@ -164,7 +164,7 @@ def exploration_json(e: Exploration, subject: Subject) -> dict[str, Any]:
     return {
         "verdict": e.verdict, "sizes": dict(e.sizes),
         "dialects": list(e.dialects), "universes": e.universes, "complete": e.complete, "states": e.states,
-        "steps": e.steps, "depth": e.depth, "stuck": e.stuck,
+        "standFor": e.stand_for, "compiled": e.compiled, "steps": e.steps, "depth": e.depth, "stuck": e.stuck,
         "findings": [{"law": law, "false": list(f.violations[0].false), "trace": trace_json(subject, f.trace)}
                      for law, f in e.findings.items()],
     }
@@ -177,7 +177,7 @@ def exploration_text(e: Exploration, subject: Subject) -> str:
     seen = f"{'all' if e.complete else 'some'} universes of {sizes}: {e.universes:,}" if rigid else sizes
     spoken = f"{'in the dialect' if len(e.dialects) == 1 else 'in the dialects'} {' and '.join(e.dialects)}"
     parts = [prose(", ".join([seen, *([spoken] if subject.machine.traits else [])])),
-             prose(f"{counted(e.states, 'state')}, {counted(e.steps, 'step')}, depth {e.depth}"
+             prose(f"{counted(e.states, 'state')}{_alike(e)}, {counted(e.steps, 'step')}, depth {e.depth}"
                    + _back(e, subject))]
     if e.cut:
         parts.append(prose(f"NOT ALL OF IT: the search ended after {counted(e.states, 'state')}, as many as it "
@@ -189,6 +189,11 @@ def exploration_text(e: Exploration, subject: Subject) -> str:
     if not e.findings:
         parts.append(prose(_held(e, subject)))
     return "\n".join(parts)
+
+
+def _alike(e: Exploration) -> str:
+    """How many states those stand for that were visited, where it is more."""
+    return "" if e.stand_for == e.states else f" that stand for {e.stand_for:,}"
 
 
 def _held(e: Exploration, subject: Subject) -> str:

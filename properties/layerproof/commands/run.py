@@ -20,6 +20,7 @@ from layerproof.commands.common import (
     seconds,
     status,
 )
+from layerproof.errors import WrongRequest
 
 if TYPE_CHECKING:
     from layerproof.readings.exploration import Exploration
@@ -52,6 +53,8 @@ def _going_on(e: Exploration, passed: float) -> str:
 @click.option("--budget", type=float, callback=seconds, metavar="SECONDS",
               help="End the search after so long; it is incomplete then.")
 @click.option("--jobs", type=click.IntRange(1), help="Threads that search; as many as there are processors.")
+@click.option("--symmetry", is_flag=True,
+              help="Of states that differ only in which object is which, visit one.")
 @click.option("--interpreted", is_flag=True, help="Make no machine code, even where llvmlite is installed.")
 @click.option("--no-algebra", is_flag=True, help="Leave out the laws about two runs.")
 @record_option
@@ -59,13 +62,15 @@ def _going_on(e: Exploration, passed: float) -> str:
 def explore_command(
     subject: Subject, sizes: str | None, dialects: tuple[str, ...], traits: tuple[str, ...],
     universes: int | None, most: int | None, memory: float, budget: float | None, jobs: int | None,
-    interpreted: bool, no_algebra: bool, record: str | None, format_: str, output: str | None,
+    symmetry: bool, interpreted: bool, no_algebra: bool, record: str | None, format_: str, output: str | None,
 ) -> None:
     """Visit every state that can be reached with few objects."""
     from layerproof.commands import report
     from layerproof.readings.exploration import Stop
     from layerproof.readings.explore import Explorer
 
+    if symmetry and interpreted:
+        raise WrongRequest("--symmetry is for machine code only, and --interpreted makes none")
     chosen, parsed = subject.traits(dialects, traits), subject.sized(sizes)
     begun = time.monotonic()
     with Progress() as tell:
@@ -76,8 +81,9 @@ def explore_command(
             if budget is not None and passed > budget:
                 raise Stop
 
-        explorer = Explorer(subject, parsed, algebra=not no_algebra, progress=told, most=most,
-                            memory=int(memory * 2**30), jobs=jobs, compiled=False if interpreted else None)
+        explorer = Explorer(
+            subject, parsed, algebra=not no_algebra, progress=told, most=most, memory=int(memory * 2**30),
+            jobs=jobs, symmetry=symmetry, compiled=False if interpreted else None)
         result = explorer.run(chosen, limit=universes)
     with recorded(record, subject, result.findings.values()):
         emit(format_, output, lambda: report.exploration_json(result, subject),

@@ -7,15 +7,16 @@ what is broken there. That they agree is asked each time.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from layermodel.language.ground import GroundMachine, Vector
+from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layermodel.language.native import Compiled, TooLarge, available
 from layermodel.language.packed import Packing
 from layerproof.process.cache import Cache
 from layerproof.readings.exploration import Exploration, Steps, Stop, Wish, cap
 from layerproof.readings.moves import OF_STATES, Writer
 from layerproof.readings.search import Broken, Search
+from layerproof.readings.symmetry import Symmetry
 from layerproof.runs.finding import Finding, Violation
 from layerproof.runs.monitor import AlgebraMonitor, Monitor
 from layerproof.runs.trace import Event
@@ -58,6 +59,7 @@ class Compiler:
         self._told: frozenset[int] = frozenset()
         self._bits = self._room = 0
         self._search: Search | None = None
+        self._symmetry: Symmetry | None = None
         self._monitor = Monitor(ground, wish.subject.catalogue)
         self._algebra = AlgebraMonitor(ground, wish.subject.catalogue) if wish.algebra else None
 
@@ -87,6 +89,7 @@ class Compiler:
         while True:
             search = self._search or self._compiled()
             search.stop_at_first = self._wish.stop_at_first
+            self._symmetry = self._alike(search.packing, steps)
             stopped = self._run(search, steps, before)
             broken = search.broken()
             together = {b.outcome for b in broken if b.law is None} - self._told
@@ -118,8 +121,16 @@ class Compiler:
             return stopped or self._has_all(search)
 
         most = self._room if self._wish.most is None else min(self._wish.most - before[0], self._room)
-        search.run(self._ground.initial(steps.rigid, steps.traits), steps.rigid, steps.traits, most, look)
+        search.run(self._ground.initial(steps.rigid, steps.traits), steps.rigid, steps.traits, most, look,
+                   self._symmetry)
         return stopped
+
+    def _alike(self, packing: Packing, steps: Steps) -> Symmetry | None:
+        """The permutations that leave a universe alike, if they are to be used and one of them moves anything."""
+        if not self._wish.symmetry:
+            return None
+        found = Symmetry.of(packing, steps.rigid, self._ground.initial(steps.rigid, steps.traits))
+        return found if len(found.group) > 1 else None
 
     def _forget(self, *, wider: bool) -> None:
         if self._search is not None:
@@ -156,6 +167,7 @@ class Compiler:
         """Add what a search came to."""
         result = self._result
         result.states += search.states
+        result.stand_for += search.stands_for() if self._symmetry is not None else search.states
         result.depth = max(result.depth, search.depth)
         result.cut |= search.full or stopped
         for (rule, refusal), count in zip(self._moves.outcomes, search.counts(), strict=True):
@@ -174,45 +186,61 @@ class Compiler:
                 self._show(search, steps, one)
         for outcome, first in zip(self._moves.outcomes, search.firsts(), strict=True):
             if first and self._wish.wanted is not None and outcome in self._wish.wanted:
-                result.runs.setdefault(outcome, steps.trace(
-                    (*self._events(search, steps, first.state)[0], self._event(first))))
-
-    def _event(self, broken: Broken) -> Event:
-        name, refusal = self._moves.outcomes[broken.outcome]
-        return Event(name, self._moves.arguments(self._ground.machine.rule_by_name[name], broken.code), refusal)
+                events, state = self._events(search, steps, first.state)
+                last = next(event for event, _ in self._taken(steps, state, first))
+                result.runs.setdefault(outcome, steps.trace((*events, last)))
 
     def _events(self, search: Search, steps: Steps, state: int) -> tuple[tuple[Event, ...], Vector]:
-        """A shortest run to a state, and the state."""
+        """A shortest run to a state, or to one that is like it, and where it ends."""
         path = search.path(state)
         events, current = [], self._ground.initial(steps.rigid, steps.traits)
         for reached in path[1:]:
-            found = next(((e, o.state) for _, e, o in steps.all(current) if o.state == reached), None)
+            found = next(((e, o.state) for _, e, o in steps.all(current) if self._is(o.state, reached)), None)
             if found is None:
                 raise Disagreement(f"the compiled rules lead from {current} to {reached}, the interpreted do not")
             events.append(found[0])
             current = found[1]
         return tuple(events), current
 
+    def _is(self, state: Vector, found: Vector) -> bool:
+        """Whether a state is the one that the search found for it."""
+        if self._symmetry is None:
+            return state == found
+        return self._symmetry.canonical(state) == self._symmetry.packing.pack(found)
+
+    def _taken(self, steps: Steps, state: Vector, broken: Broken) -> Iterator[tuple[Event, Outcome]]:
+        """The step from a state; the objects may be others that are like those of the search."""
+        name, refusal = self._moves.outcomes[broken.outcome]
+        rule = self._ground.machine.rule_by_name[name]
+        if self._symmetry is None:
+            arguments = self._moves.arguments(rule, broken.code)
+            yield (Event(name, arguments, refusal),
+                   self._ground.rule(name).run(state, steps.rigid, steps.traits, arguments))
+            return
+        for one, event, outcome in steps.all(state):
+            if one is rule and event.refusal == refusal:
+                yield event, outcome
+
     def _show(self, search: Search, steps: Steps, broken: Broken) -> None:
         """Find out by the interpreted laws what is broken, and keep it."""
         events, state = self._events(search, steps, broken.state)
-        shown: list[tuple[Violation, tuple[Event, ...]]]
-        if self._algebra and broken.law is not None and self._about_runs(broken.law):
-            shown = self._algebra.state(state, steps.rigid, steps.traits)
-        elif broken.outcome == OF_STATES:
-            shown = [(v, ()) for v in self._monitor.state(state, steps.rigid, steps.traits)]
-        else:
-            event = self._event(broken)
-            rule = self._ground.machine.rule_by_name[event.rule]
-            outcome = self._ground.rule(event.rule).run(state, steps.rigid, steps.traits, event.arguments)
-            found = self._monitor.step(rule, state, outcome, steps.rigid, steps.traits, event.arguments)
-            shown = [(v, (event,)) for v in found]
-        shown = [(v, last) for v, last in shown if broken.law in (None, v.law)]
+        shown = [(v, last) for v, last in self._violations(steps, state, broken) if broken.law in (None, v.law)]
         if not shown:
             raise Disagreement(f"the compiled laws fail ({broken}), the interpreted hold")
         for violation, last in shown:
             self._result.keep(violation.law, Finding(
                 steps.trace((*events, *last)), (violation.law,), (violation,)))
+
+    def _violations(
+        self, steps: Steps, state: Vector, broken: Broken,
+    ) -> list[tuple[Violation, tuple[Event, ...]]]:
+        if self._algebra and broken.law is not None and self._about_runs(broken.law):
+            return self._algebra.state(state, steps.rigid, steps.traits)
+        if broken.outcome == OF_STATES:
+            return [(v, ()) for v in self._monitor.state(state, steps.rigid, steps.traits)]
+        rule = self._ground.machine.rule_by_name[self._moves.outcomes[broken.outcome][0]]
+        return [(v, (event,)) for event, outcome in self._taken(steps, state, broken) for v in self._monitor.step(
+            rule, state, outcome, steps.rigid, steps.traits, event.arguments)]
 
     def _about_runs(self, law: str) -> bool:
         return self._wish.subject.catalogue.law(law).runs is not None

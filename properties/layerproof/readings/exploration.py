@@ -30,6 +30,7 @@ class Exploration:
         findings: by law, each with the shortest run that shows it.
         runs: a shortest run to each rule and refusal that was wanted.
         compiled: the search was done by machine code.
+        stand_for: how many states those stand for that were visited: more, where of states that are alike one was.
         waiting: while it goes on, states that were found and are still to be expanded.
         memory: bytes that the states took at most, if that is known.
     """
@@ -49,6 +50,7 @@ class Exploration:
     findings: dict[str, Finding] = field(default_factory=dict)
     runs: dict[Reached, Trace] = field(default_factory=dict)
     compiled: bool = False
+    stand_for: int = 0
     waiting: int = 0
     memory: int = 0
 
@@ -89,6 +91,7 @@ class Wish:
     rules: Collection[str] | None
     wanted: Collection[Reached] | None
     most: int | None
+    symmetry: bool
 
     @property
     def asked(self) -> list[Rule]:

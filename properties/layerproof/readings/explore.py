@@ -38,6 +38,7 @@ class Explorer:
         memory: bytes that states may take; None for two gigabytes.
         jobs: threads that search; None for as many as there are processors.
         compiled: whether machine code is made; None for where it can be.
+        symmetry: of states that differ only in which object is which, visit one; for machine code only.
     """
 
     subject: Subject
@@ -51,6 +52,7 @@ class Explorer:
     memory: int | None = None
     jobs: int | None = None
     compiled: bool | None = None
+    symmetry: bool = False
 
     def run(self, dialects: Mapping[str, Traits], limit: int | None = None) -> Exploration:
         """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect.
@@ -61,7 +63,7 @@ class Explorer:
         if not dialects:
             raise WrongRequest("an exploration in no dialect would check nothing")
         wish = Wish(self.subject, self.sizes, self.algebra, self.stop_at_first, self.progress, self.rules,
-                    self.wanted, self.most)
+                    self.wanted, self.most, self.symmetry)
         ground = GroundMachine(self.subject.machine, self.sizes)
         every = self.subject.finite.universes(ground)
         chosen = every if limit is None or limit >= len(every) else [
@@ -73,7 +75,7 @@ class Explorer:
                     Compiler(wish, ground, result, self.memory, self.jobs).run(chosen, dialects)
                     return result
                 except CannotCompile as error:
-                    if self.compiled:
+                    if self.compiled or self.symmetry:
                         raise WrongRequest("no machine code can be made: llvmlite is not installed, or an integer "
                                            "takes more than 32 bits") from error
                     result = Exploration(dict(self.sizes), tuple(dialects), complete=len(chosen) == len(every))

@@ -89,6 +89,7 @@ class _Search:
             raise Stop
         self.came[state] = came
         self.result.states += 1
+        self.result.stand_for += 1
         self.result.depth = max(self.result.depth, self._depth(state))
         self.queue.append(state)
 

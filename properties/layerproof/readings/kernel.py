@@ -249,9 +249,10 @@ def _rehash(count: int) -> str:
             "done:\n  ret void\n}\n")
 
 
-MOVE = 6
+MOVE = 8
 """Numbers of 32 bits that say how a permutation moves one slot: the word and lowest bit from where, its width, the
-word and lowest bit to where, and where among the values its new ones begin, or -1 if they stay."""
+word and lowest bit to where; where among the values its new ones begin, or -1 if they stay; and the word and bit
+that says whether it means anything, or -1 if it always does."""
 
 
 def _canonical(count: int) -> str:
@@ -294,10 +295,16 @@ def _canonical(count: int) -> str:
                       for n in range(MOVE))
             + "  %fp = getelementptr inbounds i64, ptr %in, i64 %f0\n  %fw = load i64, ptr %fp, align 8\n"
             "  %fs = lshr i64 %fw, %f1\n  %one = shl i64 1, %f2\n  %fm = sub i64 %one, 1\n"
-            "  %v = and i64 %fs, %fm\n  %as = icmp slt i64 %f5, 0\n  br i1 %as, label %moving1, label %change\n"
+            "  %v = and i64 %fs, %fm\n  %as = icmp slt i64 %f5, 0\n  br i1 %as, label %moving1, label %may\n"
+            "may:\n  %always = icmp slt i64 %f6, 0\n  br i1 %always, label %change, label %guarded\n"
+            "guarded:\n  %gwp = getelementptr inbounds i64, ptr %in, i64 %f6\n"
+            "  %gw = load i64, ptr %gwp, align 8\n"
+            "  %gs = lshr i64 %gw, %f7\n  %means = trunc i64 %gs to i1\n"
+            "  br i1 %means, label %change, label %moving1\n"
             "change:\n  %vi = add i64 %f5, %v\n  %vp = getelementptr inbounds i32, ptr %values, i64 %vi\n"
             "  %v32 = load i32, ptr %vp, align 4\n  %changed = zext i32 %v32 to i64\n  br label %moving1\n"
-            "moving1:\n  %value = phi i64 [ %v, %moving ], [ %changed, %change ]\n"
+            "moving1:\n"
+            "  %value = phi i64 [ %v, %moving ], [ %v, %guarded ], [ %changed, %change ]\n"
             "  %shifted = shl i64 %value, %f4\n  %tp = getelementptr inbounds i64, ptr %out, i64 %f3\n"
             "  %tw = load i64, ptr %tp, align 8\n  %put = or i64 %tw, %shifted\n"
             "  store i64 %put, ptr %tp, align 8\n"
@@ -308,8 +315,8 @@ def _canonical(count: int) -> str:
             + f"  %same = zext i1 %idd{count - 1} to i64\n  %alike1 = add i64 %alike, %same\n"
             f"  br i1 %less{count - 1}, label %take, label %after\n"
             "take:\n" + better + "  br label %after\n"
-            f"after:\n  %wide = mul i64 %length, {MOVE}\n  %odd = add i64 %wide, 1\n  %half = lshr i64 %odd, 1\n"
-            "  %further = getelementptr inbounds i64, ptr %moves, i64 %half\n  %g1 = add i64 %g, 1\n"
+            f"after:\n  %wide = mul i64 %length, {MOVE}\n"
+            "  %further = getelementptr inbounds i32, ptr %moves, i64 %wide\n  %g1 = add i64 %g, 1\n"
             "  br label %each\n"
             "done:\n  ret i64 %alike\n}\n")
 

@@ -14,6 +14,7 @@ from layermodel.language.native import Compiled
 from layermodel.language.packed import Packing
 from layerproof.readings.kernel import FIELDS, PLACE
 from layerproof.readings.moves import Moves
+from layerproof.readings.symmetry import Symmetry
 
 _FIRST_TABLE = 1 << 12
 _FIRST_ROUND, _LONGEST_ROUND = 256, 1 << 16
@@ -145,7 +146,7 @@ class Search:
 
     def __init__(self, packing: Packing, moves: Moves, code: Compiled, room: int, parts: int = 1) -> None:
         """Reserve the memory for so many states; it is taken where they are found."""
-        self._packing, self._moves = packing, moves
+        self.packing, self._moves = packing, moves
         self._code = code  # its functions are there as long as it is
         self.parts = [Part(packing, moves, room, n, parts) for n in range(parts)]
         contexts = Array(8 * parts)
@@ -157,6 +158,7 @@ class Search:
         self._owner = code.function("owner", number_, pointer, number_)
         self._accept = code.function("accept", None, pointer, pointer, number_)
         self._rehash = code.function("rehash", None, pointer)
+        self._orbits = code.function("orbits", number_, pointer)
         self._reach = code.function("reach", None, pointer)
         self._pool = ThreadPoolExecutor(parts) if parts > 1 else None
         self.depth, self.stop_at_first, self._root, self._most = 0, False, 0, room
@@ -192,21 +194,29 @@ class Search:
         """Whether there are more states than were to be found."""
         return any(part["full"] for part in self.parts) or self.states > self._most
 
-    def run(self, start: Vector, rigid: Vector, traits: Vector, most: int, look: Callable[[], bool]) -> None:
+    def run(
+        self, start: Vector, rigid: Vector, traits: Vector, most: int, look: Callable[[], bool],
+        symmetry: Symmetry | None = None,
+    ) -> None:
         """Find all states that can be reached from one, or so many (some more where there are parts).
 
         Args:
             look: is called now and then, and ends the search if it says so.
+            symmetry: of states that are alike by it only the least is kept.
         """
         self._most = most
+        alike, tables = (0, (b"", b"")) if symmetry is None else (len(symmetry.group) - 1, symmetry.tables())
         for part in self.parts:
             part.begin(most)
+            part["symmetries"] = alike
+            for name, table in zip(("moved", "values"), tables, strict=True):
+                part.keep(name, _filled(table))
             part["stop_at_first"] = self.stop_at_first
             part.keep("rigid", _integers(rigid))
             part.keep("traits", _integers(traits))
-        first = Array(8 * (self._packing.words + 1))
-        for n, word in enumerate(self._packing.pack(start)):
-            first.numbers(self._packing.words + 1, ctypes.c_uint64)[n] = word
+        first = Array(8 * (self.packing.words + 1))
+        for n, word in enumerate(self.packing.pack(start)):
+            first.numbers(self.packing.words + 1, ctypes.c_uint64)[n] = word
         self._root = self._owner(first.address, len(self.parts))
         self._accept(self.parts[self._root].context, first.address, 1)
         self.depth, self._round_of = 0, _FIRST_ROUND
@@ -252,7 +262,7 @@ class Search:
         """Give every part the states that others found for it."""
         if len(self.parts) == 1:
             return
-        wide = 8 * (self._packing.words + 1)
+        wide = 8 * (self.packing.words + 1)
         for part in self.parts:
             for number, other in enumerate(self.parts):
                 sent = part.numbers("sent", len(self.parts))[number]
@@ -279,6 +289,10 @@ class Search:
             self._all([(self._reach, part.context) for part in self.parts])
             reached = 1 + sum(part["changed"] for part in self.parts)
         return self.states - reached
+
+    def stands_for(self) -> int:
+        """How many states those that were found stand for: with each all that are like it."""
+        return sum(self._all([(self._orbits, part.context) for part in self.parts]))
 
     def counts(self) -> list[int]:
         """How often each outcome was had."""
@@ -323,10 +337,16 @@ class Search:
         ways, parts = [], len(self.parts)
         while True:
             part, place = self.parts[state % parts], state // parts
-            ways.append(self._packing.unpack(part.words(place)))
+            ways.append(self.packing.unpack(part.words(place)))
             if place == 0 and state % parts == self._root:
                 return ways[::-1]
             state = part.parent(place)
+
+
+def _filled(data: bytes) -> Array:
+    array = Array(len(data))
+    ctypes.memmove(array.address, data, len(data))
+    return array
 
 
 def _integers(values: Sequence[int]) -> Array:
