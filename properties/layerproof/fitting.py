@@ -375,7 +375,8 @@ _PARTS: dict[str, dict[str, Fit]] = {
         "small": _perhaps(_function(_gives(_made_of("Small")))), "finite": _made_of("Finite"),
         "driven": _function(_gives(_made_of("Drivable"))),
         "judged": _perhaps(_function(_gives(_made_of("Judged")))),
-        "shown": _made_of("Shown"), "plan": _made_of("Plan"), "option": _perhaps(_text)},
+        "shown": _made_of("Shown"), "plan": _made_of("Plan"), "option": _perhaps(_text),
+        "shipped": _perhaps(_is(tuple, "a machine and its catalogue"))},
     "Small": {"sizes": _all_sizes, "known": _function(_known_values)},
     "Finite": {
         "sizes": _sizes, "universes": _function(_universes), "fresh": _names("sort", _sorts),

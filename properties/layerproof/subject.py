@@ -260,6 +260,7 @@ class Subject:
             it is :mod:`layerproof.anyengine`.
         option: what names the machine on the command line, with a blank before it; by its name, if nothing is
             said.
+        shipped: the machine and the catalogue, of those that are this project's own and are as its sources say.
 
     Raises:
         WrongRequest: if a dialect does not fit the machine's traits, or a part does not fit the machine. What the
@@ -279,6 +280,7 @@ class Subject:
     shown: Shown = Shown()
     plan: Plan = Plan()
     option: str | None = None
+    shipped: tuple[Machine, Catalogue] | None = None
 
     def __post_init__(self) -> None:
         """Check the dialects and the parts."""
@@ -303,6 +305,11 @@ class Subject:
     def name(self) -> str:
         """The machine's name."""
         return self.machine.name
+
+    @property
+    def as_shipped(self) -> bool:
+        """Whether machine and laws are as this project's sources say, and none of the user's or a wrong one's."""
+        return self.shipped is not None and self.machine is self.shipped[0] and self.catalogue is self.shipped[1]
 
     @cached_property
     def drivable(self) -> Drivable:

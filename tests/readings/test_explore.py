@@ -13,10 +13,12 @@ from layermodel.store.universe import universes
 from layermodel.store.words import DIALECTS
 from layerproof.cli import main
 from layerproof.errors import WrongRequest
+from layerproof.laws.law import Catalogue
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.readings.exploration import Stop
 from layerproof.readings.explore import Explorer
+from layerproof.readings.moves import Writer
 from layerproof.readings.replay import replay
 from layerproof.readings.symmetry import Symmetry
 
@@ -184,3 +186,46 @@ def test_symmetry_is_refused_where_rules_are_interpreted():
     result = run("explore", "--symmetry", "--interpreted")
     assert (2, "--symmetry is for machine code only, and --interpreted makes none") == (
         result.exit_code, result.output.strip().removeprefix("layerproof: "))
+
+
+def test_only_a_machine_as_it_is_shipped_is_known_by_its_sources():
+    for subject in (STORE_SUBJECT, UNION_SUBJECT):
+        assert subject.as_shipped
+        assert not subject.of(subject.mutants()[0].machine(subject.machine)).as_shipped
+        assert not subject.of(subject.machine, Catalogue(subject.catalogue.laws[:1])).as_shipped
+    assert not replace(STORE_SUBJECT, shipped=None).as_shipped
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "layerproof"
+
+
+def visited(**options):
+    result = Explorer(STORE_SUBJECT, STORE_SUBJECT.sizes(ONE), compiled=True, **options).run(DIALECTS)
+    return {field: getattr(result, field) for field in FIELDS}
+
+
+def test_code_of_before_does_the_same_and_the_terms_are_not_looked_at(place, monkeypatch):
+    first = visited()
+    assert 1 == len(list(place.iterdir()))
+    with monkeypatch.context() as patched:
+        patched.setattr(Writer, "write", lambda self: pytest.fail("it was written again"))
+        assert first == visited()
+        for options in ({"algebra": False}, {"rules": ("load",)}, {"cached": False}):
+            with pytest.raises(pytest.fail.Exception, match="written again"):
+                visited(**options)
+        patched.setattr("layerproof.readings.compiled.sources", lambda: "others")
+        with pytest.raises(pytest.fail.Exception, match="written again"):
+            visited()
+    entry = next(place.iterdir())
+    entry.write_bytes(entry.read_bytes()[:-1] + b"!")
+    assert first == visited()
+    assert first == visited(cached=False)
+
+
+def test_a_wrong_machine_does_not_take_the_code_of_the_right_one(place):
+    visited()
+    wrong = STORE_SUBJECT.of(STORE_SUBJECT.mutant("remove-used").machine(STORE))
+    assert Explorer(wrong, STORE_SUBJECT.sizes(ONE), compiled=True).run(DIALECTS).findings

@@ -69,6 +69,7 @@ NAMES = [
     ("shown=Shown(any_size=5)", "Shown.any_size of the machine lock is to be a text, not 5"),
     ("lemmas=5", "Subject.lemmas of the machine lock is to be a function, not 5"),
     ("judged=5", "Subject.judged of the machine lock is to be a function, not 5"),
+    ("shipped=5", "Subject.shipped of the machine lock is to be a machine and its catalogue, not 5"),
     ("option=5", "Subject.option of the machine lock is to be a text, not 5"),
 ]
 

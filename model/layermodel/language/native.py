@@ -302,10 +302,17 @@ class Store(Protocol):
 
 
 class Compiled:
-    """Machine code in memory."""
+    """Machine code in memory.
 
-    def __init__(self, text: str, kept: Store | None = None) -> None:
+    Attributes:
+        code: as a file of objects has it.
+    """
+
+    def __init__(self, text: str | bytes, kept: Store | None = None) -> None:
         """Compile functions for this machine's processor, or take what was compiled from the same text before.
+
+        Args:
+            text: the functions; or code that was compiled by :func:`compiler` before.
 
         No pass of LLVM's runs but those that choose instructions and registers: what is to be found by the others,
         hash-consing has found, and they took ten times as long for code that was a tenth faster.
@@ -313,21 +320,22 @@ class Compiled:
         Raises:
             ImportError: if llvmlite is not installed.
         """
-        import llvmlite
         import llvmlite.binding as llvm
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        target, cpu = llvm.Target.from_default_triple(), llvm.get_host_cpu_name()
-        features = llvm.get_host_cpu_features().flatten()
-        machine = target.create_target_machine(cpu=cpu, features=features, opt=_CHOOSES)
-        key = "\n".join((llvmlite.__version__, str(llvm.llvm_version_info), target.triple, cpu, features,
-                         str(_CHOOSES), text)).encode()
-        code = None if kept is None else kept.get(key)
-        if code is None:
-            code = machine.emit_object(llvm.parse_assembly(text))
-            if kept is not None:
-                kept.put(key, code)
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=_CHOOSES)
+        if isinstance(text, str):
+            key = f"{compiler()}\n{text}".encode()
+            code = None if kept is None else kept.get(key)
+            if code is None:
+                code = machine.emit_object(llvm.parse_assembly(text))
+                if kept is not None:
+                    kept.put(key, code)
+        else:
+            code = text
+        self.code: bytes = code
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
@@ -335,6 +343,19 @@ class Compiled:
     def function(self, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
         """A function by name; while it runs, other threads of Python run, too."""
         return ctypes.CFUNCTYPE(result, *arguments)(self._engine.get_function_address(name))
+
+
+def compiler() -> str:
+    """What compiles, and for which processor: code of another is of no use.
+
+    Raises:
+        ImportError: if llvmlite is not installed.
+    """
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    return "\n".join((llvmlite.__version__, str(llvm.llvm_version_info), llvm.get_process_triple(),
+                      llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), str(_CHOOSES)))
 
 
 def available() -> bool:

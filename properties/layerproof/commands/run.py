@@ -55,6 +55,8 @@ def _going_on(e: Exploration, passed: float) -> str:
 @click.option("--jobs", type=click.IntRange(1), help="Threads that search; as many as there are processors.")
 @click.option("--symmetry", is_flag=True,
               help="Of states that differ only in which object is which, visit one.")
+@click.option("--no-cache", is_flag=True,
+              help="Take no machine code from the cache folder, and keep none there.")
 @click.option("--interpreted", is_flag=True, help="Make no machine code, even where llvmlite is installed.")
 @click.option("--no-algebra", is_flag=True, help="Leave out the laws about two runs.")
 @record_option
@@ -62,7 +64,8 @@ def _going_on(e: Exploration, passed: float) -> str:
 def explore_command(
     subject: Subject, sizes: str | None, dialects: tuple[str, ...], traits: tuple[str, ...],
     universes: int | None, most: int | None, memory: float, budget: float | None, jobs: int | None,
-    symmetry: bool, interpreted: bool, no_algebra: bool, record: str | None, format_: str, output: str | None,
+    symmetry: bool, no_cache: bool, interpreted: bool, no_algebra: bool, record: str | None, format_: str,
+    output: str | None,
 ) -> None:
     """Visit every state that can be reached with few objects."""
     from layerproof.commands import report
@@ -83,7 +86,7 @@ def explore_command(
 
         explorer = Explorer(
             subject, parsed, algebra=not no_algebra, progress=told, most=most, memory=int(memory * 2**30),
-            jobs=jobs, symmetry=symmetry, compiled=False if interpreted else None)
+            jobs=jobs, symmetry=symmetry, cached=not no_cache, compiled=False if interpreted else None)
         result = explorer.run(chosen, limit=universes)
     with recorded(record, subject, result.findings.values()):
         emit(format_, output, lambda: report.exploration_json(result, subject),

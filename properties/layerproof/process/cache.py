@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import stat
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 _MOST = 256 << 20
@@ -30,12 +32,24 @@ def folder() -> Path | None:
     return path if alone else None
 
 
+@lru_cache(maxsize=1)
+def sources() -> str:
+    """A digest of all that this project says, by which is known that nothing in it has changed."""
+    digest = hashlib.sha256()
+    for package in ("layermodel", "layerproof"):
+        root = Path(str(importlib.util.find_spec(package).submodule_search_locations[0]))  # type: ignore
+        for path in sorted(root.rglob("*.py")):
+            data = path.read_bytes()
+            digest.update(f"{path.relative_to(root)} {len(data)}\n".encode() + data)
+    return digest.hexdigest()
+
+
 class Cache:
     """Entries of bytes by key. One that is damaged, or cannot be read or written, is as if it were not there."""
 
-    def __init__(self, kind: str) -> None:
-        """Entries of one kind."""
-        self._kind, self._folder = kind, folder()
+    def __init__(self, kind: str, *, used: bool = True) -> None:
+        """Entries of one kind; there are none, and none is kept, if it is not to be used."""
+        self._kind, self._folder = kind, folder() if used else None
 
     def get(self, key: bytes) -> bytes | None:
         """What was put for a key, all of which says what it is of."""

@@ -6,15 +6,18 @@ what is broken there. That they agree is asked each time.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
+import z3
+
 from layermodel.language.ground import GroundMachine, Outcome, Vector
-from layermodel.language.native import Compiled, TooLarge, available
+from layermodel.language.native import Compiled, TooLarge, available, compiler
 from layermodel.language.packed import Packing
-from layerproof.process.cache import Cache
+from layerproof.process.cache import Cache, sources
 from layerproof.readings.exploration import Exploration, Steps, Stop, Wish, cap
-from layerproof.readings.moves import OF_STATES, Writer
+from layerproof.readings.moves import OF_STATES, Moves, Writer
 from layerproof.readings.search import Broken, Search
 from layerproof.readings.symmetry import Symmetry
 from layerproof.runs.finding import Finding, Violation
@@ -24,8 +27,8 @@ from layerproof.subject import Traits
 
 _BITS = (8, 16, 32)
 """Widths of integers that are tried, one after the other."""
-_WORTH_SPLITTING = 100_000
-"""States below which one thread is as good as several."""
+_WORTH_SPLITTING = 50_000
+"""States up to which one thread searches alone: with fewer, several wait for each other more than they search."""
 MEMORY = 2 << 30
 """Bytes that a search may take, if nothing else is said."""
 
@@ -43,22 +46,26 @@ class Compiler:
 
     Args:
         memory: bytes that the states may take.
-        jobs: how many threads search; None for as many as there are processors.
+        jobs: how many threads search; None for as many as there are processors, where it is worth it.
+        cached: take code from the user's cache folder, and keep it there.
     """
 
     def __init__(
         self, wish: Wish, ground: GroundMachine, result: Exploration, memory: int | None, jobs: int | None,
+        cached: bool,
     ) -> None:
         """Prepare a search; nothing is compiled yet."""
         if not available():
             raise CannotCompile
         self._wish, self._ground, self._result = wish, ground, result
         self._memory = MEMORY if memory is None else memory
-        small = wish.most is not None and wish.most < _WORTH_SPLITTING
-        self._jobs = jobs or (1 if small else len(os.sched_getaffinity(0)))
+        self._jobs, self._jobs_now = jobs or len(os.sched_getaffinity(0)), jobs or 1
+        self._cache = Cache("code", used=cached)
         self._told: frozenset[int] = frozenset()
         self._bits = self._room = 0
+        self._alone = False
         self._search: Search | None = None
+        self._made: tuple[Packing, Moves, Compiled] | None = None
         self._symmetry: Symmetry | None = None
         self._monitor = Monitor(ground, wish.subject.catalogue)
         self._algebra = AlgebraMonitor(ground, wish.subject.catalogue) if wish.algebra else None
@@ -94,10 +101,14 @@ class Compiler:
             broken = search.broken()
             together = {b.outcome for b in broken if b.law is None} - self._told
             if search.overflow:
-                self._forget(wider=True)
+                self._bits += 1
+                self._forget()
+            elif search.full and self._alone:
+                self._jobs_now = self._jobs
+                self._forget(code=False)
             elif together and not self._wish.stop_at_first and not stopped:
                 self._told |= together
-                self._forget(wider=False)
+                self._forget()
             else:
                 break
         self._result.states, self._result.steps = before
@@ -121,6 +132,9 @@ class Compiler:
             return stopped or self._has_all(search)
 
         most = self._room if self._wish.most is None else min(self._wish.most - before[0], self._room)
+        self._alone = self._jobs_now < self._jobs and most > _WORTH_SPLITTING
+        if self._alone:
+            most = _WORTH_SPLITTING
         search.run(self._ground.initial(steps.rigid, steps.traits), steps.rigid, steps.traits, most, look,
                    self._symmetry)
         return stopped
@@ -132,28 +146,47 @@ class Compiler:
         found = Symmetry.of(packing, steps.rigid, self._ground.initial(steps.rigid, steps.traits))
         return found if len(found.group) > 1 else None
 
-    def _forget(self, *, wider: bool) -> None:
+    def _forget(self, *, code: bool = True) -> None:
+        """Make another search, with other code if that is to be other."""
         if self._search is not None:
             self._search.close()
         self._search = None
-        self._bits += wider
+        if code:
+            self._made = None
 
     def _compiled(self) -> Search:
-        wish = self._wish
-        if self._bits == len(_BITS):
-            raise CannotCompile
-        packing = Packing.of(self._ground.layout, _BITS[self._bits])
-        catalogue = wish.subject.catalogue
-        try:
-            self._moves = Writer(self._ground, catalogue, packing, wish.asked, wish.subject.finite.fresh,
-                                 wish.algebra, self._told).write()
-        except TooLarge as error:
-            raise CannotCompile from error
+        if self._made is None:
+            if self._bits == len(_BITS):
+                raise CannotCompile
+            packing = Packing.of(self._ground.layout, _BITS[self._bits])
+            self._made = (packing, *self._code(packing))
+        packing, self._moves, code = self._made
         # A state is its words, its parent, and from five to eleven bytes of the table.
         self._room = max(self._memory // (8 * packing.words + 4 + 11), 1)
-        code = Compiled(self._moves.text, Cache("code"))
-        self._search = Search(packing, self._moves, code, self._room, self._jobs)
+        self._search = Search(packing, self._moves, code, self._room, self._jobs_now)
         return self._search
+
+    def _code(self, packing: Packing) -> tuple[Moves, Compiled]:
+        """The machine's moves as code: of a machine as it is shipped, without so much as looking at its terms."""
+        wish, cache, key = self._wish, self._cache, b""
+        if wish.subject.as_shipped:
+            key = json.dumps([
+                sources(), z3.get_version_string(), compiler(), wish.subject.name, wish.sizes, packing.integer,
+                [r.name for r in wish.asked], sorted(wish.subject.finite.fresh), wish.algebra, sorted(self._told),
+            ]).encode()
+            if (kept := cache.get(key)) is not None:
+                described, _, code = kept.partition(b"\n")
+                return Moves.of(described.decode()), Compiled(code)
+        try:
+            moves = Writer(self._ground, wish.subject.catalogue, packing, wish.asked, wish.subject.finite.fresh,
+                           wish.algebra, self._told).write()
+        except TooLarge as error:
+            raise CannotCompile from error
+        if not key:
+            return moves, Compiled(moves.text, cache)
+        compiled = Compiled(moves.text)
+        cache.put(key, moves.described().encode() + b"\n" + compiled.code)
+        return moves, compiled
 
     def _has_all(self, search: Search) -> bool:
         """Whether there is a run to all that is wanted."""
@@ -167,6 +200,7 @@ class Compiler:
         """Add what a search came to."""
         result = self._result
         result.states += search.states
+        result.largest = max(result.largest, search.states)
         result.stand_for += search.stands_for() if self._symmetry is not None else search.states
         result.depth = max(result.depth, search.depth)
         result.cut |= search.full or stopped

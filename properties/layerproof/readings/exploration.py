@@ -33,6 +33,7 @@ class Exploration:
         stand_for: how many states those stand for that were visited: more, where of states that are alike one was.
         waiting: while it goes on, states that were found and are still to be expanded.
         memory: bytes that the states took at most, if that is known.
+        largest: states of the largest search: of one universe, in one dialect.
     """
 
     sizes: Mapping[str, int]
@@ -53,6 +54,7 @@ class Exploration:
     stand_for: int = 0
     waiting: int = 0
     memory: int = 0
+    largest: int = 0
 
     @property
     def verdict(self) -> str:
@@ -106,11 +108,16 @@ class Steps:
         """Prepare for a search."""
         self.ground, self.rigid, self.traits = ground, rigid, ground.traits(values)
         self._wish, self._dialect, self._values = wish, dialect, values
-        self.moves: list[tuple[GroundRule, list[list[Vector]]]] = ground.kept.get("moves", [])
-        if not self.moves:
-            fresh = wish.subject.finite.fresh
-            self.moves += [(ground.rule(r.name), _alternatives(ground, r, fresh)) for r in wish.asked]
-            ground.kept["moves"] = self.moves
+
+    @property
+    def moves(self) -> list[tuple[GroundRule, list[list[Vector]]]]:
+        """The rules, compiled when they are first asked for, and the choices of their arguments."""
+        known: list[tuple[GroundRule, list[list[Vector]]]] | None = self.ground.kept.get("moves")
+        if known is None:
+            fresh = self._wish.subject.finite.fresh
+            known = [(self.ground.rule(r.name), _alternatives(self.ground, r, fresh)) for r in self._wish.asked]
+            self.ground.kept["moves"] = known
+        return known
 
     def all(self, state: Vector) -> Iterator[tuple[Rule, Event, Outcome]]:
         """Every step from a state; of those that differ only in a new object, one."""

@@ -38,6 +38,7 @@ class Explorer:
         memory: bytes that states may take; None for two gigabytes.
         jobs: threads that search; None for as many as there are processors.
         compiled: whether machine code is made; None for where it can be.
+        cached: take machine code from the user's cache folder, and keep it there.
         symmetry: of states that differ only in which object is which, visit one; for machine code only.
     """
 
@@ -52,6 +53,7 @@ class Explorer:
     memory: int | None = None
     jobs: int | None = None
     compiled: bool | None = None
+    cached: bool = True
     symmetry: bool = False
 
     def run(self, dialects: Mapping[str, Traits], limit: int | None = None) -> Exploration:
@@ -72,7 +74,7 @@ class Explorer:
         try:
             if self.compiled is not False:
                 try:
-                    Compiler(wish, ground, result, self.memory, self.jobs).run(chosen, dialects)
+                    Compiler(wish, ground, result, self.memory, self.jobs, self.cached).run(chosen, dialects)
                     return result
                 except CannotCompile as error:
                     if self.compiled or self.symmetry:

@@ -6,6 +6,7 @@ fails, the search keeps the state and the operation only; what fails there is th
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,16 @@ class Moves:
     laws: list[str]
     most: int
     counts: dict[str, list[int]] = field(default_factory=dict)
+
+    def described(self) -> str:
+        """All but the text, as JSON."""
+        return json.dumps([self.outcomes, self.laws, self.most, self.counts])
+
+    @classmethod
+    def of(cls, described: str) -> Moves:
+        """What was described, without the text."""
+        outcomes, laws, most, counts = json.loads(described)
+        return cls("", [(rule, refusal) for rule, refusal in outcomes], laws, most, counts)
 
     def arguments(self, rule: Rule, code: int) -> tuple[int, ...]:
         """The arguments that a number stands for."""

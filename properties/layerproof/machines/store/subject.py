@@ -89,5 +89,6 @@ STORE_SUBJECT = Subject(
         Explored({"Layer": 1, "Image": 1, "Container": 2, "Name": 2}, _BOTH),  # two containers
         Explored({}, _BOTH, algebra=False),  # two images
         Explored({"Layer": 1, "Image": 1, "Reference": 2, "Repository": 2}, _BOTH),  # two references
-    ), driven=1000, judged=1000), option="")  # it is the one that is meant where none is named
+    ), driven=1000, judged=1000), shipped=(STORE, STORE_LAWS),
+    option="")  # it is the one that is meant where none is named
 """The store machine."""

@@ -113,5 +113,5 @@ UNION_SUBJECT = Subject(
         Explored({"Path": 3, "Data": 1, "Time": 1}, ("overlayfs", "overlayfs-index-redirect")),
         Explored({"Path": 2, "Container": 2, "Data": 1, "Time": 1}, ("overlayfs",)),
         Explored({"Path": 2, "Value": 2}, ("overlayfs", "fuse-overlayfs")),
-    ), driven=800, judged=800))
+    ), driven=800, judged=800), shipped=(UNION, UNION_LAWS))
 """The union machine."""
