@@ -229,3 +229,10 @@ def test_a_wrong_machine_does_not_take_the_code_of_the_right_one(place):
     visited()
     wrong = STORE_SUBJECT.of(STORE_SUBJECT.mutant("remove-used").machine(STORE))
     assert Explorer(wrong, STORE_SUBJECT.sizes(ONE), compiled=True).run(DIALECTS).findings
+
+
+def test_rigid_values_that_are_none_of_their_sort_are_interpreted():
+    sizes = UNION_SUBJECT.sizes({"Path": 2, "Inode": 3, "Data": 1, "Time": 1})  # an image's files have the second time
+    assert not Explorer(UNION_SUBJECT, sizes, algebra=False).run(UNION_SUBJECT.traits(["overlayfs"])).compiled
+    with pytest.raises(WrongRequest, match="a rigid value is none of its sort"):
+        Explorer(UNION_SUBJECT, sizes, compiled=True).run(UNION_SUBJECT.dialects)

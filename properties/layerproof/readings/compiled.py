@@ -15,6 +15,8 @@ import z3
 from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layermodel.language.native import Compiled, TooLarge, available, compiler
 from layermodel.language.packed import Packing
+from layermodel.language.rules import BOOL, INT
+from layermodel.language.terms import Layout
 from layerproof.process.cache import Cache, sources
 from layerproof.readings.exploration import Exploration, Steps, Stop, Wish, cap
 from layerproof.readings.moves import OF_STATES, Moves, Writer
@@ -39,6 +41,16 @@ class CannotCompile(Exception):
 
 class Disagreement(AssertionError):
     """The compiled and the interpreted rules disagree, which must not be."""
+
+
+def _fits(layout: Layout, rigid: Vector) -> bool:
+    """Whether rigid values are such as there is room for: all others come of these."""
+    for symbol in layout.machine.rigid:
+        least, most = (-(1 << 31), 1 << 31) if symbol.result == INT else (
+            0, 2 if symbol.result == BOOL else layout.sizes[symbol.result.name])
+        if not all(least <= int(rigid[layout.index(symbol.name, *at)]) < most for at in layout.tuples(symbol)):
+            return False
+    return True
 
 
 class Compiler:
@@ -74,10 +86,10 @@ class Compiler:
         """Explore universes in dialects.
 
         Raises:
-            CannotCompile: if integers are too large; nothing is in the result then.
+            CannotCompile: if integers are too large, or a rigid value is none of its sort; nothing is done then.
             Stop: if the search ends before its end.
         """
-        if any(not -(1 << 31) <= int(value) < 1 << 31 for rigid in universes for value in rigid):
+        if not all(_fits(self._ground.layout, rigid) for rigid in universes):
             raise CannotCompile
         self._result.compiled = True
         try:

@@ -20,6 +20,9 @@ from layerproof.runs.statistics import Reached
 from layerproof.runs.trace import Trace
 from layerproof.subject import Subject, Traits
 
+_NO_CODE = ("no machine code can be made: llvmlite is not installed, an integer takes more than 32 bits, "
+            "or a rigid value is none of its sort")
+
 
 @dataclass
 class Explorer:
@@ -78,8 +81,7 @@ class Explorer:
                     return result
                 except CannotCompile as error:
                     if self.compiled or self.symmetry:
-                        raise WrongRequest("no machine code can be made: llvmlite is not installed, or an integer "
-                                           "takes more than 32 bits") from error
+                        raise WrongRequest(_NO_CODE) from error
                     result = Exploration(dict(self.sizes), tuple(dialects), complete=len(chosen) == len(every))
             Interpreter(wish, ground, result).run(chosen, dialects)
         except Stop:
