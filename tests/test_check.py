@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 import layerproof.checks
+from layerproof import checks
 from layerproof.checks import Check, Checks, Stage, check
 from layerproof.cli import main
 from layerproof.commands.check import _progress as told_as
+from layerproof.commands.check import _text
 from layerproof.errors import WrongRequest
 from layerproof.laws.law import Catalogue
 from layerproof.machines.registry import subject
@@ -19,6 +21,7 @@ from layerproof.machines.store.mutants import MUTANTS
 from layerproof.readings.drive import Driven
 from layerproof.readings.exploration import Exploration
 from layerproof.readings.prove.prove import Proof, Task, Verdict
+from layerproof.readings.prove.vacuity import Witnesses
 from layerproof.runs.statistics import Statistics
 from layerproof.subject import Explored, Plan
 
@@ -85,7 +88,7 @@ def test_what_no_dialect_has_need_not_be_reached():
      "NEVER REACHED: tag")])
 def test_the_command_says_what_was_reached(changed, says, monkeypatch):
     one = sound(**changed)
-    monkeypatch.setattr("layerproof.checks.check", lambda *_: Checks([one], 1))
+    monkeypatch.setattr("layerproof.checks.check", lambda *_, **__: Checks([one], 1))
     done = CliRunner().invoke(main, ["check"])
     assert int(one.verdict != "held") == done.exit_code
     assert f"         {says}" in done.output.splitlines()
@@ -93,7 +96,7 @@ def test_the_command_says_what_was_reached(changed, says, monkeypatch):
 
 def test_one_machine_may_be_asked_for(monkeypatch):
     asked = []
-    monkeypatch.setattr("layerproof.checks.check", lambda subjects, tell: asked.append(
+    monkeypatch.setattr("layerproof.checks.check", lambda subjects, tell, **_: asked.append(
         [s.name for s in subjects]) or Checks([sound()], 1))
     for arguments in ([], ["--machine", "union"]):
         CliRunner().invoke(main, ["check", *arguments])
@@ -157,3 +160,41 @@ def test_what_was_not_met_by_luck_is_driven_for_again(little, monkeypatch):
     assert [(name, n) for n, name in enumerate([*names, *names])] == asked
     assert dict.fromkeys(names, 2) == {name: one.statistics.steps for name, one in found.items()}
     assert 1 == sum(one.statistics.premises[law] for one in found.values())
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "layerproof"
+
+
+def test_what_was_computed_is_known_as_long_as_nothing_has_changed(place, monkeypatch):
+    """Of a machine as it is shipped; what took too long is asked again, and so is what another version said."""
+    one = sound()
+    results = {"prove": [[(n, v) for n, v in enumerate(one.proof.verdicts)]], "witness": [Witnesses()],
+               "lemmas": [dict(one.proof.lemmas)], "explore": one.explorations, "drive": [one.driven],
+               "mutants": [one.kills]}
+    asked = []
+    monkeypatch.setattr(checks, "_computed", lambda subjects, *_: {
+        s.name: asked.append(s.name) or results for s in subjects})
+    once = checks.check([STORE]).machines[0]
+    again = checks.check([STORE]).machines[0]
+    assert (["store"], "", False) == (asked, once.known, "" == again.known)
+    assert replace(once, known=again.known) == again
+    assert f"changed since {again.known}," in _text(Checks([again], 1)).replace("\n", " ")
+    checks.check([STORE], cached=False)
+    checks.check([replace(STORE, machine=replace(STORE.machine))])
+    assert 3 == len(asked)
+    monkeypatch.setattr(checks, "sources", lambda: "another version")
+    results["prove"] = [[(0, replace(one.proof.verdicts[0], outcome="timed out"))]]
+    for _ in range(2):
+        assert "incomplete" == checks.check([STORE]).verdict
+    assert 5 == len(asked)
+
+
+def test_a_damaged_result_is_computed_again(place, monkeypatch):
+    checks._keep(sound(), {"prove": []})
+    assert checks._kept(STORE) is not None
+    for entry in place.iterdir():
+        entry.write_bytes(entry.read_bytes()[:-1])
+    assert checks._kept(STORE) is None

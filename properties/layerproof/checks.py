@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import pickle
+import platform
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from mmap import mmap
 from typing import Any
 
@@ -15,12 +21,14 @@ from layerproof.engines.registry import closed, embedded
 from layerproof.laws.law import Kind, Law
 from layerproof.laws.obligations import Obligations
 from layerproof.mutants.kills import killer
+from layerproof.process.cache import Cache, sources
 from layerproof.process.workers import workers
 from layerproof.readings.conform import Conformance, conform
 from layerproof.readings.drive import Driven, drive, impossible, sizes_of_runs
 from layerproof.readings.exploration import Exploration
 from layerproof.readings.explore import Explorer
 from layerproof.readings.prove.prove import (
+    OUTCOMES,
     PORTIONS,
     Placed,
     Proof,
@@ -45,6 +53,7 @@ class Check:
     Attributes:
         judged: the run on the embedded engine, where there is one for the machine.
         kills: each mutant with the law that a proof refutes for it, or None.
+        known: when it was computed, if that was before, and nothing has changed since; else empty.
     """
 
     subject: Subject
@@ -53,6 +62,7 @@ class Check:
     driven: dict[str, Driven]
     judged: Conformance | None
     kills: dict[str, str | None]
+    known: str = ""
 
     @property
     def survived(self) -> list[str]:
@@ -102,7 +112,7 @@ class Check:
         broken = {reading for reading, laws in self._broken().items() if law.id in laws}
         return {
             "machine": self.subject.name, "id": law.id, "statement": law.statement, "kind": law.kind.value,
-            "prove": {o: sum(v.outcome == o for v in mine) for o in ("proved", "refuted", "undecided")},
+            "prove": {o: sum(v.outcome == o for v in mine) for o in OUTCOMES},
             "explore": "broken" if "explore" in broken else self._held(
                 sum(e.premises[law.id] for e in self.explorations)),
             "drive": "broken" if "drive" in broken else self._held(
@@ -127,7 +137,8 @@ class Check:
         """The part of what ``check --format json`` prints that is about this machine."""
         return {
             "verdict": self.verdict,
-            "obligations": {o: self.proof.count(o) for o in ("proved", "refuted", "undecided")},
+            "known": self.known or None,
+            "obligations": {o: self.proof.count(o) for o in OUTCOMES},
             "witnesses": self.proof.witnesses,
             "vacuous": list(self.proof.vacuous),
             "lemmas": dict(self.proof.lemmas),
@@ -167,7 +178,7 @@ class Checks:
         return {
             "verdict": self.verdict,
             "laws": [one.law(law) for one in self.machines for law in one.subject.catalogue.laws],
-            "obligations": {o: total("obligations", o) for o in ("proved", "refuted", "undecided")},
+            "obligations": {o: total("obligations", o) for o in OUTCOMES},
             "states": sum(one["states"] for one in machines.values()),
             "mutants": {"killed": total("mutants", "killed"),
                         "survived": [m for one in machines.values() for m in one["mutants"]["survived"]]},
@@ -264,12 +275,14 @@ def explored(subject: Subject) -> tuple[Explored, ...]:
 
 _inherited: dict[str, Subject] = {}
 """What forked workers find: machines hold functions, which cannot be sent between processes."""
+_cached = True
+"""Whether what was computed before is used; forked workers find it, too."""
 
 
 def _explored(tell: _Tell, name: str, number: int) -> Exploration:
     subject = _inherited[name]
     plan = explored(subject)[number]
-    explorer = Explorer(subject, subject.sizes(plan.sizes), algebra=plan.algebra, jobs=1,
+    explorer = Explorer(subject, subject.sizes(plan.sizes), algebra=plan.algebra, jobs=1, cached=_cached,
                         progress=lambda e: tell(e.universes - 1))
     return explorer.run({d: subject.dialects[d] for d in plan.dialects})
 
@@ -350,7 +363,7 @@ def _lemmas(tell: _Tell, name: str, _: int) -> dict[str, bool]:
 
 
 def _task(subject: Subject) -> Task:
-    return Task(subject, beside=subject.lemmas())
+    return Task(subject, beside=subject.lemmas(), cached=_cached)
 
 
 def _do(slot: int, piece: _Piece) -> Any:
@@ -364,22 +377,44 @@ def _do(slot: int, piece: _Piece) -> Any:
 
 
 def check(
-    subjects: Iterable[Subject], progress: Progress = lambda stages: None,
+    subjects: Iterable[Subject], progress: Progress = lambda stages: None, *, cached: bool = True,
 ) -> Checks:
     """Run all readings of the machines, in two processes: what takes long first, the proofs piece by piece.
 
     Args:
         progress: is told how far each reading of each machine is.
+        cached: what was computed before is taken from the user's cache folder, and what is computed is kept
+            there: proofs as long as their obligations are the same, and all of a machine as it is shipped as long
+            as nothing in this project has changed.
 
     Raises:
         WrongRequest: if a machine has traits and no dialect that says which of them hold.
     """
-    global _counts
     start, chosen = time.perf_counter(), list(subjects)
     for one in chosen:
         one.traits(())
-    _inherited.update({one.name: one for one in chosen})
-    pieces = [piece for part in (_pieces, _proofs) for one in chosen for piece in part(one)]
+    kept = {one.name: _kept(one) for one in chosen} if cached else {}
+    new = [one for one in chosen if kept.get(one.name) is None]
+    results = _computed(new, progress, cached) if new else {}
+    checks = []
+    for one in chosen:
+        found, known = kept.get(one.name) or (results[one.name], "")
+        checks.append(_together(one, found, known))
+        if cached and not known:
+            _keep(checks[-1], found)
+    return Checks(checks, time.perf_counter() - start)
+
+
+Found = dict[str, list[Any]]
+"""The results of all pieces of a machine, by readings."""
+
+
+def _computed(subjects: Sequence[Subject], progress: Progress, cached: bool) -> dict[str, Found]:
+    """Do all pieces of some machines."""
+    global _counts, _cached
+    _inherited.update({one.name: one for one in subjects})
+    _cached = cached
+    pieces = [piece for part in (_pieces, _proofs) for one in subjects for piece in part(one)]
     _counts = memoryview(mmap(-1, 8 * len(pieces))).cast("q")
     with workers(2) as pool:
         futures = [pool.submit(_do, slot, piece) for slot, piece in enumerate(pieces)]
@@ -389,15 +424,43 @@ def check(
             for future in done:
                 future.result()  # raises at once what went wrong
             progress(_stages(pieces))
-    found: dict[tuple[str, str], list[Any]] = {}
+    found: dict[str, Found] = {one.name: {} for one in subjects}
     for piece, future in zip(pieces, futures, strict=True):
-        found.setdefault((piece.machine, piece.reading), []).append(future.result())
-    return Checks([_together(one, {r: parts for (name, r), parts in found.items() if name == one.name})
-                   for one in chosen], time.perf_counter() - start)
+        found[piece.machine].setdefault(piece.reading, []).append(future.result())
+    return found
 
 
-def _together(subject: Subject, found: Mapping[str, list[Any]]) -> Check:
+def _together(subject: Subject, found: Found, known: str) -> Check:
     """The results of all pieces of a machine."""
     driven, lemmas, kills = (found[reading][0] for reading in ("drive", "lemmas", "mutants"))
     proof = together(_task(subject), found["prove"], found["witness"], lemmas)
-    return Check(subject, proof, found["explore"], driven, found.get("conform", [None])[0], kills)
+    return Check(subject, proof, found["explore"], driven, found.get("conform", [None])[0], kills, known)
+
+
+# What was computed before.
+
+
+def _kept(subject: Subject) -> tuple[Found, str] | None:
+    """All results of a machine as it is shipped, and when they were computed; None if they were not."""
+    data = Cache("check").get(_key(subject)) if subject.as_shipped else None
+    return None if data is None else pickle.loads(data)
+
+
+def _keep(check: Check, found: Found) -> None:
+    """Keep the results, if none of them was a matter of how long it took."""
+    if check.subject.as_shipped and not check.proof.count("timed out"):
+        now = datetime.now(UTC).isoformat(" ", "seconds").replace("+00:00", " UTC")
+        Cache("check").put(_key(check.subject), pickle.dumps((found, now)))
+
+
+def _key(subject: Subject) -> bytes:
+    """All that the results of a machine as it is shipped come of: they are the same each time."""
+    packages = ("hypothesis", "llvmlite", "networkx", "z3-solver")
+    return json.dumps([subject.name, sources(), platform.python_version(), platform.machine(),
+                       [_version(package) for package in packages]]).encode()
+
+
+def _version(package: str) -> str:
+    with contextlib.suppress(PackageNotFoundError):
+        return version(package)
+    return ""

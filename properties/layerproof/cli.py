@@ -21,7 +21,7 @@ COMMANDS = {
     "conform": ("engine", "Judge an engine by random operations beside the model."),
     "mutants": ("mutants", "The kill matrix: deliberately wrong machines, and what catches each."),
     "laws": ("catalogue", "The catalogue of laws."),
-    "rules": ("catalogue", "The rule book."),
+    "rules": ("catalogue", "The rule book; or all rules and laws, for another model checker."),
     "replay": ("replay", "Replay a trace file in the model, or beside an engine."),
     "explain": ("explain", "What depends on what, and what stands in the way of a removal."),
 }

@@ -16,6 +16,7 @@ from layerproof.errors import WrongRequest
 from layerproof.laws.law import Catalogue
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.machines.union.subject import UNION_SUBJECT
+from layerproof.readings.compiled import _fits
 from layerproof.readings.exploration import Stop
 from layerproof.readings.explore import Explorer
 from layerproof.readings.moves import Writer
@@ -231,8 +232,12 @@ def test_a_wrong_machine_does_not_take_the_code_of_the_right_one(place):
     assert Explorer(wrong, STORE_SUBJECT.sizes(ONE), compiled=True).run(DIALECTS).findings
 
 
-def test_rigid_values_that_are_none_of_their_sort_are_interpreted():
-    sizes = UNION_SUBJECT.sizes({"Path": 2, "Inode": 3, "Data": 1, "Time": 1})  # an image's files have the second time
-    assert not Explorer(UNION_SUBJECT, sizes, algebra=False).run(UNION_SUBJECT.traits(["overlayfs"])).compiled
-    with pytest.raises(WrongRequest, match="a rigid value is none of its sort"):
-        Explorer(UNION_SUBJECT, sizes, compiled=True).run(UNION_SUBJECT.dialects)
+@pytest.mark.parametrize("subject", [STORE_SUBJECT, UNION_SUBJECT], ids=lambda s: s.name)
+def test_rigid_values_for_which_there_is_no_room_are_told(subject):
+    """Such are interpreted: all of a machine's own are among those for which there is."""
+    for sizes in ({}, *(one.sizes for one in subject.plan.explored)):
+        ground = GroundMachine(subject.machine, subject.sizes(sizes))
+        universes = subject.finite.universes(ground)
+        assert all(_fits(ground.layout, rigid) for rigid in universes)
+    assert not any(_fits(ground.layout, (*universes[0][:n], 1 << 31, *universes[0][n + 1:]))
+                   for n in range(len(universes[0])))

@@ -21,12 +21,26 @@ _ARGUMENTS = f"{STATE}, {NEXT}, {RIGID}, {TRAIT}, P"
 _DEEPEST = 20  # of nested parentheses; beyond, a subexpression gets a name of its own
 
 
-class _Code:
-    """Writes nodes as Python expressions; what is used twice or nests too deep gets a name."""
+class Code:
+    """Writes nodes as expressions, usually of Python; what is used twice or nests too deep gets a name.
 
-    def __init__(self, nodes: Nodes) -> None:
-        self._nodes = nodes
+    Attributes:
+        lines: that give the names so far.
+        names: how many there are.
+    """
+
+    def __init__(
+        self, nodes: Nodes, text: Callable[[tuple[Any, ...], list[str]], str] | None = None, name: str = "t{}",
+    ) -> None:
+        """Begin without a line.
+
+        Args:
+            text: says a node, given what its operands are.
+            name: of the so-manieth that has one.
+        """
+        self._nodes, self._text, self._name = nodes, text or _text, name
         self.lines: list[str] = []
+        self.names = 0
         self._written: dict[Node, tuple[str, int]] = {}
         self._uses: dict[Node, int] = {}
 
@@ -54,14 +68,24 @@ class _Code:
                 stack.pop()
         return self._written[node][0]
 
+    def branch(self) -> Callable[[], None]:
+        """Return what forgets the names that are given from here on: in another branch they mean nothing."""
+        known = dict(self._written)
+
+        def leave() -> None:
+            self._written = dict(known)
+
+        return leave
+
     def _write(self, node: Node) -> None:
         item = self._nodes.items[node]
         parts = [self._written[n] for n in operands(item)]
-        text = _text(item, [p[0] for p in parts])
+        text = self._text(item, [p[0] for p in parts])
         depth = 1 + max((p[1] for p in parts), default=0)
         plain = item[0] in ("const", "param") or (item[0] == "read" and not item[3])
         if not plain and (self._uses.get(node, 0) > 1 or depth > _DEEPEST):
-            name = f"t{len(self.lines)}"
+            name = self._name.format(self.names)
+            self.names += 1
             self.lines.append(f"{name} = {text}")
             text, depth = name, 0
         self._written[node] = text, depth
@@ -100,7 +124,7 @@ def _text(item: tuple[Any, ...], parts: list[str]) -> str:
 
 def function(nodes: Nodes, roots: Sequence[Node], single: bool) -> Callable[..., Any]:
     """Compile nodes into a function of the vectors that returns their values (or the only one)."""
-    code = _Code(nodes)
+    code = Code(nodes)
     code.expect(roots)
     results = [code.expression(root) for root in roots]
     value = results[0] if single else "(" + "".join(f"{r}, " for r in results) + ")"

@@ -15,14 +15,18 @@ Nothing here evaluates anything: :mod:`layermodel.language.ground` runs a machin
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
 import z3
+
+from layermodel.language.normal import written
 
 Term = Any
 """A Z3 expression; z3py carries no types that a checker could use."""
@@ -328,7 +332,11 @@ class Rule:
 
     def apply(self, state: State, *arguments: Term) -> Step:
         """Return the step of this rule from a state with arguments for the parameters, in their order."""
-        return Step(self, state, arguments, self.body(state, *arguments))
+        token = _applied.set(self.name)
+        try:
+            return Step(self, state, arguments, self.body(state, *arguments))
+        finally:
+            _applied.reset(token)
 
     def by_name(self, arguments: Sequence[Term]) -> Arguments:
         """Return arguments for the parameters, in their order, by the parameters' names."""
@@ -609,13 +617,19 @@ class Machine:
 
 
 def define(name: str, sorts: Sequence[Sort], body: Callable[..., Term]) -> tuple[Term, Definition]:
-    """Define a relation for the use of one step; return its declaration and its definition."""
-    variables = tuple(z3.FreshConst(s.z3, s.name[0].lower()) for s in sorts)
-    decl = z3.Function(f"{name}!{next(_serial)}", *(s.z3 for s in sorts), z3.BoolSort())
-    return decl, Definition(decl, variables, body(*variables))
+    """Define a relation for the use of one step; return its declaration and its definition.
+
+    It is named by the rule and by what it means: the same whenever the same is defined, and no other.
+    """
+    with _bound(sorts, "at") as variables:
+        means = body(*variables)
+    meaning = sha256(f"{_applied.get()} {len(sorts)} {written(means).digest}".encode()).hexdigest()
+    decl = z3.Function(f"{name}!{meaning[:24]}", *(s.z3 for s in sorts), z3.BoolSort())
+    return decl, Definition(decl, tuple(variables), means)
 
 
-_serial = itertools.count()
+_applied: ContextVar[str] = ContextVar("applied", default="")
+"""The name of the rule whose step is being made."""
 
 
 def forall(sorts: Sequence[Sort] | Sort, body: Callable[..., Term]) -> Term:
@@ -629,9 +643,8 @@ def exists(sorts: Sequence[Sort] | Sort, body: Callable[..., Term]) -> Term:
 
 
 def _quantified(quantifier: Any, sorts: Sequence[Sort] | Sort, body: Callable[..., Term]) -> Term:
-    listed = [sorts] if isinstance(sorts, Sort) else list(sorts)
-    variables = [z3.FreshConst(s.z3, s.name[0].lower()) for s in listed]
-    return quantifier(variables, body(*variables))
+    with _bound([sorts] if isinstance(sorts, Sort) else sorts) as variables:
+        return quantifier(variables, body(*variables))
 
 
 def sum_of(sort: Sort, body: Callable[[Term], Term]) -> Term:
@@ -639,6 +652,24 @@ def sum_of(sort: Sort, body: Callable[[Term], Term]) -> Term:
 
     To Z3 it is an uninterpreted function of the term; ``layerproof.readings.prove.sums`` has the lemmas.
     """
-    x = z3.FreshConst(sort.z3, sort.name[0].lower())
     total = z3.Function(f"sum.{sort.name}", z3.ArraySort(sort.z3, z3.IntSort()), z3.IntSort())
-    return total(z3.Lambda([x], body(x)))
+    with _bound([sort]) as variables:
+        return total(z3.Lambda(variables, body(*variables)))
+
+
+_binders: ContextVar[int] = ContextVar("binders", default=0)
+"""How many variables are bound by the quantifiers whose bodies are being made."""
+
+
+@contextlib.contextmanager
+def _bound(sorts: Sequence[Sort], name: str = "") -> Iterator[list[Term]]:
+    """Variables of a quantifier while its body is made: named alike whenever the same is said again.
+
+    None has the name of one that is bound further out, as that one's body is not made yet.
+    """
+    outside = _binders.get()
+    token = _binders.set(outside + len(sorts))
+    try:
+        yield [sort.constant(f"{name or sort.name[0].lower()}.{n}") for n, sort in enumerate(sorts, outside)]
+    finally:
+        _binders.reset(token)

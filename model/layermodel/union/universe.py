@@ -36,22 +36,23 @@ def _named(parents: tuple[int | None, ...]) -> list[str]:
     return names
 
 
-def images(paths: Paths, values: int) -> Iterator[Shown]:
+def images(paths: Paths, values: int, times: int = 2) -> Iterator[Shown]:
     """Yield what an image may show: at each path nothing, a directory, a file, or a hard link to one.
 
     Args:
         values: how many values contents have; the files of images have the last one.
+        times: how many times there are, the first being now; the nodes of images have the second, if there is one.
     """
     count = len(paths.names)
     for chosen in itertools.product((None, "directory", "file", "link"), repeat=count - 1):
-        shown = _shown(paths, chosen, values - 1)
+        shown = _shown(paths, chosen, values - 1, min(1, times - 1))
         if shown is not None:
             yield shown
 
 
-def _shown(paths: Paths, chosen: tuple[str | None, ...], content: int) -> Shown | None:
+def _shown(paths: Paths, chosen: tuple[str | None, ...], content: int, mtime: int) -> Shown | None:
     """What an image shows, if what is chosen is a tree and a link is one to an earlier file."""
-    shown = Shown({0: 0}, [(Node(DIRECTORY), False)])
+    shown = Shown({0: 0}, [(Node(DIRECTORY, mtime=mtime), False)])
     linked: int | None = None
     for path, what in enumerate(chosen, 1):
         if what is None:
@@ -69,7 +70,7 @@ def _shown(paths: Paths, chosen: tuple[str | None, ...], content: int) -> Shown 
             continue
         shown.entries[path] = len(shown.nodes)
         kind = DIRECTORY if what == "directory" else FILE
-        shown.nodes.append((Node(kind, content=content if kind == FILE else 0), False))
+        shown.nodes.append((Node(kind, content=content if kind == FILE else 0, mtime=mtime), False))
     return shown
 
 
@@ -83,7 +84,7 @@ def union_universes(ground: GroundMachine) -> list[Vector]:
     result: dict[Vector, None] = {}
     for paths in trees(sizes["Path"]):
         merger = Merger(ground, paths)
-        for shown in images(paths, sizes["Data"]):
+        for shown in images(paths, sizes["Data"], sizes["Time"]):
             if len(shown.nodes) < sizes["Inode"]:
                 result[merger.rigid(shown)] = None
     if not result:

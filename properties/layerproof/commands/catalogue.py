@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands.common import common, emit, machine_option
+from layerproof.commands.common import common, emit, joined, machine_option
 from layerproof.commands.layout import prose
+from layerproof.errors import WrongRequest
 
 if TYPE_CHECKING:
     from layerproof.subject import Subject
@@ -48,9 +49,22 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
 @click.command("rules")
 @machine_option()
 @click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
+@click.option("--promela", is_flag=True, help="Print rules and laws as a Promela model for Spin instead.")
+@click.option("--size", "sizes", metavar="SORT=N,…", multiple=True, callback=joined,
+              help="How many objects of each sort there are in the model.")
+@click.option("--dialect", help="The dialect of the model; the machine's first, if not given.")
+@click.option("--mutant", help="Print the model of this deliberately wrong machine: see Spin find it.")
 @common
-def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output: str | None) -> None:
-    """The rule book."""
+def rules_command(
+    subject: Subject, rules: tuple[str, ...], promela: bool, sizes: str | None, dialect: str | None,
+    mutant: str | None, format_: str, output: str | None,
+) -> None:
+    """The rule book; or all rules and laws, for another model checker."""
+    if promela:
+        _model(subject, rules, sizes, dialect, mutant, format_, output)
+        return
+    if sizes is not None or dialect is not None or mutant is not None:
+        raise WrongRequest("--size, --dialect and --mutant are of a model; ask for one with --promela")
     from layerproof.laws.book import rule_entries
 
     names = subject.rule_names(rules)
@@ -62,3 +76,24 @@ def rules_command(subject: Subject, rules: tuple[str, ...], format_: str, output
          "source": r.source} for r in listed],
         lambda: "\n\n".join("\n".join(prose(*entry) for entry in rule_entries(rule, subject.catalogue))
                             for rule in listed))
+
+
+def _model(
+    subject: Subject, rules: tuple[str, ...], sizes: str | None, dialect: str | None, mutant: str | None,
+    format_: str, output: str | None,
+) -> None:
+    """Print a Promela model."""
+    from layerproof.readings.promela import promela
+
+    if rules:
+        raise WrongRequest("a model has all rules: leave out --rule")
+    if format_ != "text":
+        raise WrongRequest("a model is text: leave out --format")
+    chosen = subject.sized(sizes)
+    if mutant is not None:
+        wrong = subject.mutant(mutant)
+        if sizes is None:
+            chosen = subject.sizes(wrong.sizes or subject.finite.mutated)
+        subject = subject.of(wrong.machine(subject.machine))
+    model = promela(subject, next(iter(subject.dialects), "") if dialect is None else dialect, chosen)
+    emit("text", output, lambda: None, lambda: model.rstrip())

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands.common import Progress, common, emit, machine_option, status
-from layerproof.commands.layout import counted, prose, rows
+from layerproof.commands.common import Progress, cache_option, common, emit, machine_option, status
+from layerproof.commands.layout import counted, late, prose, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @machine_option(usual=False)
+@cache_option("Do all anew, whatever the cache folder has, and keep nothing there.")
 @common
-def check_command(subject: Subject | None, format_: str, output: str | None) -> None:
+def check_command(subject: Subject | None, no_cache: bool, format_: str, output: str | None) -> None:
     """Everything about the model: the main job."""
     from layerproof.checks import check
     from layerproof.machines.registry import names
@@ -27,7 +28,7 @@ def check_command(subject: Subject | None, format_: str, output: str | None) -> 
 
     chosen = [machine_named(name) for name in names()] if subject is None else [subject]
     with Progress() as tell:
-        result = check(chosen, lambda stages: tell(_progress(stages)))
+        result = check(chosen, lambda stages: tell(_progress(stages)), cached=not no_cache)
     emit(format_, output, result.to_json, lambda: _text(result))
     status(result.verdict != "held")
 
@@ -44,7 +45,11 @@ def _progress(stages: Sequence[Stage]) -> str:
 
 def _text(result: Checks) -> str:
     parts = ["\n".join([_laws(one), "", *_readings(one), ""]) for one in result.machines]
-    return "\n".join([*parts, prose(f"verdict: {result.verdict} ({result.seconds:.1f} s). {_next(result)}")])
+    before = sorted({one.known for one in result.machines if one.known})
+    known = "" if not before else (f" Nothing has changed since {' and '.join(before)}, when it was computed: "
+                                   "`--no-cache` computes it anew.")
+    verdict = f"verdict: {result.verdict} ({result.seconds:.1f} s)."
+    return "\n".join([*parts, prose(f"{verdict}{known} {_next(result)}")])
 
 
 def _next(result: Checks) -> str:
@@ -87,7 +92,8 @@ def _readings(one: Check) -> list[str]:
         reached = f"NEVER REACHED: {', '.join(data['never'])}"
     lines = [
         f"prove    {obligations['proved']:,} proved, {obligations['refuted']:,} refuted, "
-        f"{obligations['undecided']:,} undecided: {one.subject.shown.any_size}{free}; "
+        f"{obligations['undecided']:,} undecided{late(obligations['timed out'])}: "
+        f"{one.subject.shown.any_size}{free}; "
         + (f"{counted(sum(lemmas.values()), 'lemma')}; " if lemmas else "") +
         f"{counted(data['witnesses'], 'witness')} that it is not vacuous",
         *(f"         NOT PROVED: the lemma {name!r}" for name, proved in lemmas.items() if not proved),

@@ -201,6 +201,11 @@ def machine_option(usual: bool = True) -> Callable[[Callable[..., Any]], Callabl
     return with_machine
 
 
+def cache_option(says: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What was computed before is not used, as the argument ``no_cache``."""
+    return click.option("--no-cache", is_flag=True, help=says)
+
+
 def _machine(name: str | None, file: str | None, usual: bool) -> Subject | None:
     from layerproof.machines.registry import USUAL, subject, subject_in
 

@@ -103,3 +103,8 @@ def prose(text: str, indent: int = 0, width: int | None = None) -> str:
     room = _width_or(width)
     hanging = " " * min(indent, room // 2)
     return textwrap.fill(text, room, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
+
+
+def late(obligations: int) -> str:
+    """How many obligations were not waited for, if there are any."""
+    return f", {obligations:,} timed out" if obligations else ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands.common import Progress, common, emit, graph_options, machine_option, status
+from layerproof.commands.common import Progress, cache_option, common, emit, graph_options, machine_option, status
 
 if TYPE_CHECKING:
     from layerproof.subject import Subject
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 @click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
 @click.option("--mutant", help="Prove this deliberately wrong machine instead: see it fail.")
 @click.option("--jobs", default=2, type=click.IntRange(1, 64), show_default=True)
+@cache_option("Prove all anew, whatever the cache folder has, and keep nothing there.")
 @graph_options("Print the first counterexample as a graph for Graphviz and nothing else.",
                "The same for Mermaid.")
 @common
 def prove_command(
     subject: Subject, laws: tuple[str, ...], rules: tuple[str, ...], mutant: str | None, jobs: int,
-    drawing: str | None, format_: str, output: str | None,
+    no_cache: bool, drawing: str | None, format_: str, output: str | None,
 ) -> None:
     """Prove every law of every rule, for any number of objects, in any dialect."""
     from layerproof.commands import report
@@ -41,7 +42,7 @@ def prove_command(
             tell(f"{done} obligations")
 
         whole = identifiers is None and names is None
-        proof = prove(judged, rules=names, laws=identifiers, jobs=jobs, progress=told,
+        proof = prove(judged, rules=names, laws=identifiers, jobs=jobs, progress=told, cached=not no_cache,
                       beside=(*subject.lemmas(), *(subject.longer() if whole else ())))
     if drawing is not None:
         graph = report.drawn(proof, judged, drawing)

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layermodel.language.rules import BOOL
-from layerproof.commands.layout import counted, prose, rows
+from layerproof.commands.layout import counted, late, prose, rows
 from layerproof.readings.conform import Conformance
 from layerproof.readings.drive import Driven
 from layerproof.readings.exploration import Exploration
 from layerproof.readings.prove.finite import Instance
-from layerproof.readings.prove.prove import Proof, Verdict, supposed
+from layerproof.readings.prove.prove import OUTCOMES, Proof, Verdict, supposed
 from layerproof.readings.replay import Replayed
 from layerproof.runs.finding import Finding, Violation, listed
 from layerproof.runs.trace import Event, Scene, Settled, Trace, trace_json
@@ -87,7 +87,7 @@ def proof_json(proof: Proof, subject: Subject) -> dict[str, Any]:
     """The result of proving."""
     return {
         "verdict": "held" if proof.holds else "violated" if proof.count("refuted") else "undecided",
-        "obligations": {o: proof.count(o) for o in ("proved", "refuted", "undecided")},
+        "obligations": {o: proof.count(o) for o in OUTCOMES},
         "laws": [
             {"id": law.id, "statement": law.statement,
              "obligations": sum(v.law == law.id for v in proof.verdicts),
@@ -128,7 +128,7 @@ def proof_text(proof: Proof, subject: Subject) -> str:
             proved = sum(v.outcome == "proved" for v in mine)
             lines.append((law.id, f"{proved}/{len(mine)}", law.statement, " ".join(used) or "-"))
     parts = [rows("", ("law", "proved", "statement", "with the help of"), lines)]
-    parts += [f"undecided: {v.name}" for v in proof.verdicts if v.outcome == "undecided"]
+    parts += [f"{v.outcome}: {v.name}" for v in proof.verdicts if v.outcome in ("undecided", "timed out")]
     shown = [v for v in proof.verdicts if v.outcome == "refuted"]
     parts += ["\n" + instance_text(subject, v) for v in shown[:_DRAWN]]
     parts += [f"also refuted: {v.name}" for v in shown[_DRAWN:]]
@@ -143,7 +143,8 @@ def summary_text(proof: Proof, subject: Subject) -> str:
     free = " and all traits free" if subject.machine.traits else ""
     lemmas = f"; {counted(len(proof.lemmas), 'lemma')}" if proof.lemmas else ""
     return prose(f"{proof.count('proved'):,} proved, {proof.count('refuted'):,} refuted, "
-                 f"{proof.count('undecided'):,} undecided, for {subject.shown.any_size}{free}{lemmas}; "
+                 f"{proof.count('undecided'):,} undecided{late(proof.count('timed out'))}, "
+                 f"for {subject.shown.any_size}{free}{lemmas}; "
                  f"{counted(proof.witnesses, 'witness')} that none of it is vacuous")
 
 

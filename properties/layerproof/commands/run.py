@@ -11,6 +11,7 @@ import click
 
 from layerproof.commands.common import (
     Progress,
+    cache_option,
     common,
     emit,
     joined,
@@ -55,8 +56,7 @@ def _going_on(e: Exploration, passed: float) -> str:
 @click.option("--jobs", type=click.IntRange(1), help="Threads that search; as many as there are processors.")
 @click.option("--symmetry", is_flag=True,
               help="Of states that differ only in which object is which, visit one.")
-@click.option("--no-cache", is_flag=True,
-              help="Take no machine code from the cache folder, and keep none there.")
+@cache_option("Take no machine code from the cache folder, and keep none there.")
 @click.option("--interpreted", is_flag=True, help="Make no machine code, even where llvmlite is installed.")
 @click.option("--no-algebra", is_flag=True, help="Leave out the laws about two runs.")
 @record_option

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import z3
 
 from layermodel.language.rules import Machine, Term
 from layerproof.laws.obligations import Obligation
+from layerproof.laws.refutation import contradict
 
 
 @dataclass(frozen=True)
@@ -76,19 +77,3 @@ def axiom_lemmas(machine: Machine) -> tuple[Lemma, ...]:
             known.append(axiom.formula)
     return tuple(result)
 
-
-_LIMIT, _SEEDS = 1_000_000, 8
-"""Of what one attempt may take, in Z3 resource units; the first goes without model-based instantiation."""
-
-
-def contradict(formulas: Sequence[Term]) -> bool:
-    """Whether Z3 shows that formulas contradict each other."""
-    for seed in range(_SEEDS):
-        solver = z3.SimpleSolver()
-        solver.set("rlimit", _LIMIT)
-        solver.set("mbqi", seed > 0)
-        solver.set("random_seed", seed)
-        solver.add(*formulas)
-        if (found := solver.check()) != z3.unknown:
-            return bool(found == z3.unsat)
-    return False

@@ -13,6 +13,8 @@ from pathlib import Path
 
 _MOST = 256 << 20
 """Bytes that are kept; the entries that were not used for longest go first."""
+_SWEEP = 500
+"""How many entries are kept between two looks at how much there is."""
 _MARK = b"layerproof cache 1\n"
 
 
@@ -32,12 +34,15 @@ def folder() -> Path | None:
     return path if alone else None
 
 
-@lru_cache(maxsize=1)
-def sources() -> str:
-    """A digest of all that this project says, by which is known that nothing in it has changed."""
+@lru_cache(maxsize=4)
+def sources(packages: tuple[str, ...] = ("layermodel", "layerproof")) -> str:
+    """A digest of what packages say, by which is known that they have not changed; of all of this project."""
     digest = hashlib.sha256()
-    for package in ("layermodel", "layerproof"):
-        root = Path(str(importlib.util.find_spec(package).submodule_search_locations[0]))  # type: ignore
+    for package in packages:
+        found = importlib.util.find_spec(package)
+        assert found is not None
+        assert found.submodule_search_locations is not None
+        root = Path(found.submodule_search_locations[0])
         for path in sorted(root.rglob("*.py")):
             data = path.read_bytes()
             digest.update(f"{path.relative_to(root)} {len(data)}\n".encode() + data)
@@ -50,6 +55,12 @@ class Cache:
     def __init__(self, kind: str, *, used: bool = True) -> None:
         """Entries of one kind; there are none, and none is kept, if it is not to be used."""
         self._kind, self._folder = kind, folder() if used else None
+        self._put = 0
+
+    @property
+    def there(self) -> bool:
+        """Whether anything can be in it."""
+        return self._folder is not None
 
     def get(self, key: bytes) -> bytes | None:
         """What was put for a key, all of which says what it is of."""
@@ -77,7 +88,9 @@ class Cache:
             except OSError:
                 os.unlink(name)
                 raise
-            self._sweep()
+            if self._put % _SWEEP == 0:
+                self._sweep()
+            self._put += 1
 
     def _path(self, key: bytes) -> Path:
         assert self._folder is not None

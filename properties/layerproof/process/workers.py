@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import tempfile
@@ -38,6 +39,7 @@ def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
 def _begin(folder: str) -> None:
     """Have temporary files made in a folder, and end with the process that forked this one."""
     tempfile.tempdir = folder
+    gc.freeze()  # what is there already stays: to look through it again and again takes long
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

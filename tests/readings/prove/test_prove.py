@@ -8,8 +8,10 @@ from layermodel.language.rules import Presupposition
 from layermodel.store.rules import STORE
 from layerproof.errors import WrongRequest
 from layerproof.laws.obligations import Obligations
+from layerproof.laws.refutation import Found
 from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.machines.store.subject import STORE_SUBJECT
+from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.readings.prove.prove import Proof, Prover, Tier, Verdict, prove
 
 
@@ -101,3 +103,75 @@ def test_the_initial_state_is_proved():
 ])
 def test_a_gap_is_not_a_proof(proof):
     assert not proof.holds
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "layerproof"
+
+
+def outcome(prover, rule="create", law="DEP-1"):
+    return prover.verdict(next(prover.obligations.all({rule}, {law})))
+
+
+def forbidden(*_):
+    raise AssertionError("it was proved anew")
+
+
+def test_what_was_proved_is_known_and_what_was_changed_is_not(cache, monkeypatch):
+    """With the same laws used; a rule without one of its refusals is refuted, whatever was proved of the other."""
+    first = outcome(Prover(STORE_SUBJECT))
+    assert "proved" == first.outcome
+    assert first.used
+    with monkeypatch.context() as without_z3:
+        without_z3.setattr(Prover, "attempt", forbidden)
+        assert first == outcome(Prover(STORE_SUBJECT))
+        with pytest.raises(AssertionError, match="proved anew"):
+            outcome(Prover(STORE_SUBJECT, cached=False))
+        with pytest.raises(AssertionError, match="proved anew"):
+            outcome(Prover(STORE_SUBJECT, tiers=(Tier(False, 300_000),)))
+    assert "refuted" == outcome(Prover(STORE_SUBJECT.of(without("create", refusals="no-such-image")))).outcome
+
+
+def test_what_was_refuted_undecided_or_timed_out_is_not_kept(cache, monkeypatch):
+    Prover(STORE_SUBJECT)
+    outcome(Prover(STORE_SUBJECT.of(without("create", refusals="no-such-image"))))
+    monkeypatch.setattr("layerproof.readings.prove.prove.ask", lambda *_: Found("timed out"))
+    assert "timed out" == outcome(Prover(STORE_SUBJECT)).outcome
+    assert [] == [entry for entry in cache.iterdir() if entry.name.startswith("proof")]
+
+
+def test_a_damaged_entry_is_not_there(cache, monkeypatch):
+    first = outcome(Prover(STORE_SUBJECT))
+    for entry in cache.iterdir():
+        entry.write_bytes(entry.read_bytes()[:-2] + b"?]")
+    assert first == outcome(Prover(STORE_SUBJECT))
+    monkeypatch.setattr("layerproof.readings.prove.prove.sources", lambda _: "another version")
+    monkeypatch.setattr(Prover, "attempt", forbidden)
+    with pytest.raises(AssertionError, match="proved anew"):
+        outcome(Prover(STORE_SUBJECT))
+
+
+@pytest.mark.parametrize("subject", [STORE_SUBJECT, UNION_SUBJECT], ids=lambda s: s.name)
+def test_obligations_are_the_same_in_whatever_order_they_are_built(subject):
+    """Else they would be proved again and again; each is another, else one would be taken for another."""
+    forth, back = Prover(subject), Prover(subject.of(replace(subject.machine)))
+    every = [o for unit in forth.obligations.units() for o in unit()]
+    keys = {o.name: forth._key(o) for o in every}
+    assert keys == {o.name: back._key(o) for unit in reversed([*back.obligations.units()]) for o in unit()}
+    same = {}
+    for one in every:  # to pause and to stop a container that is not there is refused alike, and changes nothing
+        said = [f.sexpr() for f in (*one.hypotheses.values(), one.premise, *one.conclusions.values())]
+        assert said == same.setdefault(keys[one.name], said)
+    assert len(same) > 0.95 * len(keys) > 800
+
+
+def test_a_law_that_says_the_same_after_a_step_needs_no_proof(monkeypatch):
+    """Only if the step changes nothing of what the law speaks of."""
+    prover = Prover(STORE_SUBJECT, cached=False)
+    monkeypatch.setattr(Prover, "attempt", forbidden)
+    kept = outcome(prover, "pause", "DEP-1")
+    assert ("proved", ("DEP-1",)) == (kept.outcome, kept.used)
+    with pytest.raises(AssertionError, match="proved anew"):
+        outcome(prover, "create", "DEP-1")

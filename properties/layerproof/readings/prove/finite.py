@@ -6,17 +6,21 @@ small sorts. Without quantifiers the query is decidable, and a model of it is a 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import z3
 
 from layermodel.language.ground import Vector, function, operands
+from layermodel.language.normal import digest
 from layermodel.language.rules import BOOL, INT, Sort, Step, Symbol, Term
 from layermodel.language.terms import RIGID, STATE, TRAIT, Grounding, Layout, Node, Nodes
 from layerproof.laws.law import Kind
 from layerproof.laws.obligations import Obligation, closed, nothing
+from layerproof.process.cache import Cache, sources
 from layerproof.subject import Subject
 
 
@@ -175,6 +179,9 @@ class _Query:
         return [sizes.get(stride, 1) for stride in strides]
 
 
+PROVERS = ("layermodel.language", "layerproof.laws", "layerproof.readings.prove")
+"""Where stands how proofs are done: what another version of it found is looked for again."""
+
 SIZES = (1, 2, 3)
 """How many objects of each sort are tried, in turn."""
 
@@ -273,10 +280,15 @@ class SmallStores:
     has the same stores.
     """
 
-    def __init__(self, subject: Subject) -> None:
-        """Ground nothing yet."""
+    def __init__(self, subject: Subject, *, cached: bool = False) -> None:
+        """Ground nothing yet.
+
+        Args:
+            cached: what was found possible before is taken from the user's cache folder, and kept there.
+        """
         self._subject = subject
         self._rooms: dict[int, _Room] = {}
+        self._cache = Cache("possible", used=cached)
 
     def problem(self, obligation: Obligation, count: int) -> Problem:
         """Return an obligation over so many objects of each sort; no more than one at a time can be used."""
@@ -303,12 +315,44 @@ class SmallStores:
         """
         found: set[str] = set()
         for count in counts:
-            if len(found) < len(conditions):
-                problem = self.problem(obligation, count)
-                if limit is not None:
-                    problem.solver.set("rlimit", limit)
-                found |= {n for n, c in conditions.items() if n not in found and problem.possible(c)}
+            left = {name: condition for name, condition in conditions.items() if name not in found}
+            if left:
+                found |= self._looked(obligation, left, count) if limit is None else self._possible(
+                    obligation, left, count, limit)
         return found
+
+    def _looked(self, obligation: Obligation, conditions: Mapping[str, Term], count: int) -> set[str]:
+        """Look for it, if that was not done before."""
+        if not self._cache.there:
+            return self._possible(obligation, conditions, count)
+        definitions = [formula for step in obligation.steps for formula in step.definitions]
+        said = digest([*self._supposed, *definitions, *obligation.own.values(), obligation.premise,
+                       *conditions.values()])
+        least = self._subject.least(count)
+        known = least.known(Layout.of(self._subject.machine, least.sizes))
+        key = json.dumps([z3.get_version_string(), sources(PROVERS), said, [*conditions], [*obligation.own],
+                          dict(least.sizes), list(known.items())]).encode()
+        data = self._cache.get(key)
+        if data is not None:
+            return set(json.loads(data))
+        result = self._possible(obligation, conditions, count)
+        self._cache.put(key, json.dumps(sorted(result)).encode())
+        return result
+
+    def _possible(
+        self, obligation: Obligation, conditions: Mapping[str, Term], count: int, limit: int | None = None,
+    ) -> set[str]:
+        problem = self.problem(obligation, count)
+        if limit is not None:
+            problem.solver.set("rlimit", limit)
+        return {name for name, condition in conditions.items() if problem.possible(condition)}
+
+    @cached_property
+    def _supposed(self) -> list[Term]:
+        """What is so in all of these stores."""
+        machine = self._subject.machine
+        return [*(axiom.formula for axiom in machine.axioms if not axiom.lemma), *machine.enumerations,
+                *(closed(law, machine.state) for law in self._subject.catalogue.of(Kind.STATE))]
 
 
 def _parameters(obligation: Obligation) -> dict[str, Sort]:

@@ -34,7 +34,8 @@ def _objects(machine: Machine, obligation: Obligation) -> dict[str, list[Term]]:
     terms += [symbol.decl() for symbol in machine.rigid if not symbol.arguments]
     found: dict[str, dict[Term, None]] = {sort.name: {} for sort in machine.sorts}
     for term in terms:
-        found[term.sort().name()][term] = None
+        if term.sort().name() in found:  # truth values and integers are no objects
+            found[term.sort().name()][term] = None
     return {sort.name: list(found[sort.name]) or [sort.constant("any")] for sort in machine.sorts}
 
 

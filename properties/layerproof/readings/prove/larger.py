@@ -45,6 +45,7 @@ class _Said:
     ranges: Callable[[Term], Term | None]
     symbols: Mapping[str, Update] = field(default_factory=dict)
     _known: dict[int, tuple[Term, Term]] = field(default_factory=dict)
+    _open: int = 0
 
     def __call__(self, term: Term) -> Term:
         key = term.get_id()
@@ -59,8 +60,11 @@ class _Said:
         return term.update(*parts) if parts else term
 
     def _bound(self, term: Term) -> Term:
-        variables = [z3.FreshConst(term.var_sort(n), "x") for n in range(term.num_vars())]
+        names = range(self._open, self._open + term.num_vars())
+        variables = [z3.Const(f"x.{name}", term.var_sort(n)) for n, name in enumerate(names)]
+        self._open += len(names)
         body = self(z3.substitute_vars(term.body(), *reversed(variables)))
+        self._open -= len(names)
         within = [one for one in map(self.ranges, variables) if one is not None]
         if term.is_lambda():  # of a sum: what is not there adds nothing
             return z3.Lambda(variables, z3.If(z3.And(within), body, 0) if within else body)
@@ -169,7 +173,8 @@ class _Larger:
             put = [*chosen, *zip((p.term for p in few), values, strict=True)]
             # What is defined for one value is not what is defined for another.
             own = _Said(lambda variable: None, {
-                d.decl.name(): z3.FreshFunction(*(v.sort() for v in d.variables), d.decl.range())
+                d.decl.name(): z3.Function(f"{d.decl.name()} of {values}", *(v.sort() for v in d.variables),
+                                           d.decl.range())
                 for d in self.step.effect.definitions})
             again = lambda term, put=put, own=own: own(self.large(z3.substitute(term, *put)))
             yield [*map(again, self.step.definitions)], again(z3.And(list(self.step.effect.given)))

@@ -9,21 +9,25 @@ seconds, so that a verdict does not depend on the machine's load.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import z3
 
+from layermodel.language.normal import digest
 from layermodel.language.rules import Term
 from layermodel.language.sound import Malformed, unique
 from layerproof.errors import WrongRequest
 from layerproof.laws.law import Kind
 from layerproof.laws.lemmas import Lemma, Provable, axiom_lemmas
-from layerproof.laws.obligations import Obligation, Obligations
+from layerproof.laws.obligations import Obligation, Obligations, at
+from layerproof.laws.refutation import Limits, ask
 from layerproof.laws.sound import unmet
+from layerproof.process.cache import Cache, sources
 from layerproof.process.workers import workers
-from layerproof.readings.prove.finite import SIZES, Instance, SmallStores
+from layerproof.readings.prove.finite import PROVERS, SIZES, Instance, SmallStores
 from layerproof.readings.prove.hints import hints
 from layerproof.readings.prove.presupposed import hidden
 from layerproof.readings.prove.sums import eliminate, sum_lemmas
@@ -33,13 +37,15 @@ from layerproof.subject import Subject
 
 
 @dataclass(frozen=True)
-class Tier:
-    """How one attempt goes about a query; ``limit`` is in Z3 resource units."""
+class Tier(Limits):
+    """How one attempt goes about a query.
 
-    existential: bool
-    model_based: bool
-    limit: int
-    seed: int = 0
+    Attributes:
+        existential: state laws that say that something exists are among the hypotheses.
+        hinted: Z3 is given terms (:mod:`layerproof.readings.prove.hints`).
+    """
+
+    existential: bool = False
     hinted: bool = False
 
 
@@ -54,12 +60,17 @@ TIERS = (
 )
 
 
+OUTCOMES = ("proved", "refuted", "undecided", "timed out")
+"""What can become of an obligation."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What became of one obligation.
 
     Attributes:
-        outcome: ``proved``, ``refuted`` (then ``instance`` is a counterexample) or ``undecided``.
+        outcome: ``proved``, ``refuted`` (then ``instance`` is a counterexample), ``undecided``, or ``timed out``
+            where Z3 took so long, without doing what it counts as work, that it was not waited for.
         used: the laws that the proof used as hypotheses, from the unsatisfiable core.
     """
 
@@ -127,6 +138,7 @@ class Prover:
 
     subject: Subject
     tiers: tuple[Tier, ...] = TIERS
+    cached: bool = True
     obligations: Obligations = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,10 +148,23 @@ class Prover:
         self.tiers = tuple(t for t in self.tiers if self.machine.hints or not t.hinted)
         self.unused = {a.name for a in self.machine.axioms if not a.for_proofs}
         self.laws = {law.id for law in self.catalogue.laws}
-        self.stores = SmallStores(self.subject)
+        self.stores = SmallStores(self.subject, cached=self.cached)
+        self._late = False
+        self._cache = Cache("proof", used=self.cached)
+        self._by = [z3.get_version_string(), sources(PROVERS)]
 
     def verdict(self, obligation: Obligation) -> Verdict:
-        """Prove an obligation, or refute it on a finite store, or say that it is undecided."""
+        """Prove an obligation, or refute it on a finite store, or say that it is undecided or timed out."""
+        self._late = False
+        used = self._remembered(obligation)
+        if used is not None:
+            return self._verdict(obligation, "proved", used=tuple(sorted(used)))
+        verdict = self._decided(obligation)
+        if verdict.outcome == "proved":
+            self._remember(obligation, verdict.used)
+        return verdict
+
+    def _decided(self, obligation: Obligation) -> Verdict:
         first = sum(not t.model_based for t in self.tiers)
         shown: Shown = {}
         # What is wrong is mostly seen in a very small store, long before Z3 would give up.
@@ -151,11 +176,40 @@ class Prover:
             instance = self.stores.counterexample(obligation, counts)
             if instance is not None:
                 return self._verdict(obligation, "refuted", instance=instance)
-        return self._verdict(obligation, "undecided")
+        return self._verdict(obligation, "timed out" if self._late else "undecided")
 
     def proves(self, obligation: Obligation) -> bool:
         """Whether it proves an obligation; if not, no small store is searched."""
-        return self._proof(obligation, self.tiers, {}) is not None
+        if self._remembered(obligation) is not None:
+            return True
+        used = self._proof(obligation, self.tiers, {})
+        if used is not None:
+            self._remember(obligation, used)
+        return used is not None
+
+    def _key(self, obligation: Obligation) -> bytes:
+        """All that a proof of an obligation comes of, in a form that is the same if it is built again.
+
+        Hints are left out, as they say nothing: with others a proof may be longer, and is as good.
+        """
+        said: list[object] = [*self._by, [repr(t) for t in self.tiers]]
+        every = Tier(True, 0, existential=True)
+        formulas = list[Term]()
+        for one in (obligation, *obligation.parts):
+            known = self._hypotheses(one, every)
+            formulas += [*known.values(), one.premise, *one.conclusions.values()]
+            formulas += self._points(one) if one.needs_sums else ()
+            said += [one.law.id, [*known], [*one.conclusions], one.needs_sums, *one.law.follows_from]
+        return json.dumps([*said, digest(formulas)]).encode()
+
+    def _remembered(self, obligation: Obligation) -> set[str] | None:
+        """The laws that an earlier proof of the same used; None if there was none."""
+        data = self._cache.get(self._key(obligation)) if self._cache.there else None
+        return None if data is None else set(json.loads(data))
+
+    def _remember(self, obligation: Obligation, used: Iterable[str]) -> None:
+        if self._cache.there:
+            self._cache.put(self._key(obligation), json.dumps(sorted(used)).encode())
 
     def establishes(self, lemma: Provable) -> bool:
         """Whether it proves a lemma, and that it is one about something that can be."""
@@ -168,12 +222,25 @@ class Prover:
 
     def _proof(self, obligation: Obligation, tiers: Sequence[Tier], shown: Shown) -> set[str] | None:
         """Prove the parts that amount to an obligation, if it has any; else as a whole, or one by one."""
+        if (known := self._unchanged(obligation)) is not None:
+            return known
         cores = [self._split(part, tiers, shown, number) for number, part in enumerate(obligation.parts, 1)]
         if cores and None not in cores:
             return set().union(*(c for c in cores if c is not None))
         whole = len(obligation.conclusions) > 1 and not shown
         used = self.attempt(obligation, self.tiers[0]) if whole else None
         return self._split(obligation, tiers, shown) if used is None else used
+
+    def _unchanged(self, obligation: Obligation) -> set[str] | None:
+        """The law alone, if it says the same after the step as before; nothing, if it says what is always so."""
+        says = z3.Implies(obligation.premise, z3.And(list(obligation.conclusions.values())))
+        if z3.is_true(z3.simplify(says)):
+            return set()
+        law = obligation.law
+        if law.kind is not Kind.STATE or not obligation.steps:
+            return None
+        objects = tuple(term for _, _, term in obligation.variables)
+        return {law.id} if says.eq(at(law, self.machine.state, objects)) else None
 
     def _verdict(
         self, obligation: Obligation, outcome: str, used: tuple[str, ...] = (),
@@ -194,8 +261,11 @@ class Prover:
             if (part, name) not in shown:
                 one = replace(obligation, conclusions={name: formula},
                               hypotheses={**obligation.hypotheses, **before})
-                found = next(filter(lambda core: core is not None, (
-                    self.attempt(one, tier) for tier in tiers)), None)
+                found = self._unchanged(one)
+                for tier in tiers if found is None else ():
+                    found = self.attempt(one, tier)
+                    if found is not None:
+                        break
                 if found is None:
                     return None
                 shown[part, name] = found
@@ -204,6 +274,20 @@ class Prover:
 
     def attempt(self, obligation: Obligation, tier: Tier) -> set[str] | None:
         """Try one tier; return the labels of the hypotheses in the core, or None."""
+        labelled = self._hypotheses(obligation, tier)
+        goal = z3.Not(z3.And(list(obligation.conclusions.values())))
+        formulas = [*labelled.values(), obligation.premise, goal]
+        if obligation.needs_sums:
+            formulas = eliminate(formulas, self._points(obligation))
+        named = dict(zip(labelled, formulas, strict=False))
+        tracked = {label: formula for label, formula in named.items() if label in self.laws}
+        others = [formula for label, formula in named.items() if label not in self.laws]
+        found = ask([*formulas[len(labelled):], *others], tracked, tier)
+        self._late = self._late or found.answer == "timed out"
+        return {*found.core} if found.answer == "unsat" else None
+
+    def _hypotheses(self, obligation: Obligation, tier: Tier) -> dict[str, Term]:
+        """What an attempt starts from, by labels; those of laws are their IDs."""
         needless = self.unused - {*obligation.law.axioms}
         labelled = {n: f for n, f in obligation.hypotheses.items() if n not in needless}
         labelled |= dict(obligation.extra)
@@ -213,27 +297,7 @@ class Prover:
         if not obligation.law.follows_from and obligation.steps:
             labelled |= {name: formula for name, formula in self.obligations.existential.items()
                          if tier.existential or name == obligation.law.id}
-        goal = z3.Not(z3.And(list(obligation.conclusions.values())))
-        formulas = [*labelled.values(), obligation.premise, goal]
-        lemma_instances: list[Term] = []
-        if obligation.needs_sums:
-            eliminated = eliminate(formulas, self._points(obligation))
-            formulas, lemma_instances = eliminated[: len(formulas)], eliminated[len(formulas):]
-        solver = z3.SimpleSolver()
-        solver.set("rlimit", tier.limit)
-        solver.set("mbqi", tier.model_based)
-        solver.set("random_seed", tier.seed)
-        solver.add(*lemma_instances, *formulas[len(labelled):])
-        tracked = {}
-        for label, formula in zip(labelled, formulas, strict=False):
-            if label in self.laws:
-                tracked[f"use {label}"] = label
-                solver.assert_and_track(formula, f"use {label}")
-            else:
-                solver.add(formula)
-        if solver.check() != z3.unsat:
-            return None
-        return {tracked[str(mark)] for mark in solver.unsat_core()}
+        return labelled
 
     def _points(self, obligation: Obligation) -> list[Term]:
         """Where summed terms may differ: the objects mentioned, and images' top layers."""
@@ -247,9 +311,9 @@ class Prover:
 
 
 @lru_cache(maxsize=2)
-def _prover(subject: Subject) -> Prover:
+def _prover(subject: Subject, cached: bool) -> Prover:
     """What a process proves with, portion after portion."""
-    return Prover(subject)
+    return Prover(subject, cached=cached)
 
 
 @dataclass(frozen=True)
@@ -259,6 +323,7 @@ class Task:
     Attributes:
         rules, laws: names; all if None. With rules given, the initial state is left out.
         beside: lemmas beside those that the proofs of this machine use, which are always proved.
+        cached: what was proved before is taken from the user's cache folder, and what is proved is kept there.
 
     Raises:
         WrongRequest: if a name is unknown, or two lemmas have one.
@@ -268,6 +333,7 @@ class Task:
     rules: frozenset[str] | None = None
     laws: frozenset[str] | None = None
     beside: tuple[Provable, ...] = ()
+    cached: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what would be proved of nothing, or shown by something of the same name."""
@@ -282,6 +348,11 @@ class Task:
         except Malformed as error:
             raise WrongRequest(str(error)) from error
 
+    @property
+    def prover(self) -> Prover:
+        """What proves it: the same, portion after portion."""
+        return _prover(self.subject, self.cached)
+
     @cached_property
     def lemmas(self) -> tuple[Provable, ...]:
         """All that is proved beside the laws: what the proofs use, and more."""
@@ -290,7 +361,7 @@ class Task:
 
     def lemma(self, number: int) -> bool:
         """Prove a lemma."""
-        return _prover(self.subject).establishes(self.lemmas[number])
+        return self.prover.establishes(self.lemmas[number])
 
 
 Placed = tuple[int, Verdict]
@@ -299,7 +370,7 @@ Placed = tuple[int, Verdict]
 
 def portion(task: Task, number: int, of: int) -> Iterator[Placed]:
     """Prove every so-manieth portion of the obligations."""
-    prover = _prover(task.subject)
+    prover = task.prover
     rules, laws = (None if s is None else set(s) for s in (task.rules, task.laws))
     for place, unit in enumerate(prover.obligations.units(rules, laws)):
         if place % of == number:
@@ -313,7 +384,7 @@ def witnesses(task: Task, number: int = 0, of: int = 1) -> Witnesses:
     chosen = [r for r in task.subject.machine.rules if task.rules is None or r.name in task.rules]
     listed = [law for law in catalogue.laws if task.laws is None or law.id in task.laws]
     of_states = [law for law in listed if law.kind is not Kind.STEP]
-    prover = _prover(task.subject)
+    prover = task.prover
     found = look(prover.obligations, prover.stores, chosen[number::of], of_states[number::of], listed,
                  whole=task.rules is None)
     found.missing += hidden(prover.obligations, prover.stores, prover.proves, chosen[number::of])
@@ -358,7 +429,7 @@ def _rests_on(task: Task, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
 def prove(
     subject: Subject, *, rules: Iterable[str] | None = None,
     laws: Iterable[str] | None = None, beside: Iterable[Provable] = (), jobs: int = 1,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda done: None, cached: bool = True,
 ) -> Proof:
     """Prove the obligations of a machine.
 
@@ -367,9 +438,10 @@ def prove(
         beside: what is proved, too, beside the laws and the lemmas that their proofs use.
         jobs: the number of processes.
         progress: is told how many obligations are done since it was last told.
+        cached: what was proved before is taken from the user's cache folder, and what is proved is kept there.
     """
     task = Task(subject, None if rules is None else frozenset(rules),
-                None if laws is None else frozenset(laws), tuple(beside))
+                None if laws is None else frozenset(laws), tuple(beside), cached)
     names, numbers = [lemma.name for lemma in task.lemmas], range(len(task.lemmas))
 
     def told(part: Iterable[Placed]) -> list[Placed]:

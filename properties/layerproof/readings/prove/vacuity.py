@@ -135,11 +135,11 @@ def _conditions(law: Law, conclusions: Mapping[str, Term]) -> dict[str, Term]:
             for name, condition in found.items() if condition is not None}
 
 
-def _condition(formula: Term) -> Term | None:
+def _condition(formula: Term, depth: int = 0) -> Term | None:
     """What an implication supposes, also if it is one about all objects."""
     if z3.is_quantifier(formula) and formula.is_forall():
-        variables = [z3.FreshConst(formula.var_sort(n)) for n in range(formula.num_vars())]
-        inner = _condition(z3.substitute_vars(formula.body(), *reversed(variables)))
+        variables = [z3.Const(f"so {n} {depth}", formula.var_sort(n)) for n in range(formula.num_vars())]
+        inner = _condition(z3.substitute_vars(formula.body(), *reversed(variables)), depth + 1)
         return None if inner is None else z3.Exists(variables, inner)
     return formula.arg(0) if z3.is_implies(formula) else None
 
