@@ -104,7 +104,7 @@ def test_spin_finds_wrong_machines_by_runs_of_the_same_length(subject, tmp_path)
     (["--promela", "--format", "json"], "a model is text: leave out --format"),
     (["--promela", "--mutant", "nothing"], "unknown mutant 'nothing'"),
     (["--promela", "--dialect", "nothing"], "unknown dialect 'nothing'"),
-    (["--size", "Image=1"], "--size, --dialect and --mutant are of a model; ask for one with --promela"),
+    (["--size", "Image=1"], "--size, --dialect and --mutant are of a model; ask for one with --promela or --tla"),
 ])
 def test_what_is_no_model_is_refused_in_a_sentence(arguments, says):
     done = CliRunner().invoke(main, ["rules", *arguments])

@@ -49,22 +49,24 @@ def laws_command(subject: Subject, laws: tuple[str, ...], format_: str, output: 
 @click.command("rules")
 @machine_option()
 @click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
-@click.option("--promela", is_flag=True, help="Print rules and laws as a Promela model for Spin instead.")
+@click.option("--promela", "model", flag_value="promela",
+              help="Print rules and laws as a Promela model for Spin instead.")
+@click.option("--tla", "model", flag_value="tla", help="Print them as a TLA+ module for TLC instead.")
 @click.option("--size", "sizes", metavar="SORT=N,…", multiple=True, callback=joined,
               help="How many objects of each sort there are in the model.")
 @click.option("--dialect", help="The dialect of the model; the machine's first, if not given.")
 @click.option("--mutant", help="Print the model of this deliberately wrong machine: see Spin find it.")
 @common
 def rules_command(
-    subject: Subject, rules: tuple[str, ...], promela: bool, sizes: str | None, dialect: str | None,
+    subject: Subject, rules: tuple[str, ...], model: str | None, sizes: str | None, dialect: str | None,
     mutant: str | None, format_: str, output: str | None,
 ) -> None:
     """The rule book; or all rules and laws, for another model checker."""
-    if promela:
-        _model(subject, rules, sizes, dialect, mutant, format_, output)
+    if model is not None:
+        _model(model, subject, rules, sizes, dialect, mutant, format_, output)
         return
     if sizes is not None or dialect is not None or mutant is not None:
-        raise WrongRequest("--size, --dialect and --mutant are of a model; ask for one with --promela")
+        raise WrongRequest("--size, --dialect and --mutant are of a model; ask for one with --promela or --tla")
     from layerproof.laws.book import rule_entries
 
     names = subject.rule_names(rules)
@@ -79,11 +81,12 @@ def rules_command(
 
 
 def _model(
-    subject: Subject, rules: tuple[str, ...], sizes: str | None, dialect: str | None, mutant: str | None,
-    format_: str, output: str | None,
+    kind: str, subject: Subject, rules: tuple[str, ...], sizes: str | None, dialect: str | None,
+    mutant: str | None, format_: str, output: str | None,
 ) -> None:
-    """Print a Promela model."""
+    """Print a model for another checker."""
     from layerproof.readings.promela import promela
+    from layerproof.readings.tla import tla
 
     if rules:
         raise WrongRequest("a model has all rules: leave out --rule")
@@ -95,5 +98,6 @@ def _model(
         if sizes is None:
             chosen = subject.sizes(wrong.sizes or subject.finite.mutated)
         subject = subject.of(wrong.machine(subject.machine))
-    model = promela(subject, next(iter(subject.dialects), "") if dialect is None else dialect, chosen)
+    write = {"promela": promela, "tla": tla}[kind]
+    model = write(subject, next(iter(subject.dialects), "") if dialect is None else dialect, chosen)
     emit("text", output, lambda: None, lambda: model.rstrip())
