@@ -24,11 +24,8 @@ from layerproof.laws.law import Kind, Law
 from layerproof.laws.obligations import Obligations, RefusedStep, nothing
 from layerproof.subject import Subject
 
-_RESERVED = frozenset((
-    "ASSUME", "BOOLEAN", "CASE", "CHOOSE", "CONSTANT", "DOMAIN", "ELSE", "EXCEPT", "EXTENDS", "FALSE", "IF", "IN",
-    "INSTANCE", "LET", "LOCAL", "MODULE", "OTHER", "RECURSIVE", "STRING", "SUBSET", "THEN", "THEOREM", "TRUE",
-    "UNCHANGED", "UNION", "VARIABLE", "WITH", "Int", "Nat", "Sum", "Init", "Next", "Spec", "Universes", "vars",
-    "rigid"))
+_OWN = frozenset(("Int", "Nat", "Sum", "Init", "Next", "Universes", "vars", "rigid"))
+"""What is defined beside a machine's own names; the words of TLA+ are all in capitals."""
 _JOINTS = {
     z3.Z3_OP_AND: r" /\ ", z3.Z3_OP_OR: r" \/ ", z3.Z3_OP_IMPLIES: " => ", z3.Z3_OP_EQ: " = ", z3.Z3_OP_LE: " <= ",
     z3.Z3_OP_GE: " >= ", z3.Z3_OP_LT: " < ", z3.Z3_OP_GT: " > ", z3.Z3_OP_ADD: " + ", z3.Z3_OP_SUB: " - ",
@@ -315,7 +312,7 @@ class _Module:
         terms = [term for term, _, _ in variables]
         over = ", ".join(rf"{said} \in {_set_of(sort.z3)}" for _, sort, said in variables)
         each = rf"\A {over} : " if over else ""
-        name = "Law_" + _safe(law.id)
+        name = _safe(f"Law_{law.id}")
         if law.kind is Kind.STATE:
             state = self._machine.state
             says = self._implied(law, state, terms, names)
@@ -396,4 +393,4 @@ def _set_of(sort: Term) -> str:
 def _safe(name: str) -> str:
     """A name that TLA+ takes."""
     plain = re.sub(r"\W", "_", name)
-    return f"{plain}_" if plain in _RESERVED or not plain[:1].isalpha() else plain
+    return f"{plain}_" if plain in _OWN or plain.isupper() or not plain[:1].isalpha() else plain
