@@ -85,7 +85,7 @@ def ask(formulas: Iterable[Term], labelled: Mapping[str, Term], limits: Limits) 
 
 _ATTEMPTS = (Limits(False, 1_000_000), *(Limits(True, 200_000, seed) for seed in range(1, 25)),
              *(Limits(True, 1_000_000, seed) for seed in range(1, 8)))
-"""One after the other. Which models are looked at is a matter of luck; what is found at all is found soon, mostly."""
+"""One after the other. Which models are looked at is a matter of luck; what is found is mostly found soon."""
 
 
 def contradict(formulas: Sequence[Term]) -> bool:
