@@ -1,6 +1,5 @@
 """How fast all states are visited: machine code beside interpreted rules, in one run, with ratios.
 
-Prints a table in Markdown; ``--output FILE`` writes the same as JSON, with the machine, the date and the versions.
 Each row is one exploration with all laws: the machine and its sizes, what searches, states and transitions a
 second from its first round on (the way back to the empty store is in them, compiling is not), bytes of memory a
 state in the largest search, and how often the transitions a second of the interpreted rules go into those.
@@ -8,29 +7,29 @@ state in the largest search, and how often the transitions a second of the inter
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import importlib.metadata
-import json
-import os
-import platform
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
+
+from figures import Table, need, rounded, sizes_said, tabled
+from startup import seconds
 
 from layerproof.machines.registry import subject
 from layerproof.readings.exploration import Exploration
 from layerproof.readings.explore import Explorer
+from layerproof.readings.search import Search
+from layerproof.subject import Subject
 
 CASES: tuple[tuple[str, Mapping[str, int]], ...] = (
     ("store", {}), ("store", {"Container": 2, "Name": 2}), ("store", {"Container": 3, "Name": 3}), ("union", {}))
 WAYS = ("machine code", 1, False), ("machine code", None, False), ("symmetry", 1, True)
 INTERPRETED = 2000
 """States that the interpreted rules visit: enough to tell how fast they are."""
+UNIVERSES = {3: 4}
+"""How many universes are explored where there are so many containers; else all."""
 
 
 @dataclass
@@ -56,71 +55,84 @@ class Watch:
         return (self.states - self.seen) / passed, (self.steps - self.first) / passed
 
 
-def measured(name: str, sizes: Mapping[str, int], how: str, jobs: int | None, **options: Any) -> dict[str, Any]:
+def bytes_a_state(result: Exploration) -> float | None:
+    """Of the largest search; None if that is not known."""
+    return rounded(result.memory / result.largest) if result.memory and result.largest else None
+
+
+def searched(name: str, sizes: Mapping[str, int], how: str, jobs: int | None, **options: Any) -> dict[str, Any]:
     """One search."""
-    machine, watch, begun = subject(name), Watch(), time.perf_counter()
+    machine, watch = subject(name), Watch()
     explorer = Explorer(machine, machine.sizes(sizes), progress=watch, jobs=jobs, memory=4 << 30, **options)
-    result = explorer.run(machine.dialects, 4 if sizes.get("Container") == 3 else None)
+    result = explorer.run(machine.dialects, UNIVERSES.get(sizes.get("Container", 0)))
     states, steps = watch.rates()
-    return {"machine": name, "sizes": dict(sizes), "how": how, "jobs": jobs, "states": result.states,
-            "stand for": result.stand_for, "transitions": result.steps, "states a second": round(states),
-            "transitions a second": round(steps), "seconds": round(time.perf_counter() - begun, 2),
-            "bytes a state": round(result.memory / result.largest, 1) if result.memory else None}
+    return {"machine and sizes": f"{name}, {sizes_said(sizes)}", "how": how, "threads": jobs or "all",
+            "states": result.states, "stand for": result.stand_for, "transitions": result.steps,
+            "states a second": round(states), "transitions a second": round(steps),
+            "bytes a state": bytes_a_state(result)}
 
 
-def rows() -> list[dict[str, Any]]:
-    """All searches, each beside the interpreted rules."""
-    found = []
-    for name, sizes in CASES:
-        slow = measured(name, sizes, "interpreted", 1, compiled=False, most=INTERPRETED)
-        found.append(slow)
-        for how, jobs, symmetry in WAYS:
-            one = measured(name, sizes, how, jobs, compiled=True, symmetry=symmetry)
-            one["times interpreted"] = round(one["transitions a second"] / slow["transitions a second"])
-            found.append(one)
-    return found
+@contextmanager
+def clock() -> Iterator[list[float]]:
+    """Count the seconds of each search from here on, and of looking for the way back; compiling is not in them."""
+    spent, usual = list[float](), (Search.run, Search.stuck)
 
-
-def commands() -> dict[str, float]:
-    """Seconds of the whole command, with nothing kept from before and with the code of before."""
-    with tempfile.TemporaryDirectory() as place:
-        seconds = []
-        for _ in range(3):
+    def counted(method: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*given: Any) -> Any:
             begun = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "layerproof", "explore"], check=True, stdout=subprocess.DEVNULL,
-                           env={**os.environ, "XDG_CACHE_HOME": place})
-            seconds.append(round(time.perf_counter() - begun, 2))
-    return {"layerproof explore, first": seconds[0], "layerproof explore, again": min(seconds[1:])}
+            try:
+                return method(*given)
+            finally:
+                spent.append(time.perf_counter() - begun)
+
+        return timed
+
+    Search.run, Search.stuck = counted(usual[0]), counted(usual[1])  # type: ignore[method-assign]
+    try:
+        yield spent
+    finally:
+        Search.run, Search.stuck = usual  # type: ignore[method-assign]
 
 
-def table(found: list[dict[str, Any]]) -> str:
-    """The rows in Markdown."""
-    numbers = "states", "stand for", "states a second", "transitions a second"
-    head = "machine and sizes", "how", "threads", *numbers, "bytes a state", "times interpreted"
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for row in found:
-        sizes = ", ".join(f"{n}={c}" for n, c in row["sizes"].items()) or "usual"
-        cells = [f"{row['machine']}, {sizes}", row["how"], str(row["jobs"] or "all")]
-        cells += [f"{row[n]:,}" for n in numbers]
-        cells += [str(row["bytes a state"] or ""), str(row.get("times interpreted", ""))]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def timed(of: Subject, dialect: str, sizes: Mapping[str, int], *, algebra: bool) -> tuple[Exploration, float]:
+    """What a search by one thread in one dialect came to, and its seconds: the better of two times.
+
+    Args:
+        algebra: laws about two runs are asked and the way back is looked for, too, which other model checkers
+            do not do.
+    """
+    machine = of if algebra else replace(of, finite=replace(of.finite, empties=False))
+    explorer = Explorer(machine, machine.sizes(sizes), algebra=algebra, jobs=1, compiled=True)
+    took = list[float]()
+    for _ in range(2):
+        with clock() as spent:
+            result = explorer.run({dialect: machine.dialects[dialect]})
+        took.append(sum(spent))
+    return result, min(took)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", help="write the figures as JSON to this file")
-    arguments = parser.parse_args()
-    found, whole = rows(), commands()
-    print(table(found))
-    print("\n" + "\n".join(f"{what}: {seconds} s" for what, seconds in whole.items()))
-    if arguments.output:
-        about = {"date": datetime.date.today().isoformat(), "machine": platform.machine(),
-                 "system": platform.platform(), "processors": os.cpu_count(), "python": platform.python_version(),
-                 "versions": {p: importlib.metadata.version(p) for p in ("llvmlite", "z3-solver")}}
-        with open(arguments.output, "w", encoding="utf-8") as file:
-            json.dump({"about": about, "commands": whole, "rows": found}, file, indent=1)
+def searches() -> Iterator[dict[str, Any]]:
+    """All searches, each beside the interpreted rules."""
+    for name, sizes in CASES:
+        slow = searched(name, sizes, "interpreted", 1, compiled=False, most=INTERPRETED)
+        yield slow
+        for how, jobs, symmetry in WAYS:
+            one = searched(name, sizes, how, jobs, compiled=True, symmetry=symmetry)
+            yield {**one, "times interpreted": rounded(one["transitions a second"] / slow["transitions a second"])}
 
 
-if __name__ == "__main__":
-    main()
+def commands() -> Iterator[dict[str, Any]]:
+    """The whole command, with nothing kept from before and with the code of before."""
+    with tempfile.TemporaryDirectory() as place:
+        took = [seconds(("-m", "layerproof", "explore"), XDG_CACHE_HOME=place) for _ in range(4)]
+    for when, one in (("the first time", took[0]), ("with the code of before", min(took[1:]))):
+        yield {"layerproof explore": when, "seconds": rounded(one), "times the first": rounded(one / took[0])}
+
+
+def tables() -> Iterator[Table]:
+    """The searches, and the whole command."""
+    need(packages=["llvmlite"])
+    yield tabled("searches", searches(),
+                 f"Interpreted rules visit {INTERPRETED:,} states. Where there are three containers, four "
+                 "universes are explored, else all.")
+    yield tabled("the whole command", commands())

@@ -100,8 +100,8 @@ def choose(run: Run, rule: Rule, draw: Draw) -> Vector | None:
 
 
 def simpler(machine: Machine, rules: Collection[str]) -> Sequence[Callable[[Trace], Iterator[Trace]]]:
-    """Ways to runs in which an operation is about an earlier object, or is not forced."""
-    return [lambda trace: _smaller(machine, trace)]
+    """Ways to runs in which an operation is about an earlier object, or is not forced, or all of them are."""
+    return [lambda trace: _smaller(machine, trace), lambda trace: _exchanged(machine, trace)]
 
 
 def _smaller(machine: Machine, trace: Trace) -> Iterator[Trace]:
@@ -113,6 +113,24 @@ def _smaller(machine: Machine, trace: Trace) -> Iterator[Trace]:
                     arguments = (*event.arguments[:position], value, *event.arguments[position + 1:])
                     plain = Event(event.rule, arguments, None)
                     yield replace(trace, events=(*trace.events[:number], plain, *trace.events[number + 1:]))
+
+
+def _exchanged(machine: Machine, trace: Trace) -> Iterator[Trace]:
+    """Runs with two objects exchanged, where the earlier one of them is then used first."""
+    places = [(p.sort, number, position) for number, event in enumerate(trace.events)
+              for position, p in enumerate(machine.rule_by_name[event.rule].parameters)]
+    for sort in (s for s in machine.sorts if not s.values):
+        used = [trace.events[n].arguments[i] for s, n, i in places if s == sort]
+        for one, other in itertools.combinations(sorted({*used, *range(max(used, default=0))}), 2):
+            first = next((value for value in used if value in (one, other)), one)
+            if first == other:
+                yield replace(trace, events=tuple(_exchange(machine, e, sort, one, other) for e in trace.events))
+
+
+def _exchange(machine: Machine, event: Event, sort: Sort, one: int, other: int) -> Event:
+    parameters, exchanged = machine.rule_by_name[event.rule].parameters, {one: other, other: one}
+    return Event(event.rule, tuple(exchanged.get(a, a) if p.sort == sort else a
+                                   for p, a in zip(parameters, event.arguments, strict=True)), None)
 
 
 # Showing.

@@ -36,6 +36,8 @@ class ForgetsMode(UnionFileSystem):
 
 class LosesLinks(UnionFileSystem):
     def link(self, src, dst, *, follow_symlinks=False):
+        super().link(src, dst, follow_symlinks=follow_symlinks)
+        self.unlink(dst)
         self.symlink("nowhere", dst)
 
 

@@ -22,9 +22,10 @@ from layerproof.mutants.kills import Kill, Suspect, kill_by_exploration, kill_by
 from layerproof.mutants.runs import kill_by_conform, kill_by_drive
 from layerproof.readings.conform import Conformance, replay_on
 from layerproof.readings.drive import first_broken
+from layerproof.runs.algebra import AlgebraMonitor
 from layerproof.runs.checked import Checked
 from layerproof.runs.finding import Finding, Violation
-from layerproof.runs.monitor import AlgebraMonitor, Bench, Monitor
+from layerproof.runs.monitor import Bench, Monitor
 from layerproof.runs.statistics import Statistics
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

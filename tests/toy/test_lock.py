@@ -48,7 +48,7 @@ def said(*arguments, status=0):
     return result.output
 
 
-RUN = "  1. read process=process-A\n  2. read process=process-B\n  3. release process=process-B\n"
+RUN = r"  1. read process=process-A\n  2. read process=process-B\n  3. release process=process-[AB]\n$"
 
 
 def any_two(text):
@@ -185,7 +185,7 @@ def test_drive_record_and_replay(tmp_path):
     assert {"strict", "upgrading"} == data.keys()
     wrong = said("drive", "--mutant", "releases-all", "--dialect", "strict", "--record", record, status=1)
     assert "LOCK-3: An operation of one process takes nothing from another. False: it reads" in wrong
-    assert any_two(wrong).endswith(RUN)
+    assert re.search(RUN, any_two(wrong))
     held = said("replay", record)
     assert held.endswith("3 operations in the model: every law held\n")
     assert "LOCK" not in held

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from layermodel.language.ground import Outcome, Parts, Vector, operands
-from layermodel.language.rules import BOOL, Parameter, Rule
+from layermodel.language.rules import BOOL, INT, Parameter, Rule
 from layermodel.language.terms import NEXT, RIGID, STATE, TRAIT, Layout, Node, Nodes
 
 BOOLEAN, INTEGER = "i1", "i64"
@@ -224,7 +224,12 @@ class Body:
         return values[0]
 
 
-NOT_GIVEN, DONE = -1, 0
+TOO_LARGE, NOT_GIVEN, DONE = -2, -1, 0
+
+
+def safe(name: str) -> str:
+    """A name that LLVM takes."""
+    return name if all(c.isalnum() or c in "-._" for c in name) and name.isascii() else "x" + name.encode().hex()
 
 
 def rule_text(name: str, rule: Rule, parts: Parts, layout: Layout) -> str:
@@ -232,7 +237,8 @@ def rule_text(name: str, rule: Rule, parts: Parts, layout: Layout) -> str:
 
     It is given the state, room for the state after, the rigid values, the traits, room for the bytes that are
     reclaimed, and the arguments, and returns :data:`NOT_GIVEN` if they are not such as the rule presupposes,
-    :data:`DONE`, or the refusal's position from 1 on. The state after is written unless nothing changes.
+    :data:`DONE`, or the refusal's position from 1 on. The state after is written unless nothing changes; it is
+    :data:`TOO_LARGE` if an integer would take more than 32 bits.
     """
     arguments = [f"%a{n}" for n in range(len(rule.parameters))]
     body = Body(parts.nodes, Kinds(layout, parts.nodes, rule.parameters), VECTORS, arguments)
@@ -244,19 +250,34 @@ def rule_text(name: str, rule: Rule, parts: Parts, layout: Layout) -> str:
         body.say(f"  br i1 {body.boolean(when)}, label %refused{number}, label %else{number}")
         body.label(f"refused{number}")
         known = body.branch()
-        for slot, node in enumerate(leaves or ()):
-            body.store("%N", slot, node)
+        _store(body, leaves or (), layout, f"fits{number}")
         body.say(f"  ret i64 {number}")
         body.branch(known)
         body.label(f"else{number}")
-    for slot, node in enumerate(parts.after):
-        body.store("%N", slot, node)
+    _store(body, parts.after, layout, "fits")
     if parts.reclaimed is not None:
         body.say(f"  store i64 {body.integer(parts.reclaimed)}, ptr %M, align 8")
     body.say(f"  ret i64 {DONE}")
+    body.label("large")
+    body.say(f"  ret i64 {TOO_LARGE}")
     given = "".join(f", i64 {a}" for a in arguments)
     return (f"define i64 @{name}(ptr noalias readonly %S, ptr noalias %N, ptr noalias readonly %R, "
             f"ptr noalias readonly %T, ptr noalias %M{given}) {{\n" + "\n".join(body.lines) + "\n}\n")
+
+
+def _store(body: Body, after: Sequence[Node], layout: Layout, label: str) -> None:
+    """Write a state after, or go where integers are too large for it."""
+    large = "false"
+    for symbol in layout.machine.mutable if after else ():
+        for arguments in layout.tuples(symbol) if symbol.result == INT else ():
+            value = body.integer(after[layout.index(symbol.name, *arguments)])
+            if value.startswith("%"):
+                raised = body.let(f"add i64 {value}, {_LARGEST}")
+                large = body.let(f"or i1 {large}, {body.let(f'icmp uge i64 {raised}, {2 * _LARGEST}')}")
+    body.say(f"  br i1 {large}, label %large, label %{label}")
+    body.label(label)
+    for slot, node in enumerate(after):
+        body.store("%N", slot, node)
 
 
 class CompiledRule:
@@ -279,12 +300,18 @@ class CompiledRule:
         self._rigid, self._traits = (ctypes.c_int32 * layout.lengths[v] for v in (RIGID, TRAIT))
 
     def run(self, state: Vector, rigid: Vector, traits: Vector, arguments: Vector) -> Outcome | None:
-        """Take the step; None if the arguments are not such as the rule presupposes."""
+        """Take the step; None if the arguments are not such as the rule presupposes.
+
+        Raises:
+            TooLarge: if an integer would take more than 32 bits.
+        """
         after, reclaimed = self._vector(), ctypes.c_int64()
         vectors = self._vector(*state), after, self._rigid(*rigid), self._traits(*traits), reclaimed
         code = self._step(*map(ctypes.byref, vectors), *arguments)
         if code == NOT_GIVEN:
             return None
+        if code == TOO_LARGE:
+            raise TooLarge(f"an integer of the state after {self.rule.name} takes more than 32 bits")
         if code == DONE:
             return Outcome(None, tuple(after), reclaimed.value if self._reclaims else None)
         name, leaves = self._refusals[code - 1]

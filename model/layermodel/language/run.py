@@ -62,13 +62,9 @@ class Run:
 
         Returns None if no choice is as the rule presupposes.
         """
-        unknown = [p for p in rule.parameters if p.name not in named]
-        for chosen in itertools.product(*(self.candidates(rule, p, named) for p in unknown)):
-            found = dict(named) | dict(zip((p.name for p in unknown), chosen, strict=True))
-            arguments = tuple(found[p.name] for p in rule.parameters)
-            if self.given(rule.name, arguments):
-                return arguments
-        return None
+        choices = [(named[p.name],) if p.name in named else self.candidates(rule, p, named)
+                   for p in rule.parameters]
+        return next((a for a in itertools.product(*choices) if self.given(rule.name, a)), None)
 
     def settled(self, rule: Rule, arguments: Vector) -> Vector | None:
         """The arguments of an operation of another run, as they are here; None if it cannot happen here.

@@ -12,12 +12,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 import z3
 
-from layermodel.language.rules import Definition, Machine, Sort, State, Symbol, Term
+from layermodel.language.rules import BOOL, Definition, Machine, Sort, State, Symbol, Term
 
 STATE, NEXT, RIGID, TRAIT = "S", "N", "R", "T"
 """Where a read goes: the state, the state after, the rigid symbols, the traits."""
@@ -58,6 +58,12 @@ class Layout:
             lengths[vector] += reduce(lambda a, b: a * b, counts, 1)
         return cls(machine, full, slots, lengths)
 
+    @cached_property
+    def zero(self) -> tuple[int | bool, ...]:
+        """A state in which nothing is there."""
+        return tuple(False if symbol.result == BOOL else 0
+                     for symbol in self.machine.mutable for _ in self.tuples(symbol))
+
     def elements(self, sort: Sort) -> range:
         """The elements of a sort."""
         return range(self.sizes[sort.name])
@@ -68,8 +74,10 @@ class Layout:
 
     def index(self, name: str, *arguments: int) -> int:
         """The position of a symbol's value at these arguments."""
-        _, offset, strides = self.slots[name]
-        return offset + sum(a * s for a, s in zip(arguments, strides, strict=True))
+        _, place, strides = self.slots[name]
+        for argument, stride in zip(arguments, strides, strict=True):  # a sum takes twice as long, and this is hot
+            place += argument * stride
+        return place
 
 
 class Nodes:

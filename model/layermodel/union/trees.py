@@ -231,6 +231,7 @@ def tree_values(layout: Layout, paths: Paths, contents: Sequence[bytes] = CONTEN
     The constants (the root, no bytes, now, …) are the first elements of their sorts.
     """
     every, data = range(len(paths.names)), range(layout.sizes["Data"])
+    contents = (*contents, *(b"2%d" % n for n in range(len(data) - len(contents))))  # more than files have in runs
     values: dict[int, int | bool] = {
         layout.index(symbol.name): 0 for symbol in layout.machine.rigid if not symbol.arguments}
     for p, q in itertools.product(every, every):

@@ -14,6 +14,7 @@ from layerproof.readings.prove.finite import Instance
 from layerproof.readings.prove.prove import OUTCOMES, Proof, Verdict, supposed
 from layerproof.readings.replay import Replayed
 from layerproof.runs.finding import Finding, Violation, listed
+from layerproof.runs.statistics import Statistics
 from layerproof.runs.trace import Event, Scene, Settled, Trace, trace_json
 from layerproof.subject import Subject
 
@@ -225,6 +226,7 @@ def driven_json(results: Mapping[str, Driven], subject: Subject) -> dict[str, An
     return {name: {
         "operations": r.statistics.steps, "done": dict(r.statistics.done), "never": r.never,
         "refused": {f"{a} {b}": n for (a, b), n in r.statistics.refused.items()},
+        "pairs": len(r.statistics.pairs),
         "findings": [{"law": f.laws[0], "trace": trace_json(subject, f.trace)} for f in r.findings],
     } for name, r in results.items()}
 
@@ -235,14 +237,19 @@ def driven_text(results: Mapping[str, Driven], subject: Subject) -> str:
 
     parts, sizes = [], " ".join(f"{sort}={count}" for sort, count in sizes_of_runs(subject).items())
     for name, r in results.items():
-        parts.append(f"{name}: {counted(r.statistics.steps, 'operation')} in "
-                     f"{counted(r.statistics.examples, 'run')}")
+        parts.append(prose(f"{name}: {_done(r.statistics)}"))
         parts.append(statistics_text(r.statistics.done, r.statistics.refused))
         parts += [prose(f"never reached as {name}, with {sizes}: {t}", 2) for t in r.never]
         for f in r.findings:
             parts += [*(violation_text(subject, v, f.trace.scene) for v in f.violations),
                       trace_text(subject, f.trace)]
     return "\n".join(parts)
+
+
+def _done(statistics: Statistics) -> str:
+    """How much was done, and in how many ways two operations followed each other on one object."""
+    pairs = f", {counted(len(statistics.pairs), 'kind')} of two on one object" if statistics.pairs else ""
+    return f"{counted(statistics.steps, 'operation')} in {counted(statistics.examples, 'run')}{pairs}"
 
 
 def statistics_text(done: Mapping[str, int], refused: Mapping[tuple[str, str], int]) -> str:
@@ -322,6 +329,7 @@ def conformance_json(result: Conformance, subject: Subject, strict: bool = False
         "operations": result.statistics.steps, "runs": result.statistics.examples,
         "done": dict(result.statistics.done),
         "refused": {f"{r} {n}": c for (r, n), c in result.statistics.refused.items()},
+        "pairs": len(result.statistics.pairs),
         "never": result.never, "not_applicable": result.not_applicable, "not_done": result.not_done,
         "findings": [finding_json(f, subject) for f in result.findings],
     }
@@ -334,9 +342,8 @@ def conformance_text(result: Conformance, subject: Subject, strict: bool = False
     spoken = f" as {result.dialect}" if subject.machine.traits else ""
     parts = [finding_text(f, subject) + "\n" for f in result.findings]
     parts += [statistics_text(statistics.done, statistics.refused), "",
-              prose(f"{named} ({result.version}){spoken}: {counted(statistics.steps, 'operation')} in "
-                    f"{counted(statistics.examples, 'run')}; after each the answer and the whole observable state "
-                    "were compared")]
+              prose(f"{named} ({result.version}){spoken}: {_done(statistics)}; after each the answer and the "
+                    "whole observable state were compared")]
     if result.not_applicable:
         parts.append(prose(
             f"not applicable (the engine cannot express them): {' '.join(result.not_applicable)}", 4))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +23,7 @@ from layerproof.commands.common import (
     status,
 )
 from layerproof.errors import WrongRequest
+from layerproof.process.files import check_named
 
 if TYPE_CHECKING:
     from layerproof.readings.exploration import Exploration
@@ -58,14 +60,17 @@ def _going_on(e: Exploration, passed: float) -> str:
               help="Of states that differ only in which object is which, visit one.")
 @cache_option("Take no machine code from the cache folder, and keep none there.")
 @click.option("--interpreted", is_flag=True, help="Make no machine code, even where llvmlite is installed.")
+@click.option("--resume", metavar="FILE",
+              help="Go on from this file, if it is there; and leave there what is not done when the search ends "
+              "before its end, by a budget, a limit or a signal.")
 @click.option("--no-algebra", is_flag=True, help="Leave out the laws about two runs.")
 @record_option
 @common
 def explore_command(
     subject: Subject, sizes: str | None, dialects: tuple[str, ...], traits: tuple[str, ...],
     universes: int | None, most: int | None, memory: float, budget: float | None, jobs: int | None,
-    symmetry: bool, no_cache: bool, interpreted: bool, no_algebra: bool, record: str | None, format_: str,
-    output: str | None,
+    symmetry: bool, no_cache: bool, interpreted: bool, resume: str | None, no_algebra: bool, record: str | None,
+    format_: str, output: str | None,
 ) -> None:
     """Visit every state that can be reached with few objects."""
     from layerproof.commands import report
@@ -74,6 +79,10 @@ def explore_command(
 
     if symmetry and interpreted:
         raise WrongRequest("--symmetry is for machine code only, and --interpreted makes none")
+    if resume is not None and interpreted:
+        raise WrongRequest("--resume is for machine code only, and --interpreted makes none")
+    if resume is not None:
+        check_named(resume)
     chosen, parsed = subject.traits(dialects, traits), subject.sized(sizes)
     begun = time.monotonic()
     with Progress() as tell:
@@ -86,11 +95,14 @@ def explore_command(
 
         explorer = Explorer(
             subject, parsed, algebra=not no_algebra, progress=told, most=most, memory=int(memory * 2**30),
-            jobs=jobs, symmetry=symmetry, cached=not no_cache, compiled=False if interpreted else None)
+            jobs=jobs, symmetry=symmetry, cached=not no_cache, compiled=False if interpreted else None,
+            resume=None if resume is None else Path(resume))
         result = explorer.run(chosen, limit=universes)
     with recorded(record, subject, result.findings.values()):
         emit(format_, output, lambda: report.exploration_json(result, subject),
              lambda: report.exploration_text(result, subject))
+    if resume is not None and result.verdict == "incomplete":
+        click.echo(f"What is not done is in {resume}: the same command goes on from there.", err=True)
     status(result.verdict != "held")
 
 

@@ -1,8 +1,10 @@
-"""Ask Z3 whether formulas contradict each other, so that the answer depends on them and on nothing else.
+"""Ask Z3 whether formulas contradict each other, in a context of its own for each question.
 
-Each question is asked in a context of its own: in one that others were asked in before, terms have other numbers,
-by which Z3 chooses what it looks at first, and a question of a second may take minutes. Names that were made anew
-(``gone!17``) are numbered in the order in which they appear, so that the same rules, built again, ask the same.
+In a context that others were asked in before terms have other numbers, by which Z3 chooses what it looks at
+first, and a question of a second may take minutes. That does not make all runs alike: in a process that has done
+much else an attempt that is known to succeed was seen to fail, which is why there are many, of other seeds.
+Names that were made anew (``gone!17``) are numbered in the order in which they appear, so that the same rules,
+built again, ask the same.
 """
 
 from __future__ import annotations

@@ -39,19 +39,19 @@ def kill_by_drive(
     wrong = confined(subject, mutant)
     for dialect, traits in (subject.traits(()) if dialects is None else dialects).items():
         driven = drive(wrong, traits=traits, dialect=dialect, operations=operations, seed=seed, complete=False,
-                       often=_often(mutant), like=_right(subject))
+                       often=often(mutant), like=right(subject))
         for finding in driven.findings:
             return Kill("drive", finding.laws[0], len(finding.trace.events), trace=finding.trace)
     return None
 
 
-def _often(mutant: Mutant) -> tuple[str, ...]:
+def often(mutant: Mutant) -> tuple[str, ...]:
     """The operations that are done more often than usual: its own, where many others are done beside them."""
     return () if mutant.among else mutant.rules
 
 
 @cache
-def _right(subject: Subject) -> Bench:
+def right(subject: Subject) -> Bench:
     """The right machine, so that of a mutant only its own rules are compiled."""
     return Bench(subject.machine, subject.catalogue, sizes_of_runs(subject))
 
@@ -88,7 +88,7 @@ def kill_by_conform(
         right = _right_beside(subject, opened)
         with closed(opened) as engine:
             judged = conform(wrong, engine, operations=operations, seed=seed, complete=False, most=1,
-                             often=_often(mutant), like=right)
+                             often=often(mutant), like=right)
             for finding in judged.unknown:
                 return _differs(finding, guided=False)
             if subject.judged is not None and (guided := _guided(subject, wrong, mutant, engine)) is not None:

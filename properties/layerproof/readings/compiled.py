@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import z3
 
@@ -18,12 +20,15 @@ from layermodel.language.packed import Packing
 from layermodel.language.rules import BOOL, INT
 from layermodel.language.terms import Layout
 from layerproof.process.cache import Cache, sources
+from layerproof.process.signals import Ended
 from layerproof.readings.exploration import Exploration, Steps, Stop, Wish, cap
 from layerproof.readings.moves import OF_STATES, Moves, Writer
 from layerproof.readings.search import Broken, Search
 from layerproof.readings.symmetry import Symmetry
+from layerproof.readings.unfinished import Unfinished, about, counted, read, restore, write
+from layerproof.runs.algebra import AlgebraMonitor
 from layerproof.runs.finding import Finding, Violation
-from layerproof.runs.monitor import AlgebraMonitor, Monitor
+from layerproof.runs.monitor import Monitor
 from layerproof.runs.trace import Event
 from layerproof.subject import Traits
 
@@ -60,11 +65,12 @@ class Compiler:
         memory: bytes that the states may take.
         jobs: how many threads search; None for as many as there are processors, where it is worth it.
         cached: take code from the user's cache folder, and keep it there.
+        resume: a file from which an exploration goes on, and where it is left if it ends before its end.
     """
 
     def __init__(
         self, wish: Wish, ground: GroundMachine, result: Exploration, memory: int | None, jobs: int | None,
-        cached: bool,
+        cached: bool, resume: Path | None = None,
     ) -> None:
         """Prepare a search; nothing is compiled yet."""
         if not available():
@@ -74,6 +80,7 @@ class Compiler:
         self._jobs, self._jobs_now = jobs or len(os.sched_getaffinity(0)), jobs or 1
         self._cache = Cache("code", used=cached)
         self._told: frozenset[int] = frozenset()
+        self._resume = resume
         self._bits = self._room = 0
         self._alone = False
         self._search: Search | None = None
@@ -92,24 +99,54 @@ class Compiler:
         if not all(_fits(self._ground.layout, rigid) for rigid in universes):
             raise CannotCompile
         self._result.compiled = True
+        every = [(n, rigid, name) for n, rigid in enumerate(universes, 1) for name in dialects]
+        of = about(self._wish, dialects, len(universes)) if self._resume else {}
+        kept = read(self._resume, of) if self._resume else None
+        first = 0 if kept is None else self._go_on(kept)
         try:
-            for rigid in universes:
-                self._result.universes += 1
-                for name, values in dialects.items():
-                    self._explore(Steps(self._wish, self._ground, rigid, name, values))
+            for number, (universe, rigid, name) in enumerate(every[first:], first):
+                before = counted(self._result)
+                self._result.universes = universe
+                try:
+                    self._explore(Steps(self._wish, self._ground, rigid, name, dialects[name]), kept)
+                except (Stop, KeyboardInterrupt, Ended):
+                    self._leave(number, before, of)
+                    raise
+                kept = None
+            if self._resume and first:
+                self._resume.unlink(missing_ok=True)
         finally:
             if self._search is not None:
                 self._search.close()
             cap(self._result.premises)
 
-    def _explore(self, steps: Steps) -> None:
+    def _go_on(self, kept: Unfinished) -> int:
+        """Be as another was that did not end; which search is next."""
+        restore(self._result, kept.result)
+        self._bits, self._told = kept.search["bits"], frozenset(kept.search["told"])
+        if kept.search["parts"]:
+            self._jobs = self._jobs_now = len(kept.search["parts"])
+        return int(kept.search["number"])
+
+    def _leave(self, number: int, before: dict[str, Any], of: dict[str, Any]) -> None:
+        """Leave what is not done in a file; what has found something is done."""
+        if self._resume is None or self._search is None or self._result.findings or self._result.stuck:
+            return
+        # A search by one thread that has just begun, and may yet become one by several, begins anew.
+        kept = Unfinished({"parts": []}, {}) if self._alone else self._search.unfinished()
+        kept.search |= {"number": number, "bits": self._bits, "told": sorted(self._told)}
+        kept.result = before
+        write(self._resume, of, kept)
+
+    def _explore(self, steps: Steps, kept: Unfinished | None = None) -> None:
         """One search, once more with wider integers if they take more, or to be told which laws fail."""
         before = self._result.states, self._result.steps
         while True:
             search = self._search or self._compiled()
             search.stop_at_first = self._wish.stop_at_first
             self._symmetry = self._alike(search.packing, steps)
-            stopped = self._run(search, steps, before)
+            stopped = self._run(search, steps, before, kept if kept and kept.search["parts"] else None)
+            kept = None
             broken = search.broken()
             together = {b.outcome for b in broken if b.law is None} - self._told
             if search.overflow:
@@ -128,8 +165,10 @@ class Compiler:
         if stopped or search.full or (broken and self._wish.stop_at_first) or self._has_all(search):
             raise Stop
 
-    def _run(self, search: Search, steps: Steps, before: tuple[int, int]) -> bool:
-        """Search from the initial state; whether the callback has ended it."""
+    def _run(
+        self, search: Search, steps: Steps, before: tuple[int, int], kept: Unfinished | None = None,
+    ) -> bool:
+        """Search from the initial state, or go on; whether the callback has ended it."""
         stopped = False
 
         def look() -> bool:
@@ -148,7 +187,7 @@ class Compiler:
         if self._alone:
             most = _WORTH_SPLITTING
         search.run(self._ground.initial(steps.rigid, steps.traits), steps.rigid, steps.traits, most, look,
-                   self._symmetry)
+                   self._symmetry, kept)
         return stopped
 
     def _alike(self, packing: Packing, steps: Steps) -> Symmetry | None:

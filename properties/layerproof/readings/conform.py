@@ -349,7 +349,7 @@ def conform(
         progress(statistics.steps)
         return EngineWorld(judge, scene)
 
-    derived = state_machine(subject, judge.rules, judge.scenes(), world, often)
+    derived = state_machine(subject, judge.rules, judge.scenes(), world, statistics, often)
     not_done = 0
     try:
         _search(judge, derived, enough, seed)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from random import Random
 from typing import Any, Protocol, TypeVar
 
 import z3
@@ -25,6 +26,7 @@ from layermodel.language.run import Run
 from layerproof.errors import LayerproofError, VacuousCheck, WrongRequest
 from layerproof.runs.checked import Checked, only
 from layerproof.runs.finding import Finding
+from layerproof.runs.interest import Known, Past
 from layerproof.runs.monitor import Bench
 from layerproof.runs.shorten import shortened
 from layerproof.runs.statistics import Statistics
@@ -81,34 +83,123 @@ class ModelWorld:
 _USUAL_WEIGHT, _OFTEN, _OFTEN_SWEEPING = 3, 24, 5
 
 
+_SWARMS = st.integers(0, (1 << 32) - 1)
+
+
+@dataclass
+class _Runs:
+    """What the runs of a state machine begin with. It is emptied after them: Hypothesis keeps classes for good.
+
+    Attributes:
+        known: what was had when the round began; within a round it stays, so that an example can be done again.
+    """
+
+    scenes: st.SearchStrategy[Any]
+    world: Callable[[Scene], World] | None
+    statistics: Statistics
+    known: Known
+
+    def end(self) -> None:
+        """Let go of what was run in."""
+        self.scenes, self.world, self.statistics = st.nothing(), None, Statistics()
+
+
+_CANDIDATES = 3
+"""Operations that are drawn for one that is done: the one that comes to what was seldom had."""
+_TRIES = 4
+"""How often as many are drawn where each would be refused because it names nothing that ever was there."""
+
+
 def state_machine(
     subject: Subject, rules: Collection[str], scenes: st.SearchStrategy[Any], world: Callable[[Scene], World],
-    often: Collection[str] = (),
+    statistics: Statistics, often: Collection[str] = (),
 ) -> type[RuleBasedStateMachine]:
     """Derive a Hypothesis state machine from a machine's rules.
+
+    It has one rule, which draws some of the machine's and what their callers say, and does the one that comes to
+    what was had least, see :mod:`layerproof.runs.interest`. (With a rule for each of them, Hypothesis draws thirty
+    times a step whether they are to be had in this example, which takes longer than all else. That is drawn once
+    for an example here.)
 
     Args:
         rules: the names of the rules to drive.
         scenes: what runs start from.
         world: makes the world of one example from its scene.
+        statistics: what was had so far.
         often: those of them that are done more often than usual.
     """
     machine, drivable = subject.machine, subject.drivable
+    weights = {name: _weight(machine.rule_by_name[name], drivable, name in often) for name in rules}
 
-    def begin(self: Any, scene: Any) -> None:
-        self.world = _keeping(self, lambda: world(scene))
+    def begin(self: Any, data: Any) -> None:
+        scene, swarm = data.draw(self.runs.scenes), data.draw(_SWARMS)
+        self.turns = st.sampled_from(_swarm(weights, swarm)).map(machine.rule_by_name.__getitem__)
+        # Half of the runs go where they come to: what needs one thing over and over is seldom in seldom company.
+        self.candidates = _CANDIDATES if swarm % 2 else 1
+        self.world = _keeping(self, lambda: self.runs.world(scene))
+        self.past = Past(self.world.run, self.runs.known)
         coming = iter(escalating(lambda: drivable.opening(self.world.run, scene)))
         while (following := escalating(lambda: next(coming, None))) is not None:
             name, arguments = following
             if name in rules and self.world.run.given(name, arguments):
-                _driven_step(self, machine.rule_by_name[name], arguments)
+                one = machine.rule_by_name[name]
+                _driven_step(self, _Operation(one, arguments, self.world.run.would(name, arguments).refusal))
 
-    body: dict[str, Any] = {"begin": initialize(scene=scenes)(begin)}
-    for name in rules:
-        one = machine.rule_by_name[name]
-        for copy in range(_weight(one, drivable, name in often)):
-            body[f"do_{name.replace('-', '_')}_{copy}"] = _driven(one, drivable)
+    now: list[Any] = []  # nothing between two operations: Hypothesis keeps some rules for good
+
+    # One strategy that draws all of it, made once: to make one costs as much as to draw, and so does each that a
+    # rule draws beside it. The run that it looks at is another each time.
+    @st.composite
+    def chosen(draw: st.DrawFn) -> _Operation | None:
+        return _chosen(draw, drivable, now[0])
+
+    choosing = chosen()
+
+    def operation(self: Any, data: Any) -> None:
+        now.append(self)
+        try:
+            one = data.draw(choosing)
+        finally:
+            now.clear()
+        if one is not None:
+            _driven_step(self, one)
+
+    body = {"runs": _Runs(scenes, world, statistics, Known.of(statistics)),
+            "begin": initialize(data=st.data())(begin), "operation": rule(data=st.data())(operation)}
     return type(f"{machine.name.title()}Machine", (RuleBasedStateMachine,), body)
+
+
+@dataclass(frozen=True)
+class _Operation:
+    """An operation that may be done, and what it would come to."""
+
+    rule: Rule
+    arguments: Vector
+    refusal: str | None
+
+
+def _past(running: Any) -> Past:
+    """What was done in a run; nothing, if its world has begun another."""
+    past: Past = running.past
+    if past.run is not running.world.run:
+        past = running.past = Past(running.world.run, past.known)
+    return past
+
+
+def _chosen(draw: st.DrawFn, drivable: Drivable, running: Any) -> _Operation | None:
+    """Draw some operations, and take the one that comes to what was seldom had; None if there is none."""
+    run, past = running.world.run, _past(running)
+    for _ in range(_TRIES):
+        found = []
+        for _ in range(running.candidates):
+            one: Rule = draw(running.turns)
+            arguments = escalating(partial(drivable.choose, run, one, draw))
+            if arguments is not None:
+                found.append(_Operation(one, arguments, run.would(one.name, arguments).refusal))
+        worth = [o for o in found if not past.enough(o.rule, o.arguments, o.refusal)]
+        if worth:
+            return min(worth, key=lambda o: past.seldom(o.rule, o.arguments, o.refusal))
+    return None
 
 
 def _weight(one: Rule, drivable: Drivable, often: bool) -> int:
@@ -118,16 +209,16 @@ def _weight(one: Rule, drivable: Drivable, often: bool) -> int:
     return drivable.weights.get(one.name, 1 if one.sweeps else _USUAL_WEIGHT)
 
 
-def _driven(one: Rule, drivable: Drivable) -> Any:
-    """The state machine's rule for a rule of the machine."""
+def _swarm(weights: Mapping[str, int], swarm: int) -> list[str]:
+    """The rules of one example, each as often as it weighs, and some of them left out at random.
 
-    def method(self: Any, data: Any) -> None:
-        arguments = escalating(lambda: drivable.choose(self.world.run, one, data.draw))
-        if arguments is not None:
-            _driven_step(self, one, arguments)
-
-    method.__name__ = f"do_{one.name.replace('-', '_')}"
-    return rule(data=st.data())(method)
+    How many are left out is drawn, too: what needs many steps of few rules is found where the others are not in
+    their way (Groce et al., *Swarm testing*, 2012).
+    """
+    draw = Random(swarm)
+    left_out = draw.random()
+    found = [name for name, weight in weights.items() for _ in range(weight) if draw.random() >= left_out]
+    return found or list(weights)
 
 
 class _Escalated(BaseException):
@@ -149,16 +240,17 @@ def escalating(action: Callable[[], _Result]) -> _Result:
         raise _Escalated(error) from error
 
 
-def _driven_step(running: Any, one: Rule, arguments: Vector) -> None:
+def _driven_step(running: Any, one: _Operation) -> None:
     """Do a step in the world of a running state machine, and keep what it breaks."""
-    _keeping(running, lambda: running.world.step(one, arguments))
+    running.runs.statistics.pairs.update(_past(running).take(one.rule, one.arguments, one.refusal))
+    _keeping(running, lambda: running.world.step(one.rule, one.arguments))
 
 
 def _keeping(running: Any, action: Callable[[], _Result]) -> _Result:
     try:
         return escalating(action)
     except Broken as broken:
-        type(running).latest = broken
+        type(running).latest = broken.finding  # without the frames in which it was raised
         raise
 
 
@@ -174,22 +266,25 @@ ROUND = _EXAMPLES * _STEPS
 
 
 def rounds(
-    machine_class: type[RuleBasedStateMachine], statistics: Statistics, enough: Callable[[], bool], seed_: int,
+    machine_class: Any, statistics: Statistics, enough: Callable[[], bool], seed_: int,
 ) -> Iterator[Finding]:
-    """Run a state machine, round after round, until enough is done; yield what was found.
+    """Run a state machine, round after round, until enough is done; yield what was found. Once: it is empty then.
 
     Raises:
         VacuousCheck: if a whole round did not do a single step.
     """
-    number = 0
-    while not enough():
-        before = statistics.steps
-        finding = _run_examples(machine_class, seed_ * 1_000_003 + number)
-        number += 1
-        if finding is not None:
-            yield finding
-        elif statistics.steps == before:
-            raise VacuousCheck("a whole round of examples did not do a single operation")
+    number, runs = 0, machine_class.runs
+    try:
+        while not enough():
+            before, runs.known = statistics.steps, Known.of(statistics)
+            finding = _run_examples(machine_class, seed_ * 1_000_003 + number)
+            number += 1
+            if finding is not None:
+                yield finding
+            elif statistics.steps == before:
+                raise VacuousCheck("a whole round of examples did not do a single operation")
+    finally:
+        runs.end()
 
 
 def _run_examples(machine_class: type[RuleBasedStateMachine], seed_: int) -> Finding | None:
@@ -219,8 +314,7 @@ def _run_examples(machine_class: type[RuleBasedStateMachine], seed_: int) -> Fin
 
 def latest_of(machine_class: type[RuleBasedStateMachine]) -> Finding | None:
     """What a run of the state machine showed last."""
-    latest: Broken | None = getattr(machine_class, "latest", None)
-    return None if latest is None else latest.finding
+    return getattr(machine_class, "latest", None)
 
 
 def sizes_of_runs(subject: Subject) -> dict[str, int]:
@@ -258,7 +352,8 @@ def drive(
         progress(statistics.steps)
         return ModelWorld(begun(scene), statistics)
 
-    derived = state_machine(subject, names, subject.drivable.scenes(subject, bench), world, often)
+    derived = state_machine(subject, names, subject.drivable.scenes(subject, bench), world, statistics,
+                            often)
     driven_rules = [subject.machine.rule_by_name[n] for n in names]
     unreachable = impossible(subject.machine, chosen) if complete else set()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from layermodel.language.ground import GroundMachine
@@ -43,6 +44,8 @@ class Explorer:
         compiled: whether machine code is made; None for where it can be.
         cached: take machine code from the user's cache folder, and keep it there.
         symmetry: of states that differ only in which object is which, visit one; for machine code only.
+        resume: a file from which the exploration goes on, if it is there, and where it is left if it ends before
+            its end and nothing was found; for machine code only.
     """
 
     subject: Subject
@@ -58,12 +61,14 @@ class Explorer:
     compiled: bool | None = None
     cached: bool = True
     symmetry: bool = False
+    resume: Path | None = None
 
     def run(self, dialects: Mapping[str, Traits], limit: int | None = None) -> Exploration:
         """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect.
 
         Raises:
-            WrongRequest: if there is no dialect, or machine code is asked for and cannot be made.
+            WrongRequest: if there is no dialect, or machine code is asked for and cannot be made, or the file to
+                go on from is damaged, or of another exploration.
         """
         if not dialects:
             raise WrongRequest("an exploration in no dialect would check nothing")
@@ -77,10 +82,11 @@ class Explorer:
         try:
             if self.compiled is not False:
                 try:
-                    Compiler(wish, ground, result, self.memory, self.jobs, self.cached).run(chosen, dialects)
+                    Compiler(wish, ground, result, self.memory, self.jobs, self.cached, self.resume).run(
+                        chosen, dialects)
                     return result
                 except CannotCompile as error:
-                    if self.compiled or self.symmetry:
+                    if self.compiled or self.symmetry or self.resume:
                         raise WrongRequest(_NO_CODE) from error
                     result = Exploration(dict(self.sizes), tuple(dialects), complete=len(chosen) == len(every))
             Interpreter(wish, ground, result).run(chosen, dialects)

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layerproof.readings.exploration import Exploration, Steps, Stop, Wish, cap
+from layerproof.runs.algebra import AlgebraMonitor
 from layerproof.runs.finding import Finding, Violation
-from layerproof.runs.monitor import AlgebraMonitor, Monitor
+from layerproof.runs.monitor import Monitor
 from layerproof.runs.trace import Event, Trace
 from layerproof.subject import Traits
 

@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from layermodel.language.ground import GroundMachine, Parts
-from layermodel.language.native import DONE, VECTORS, Body, Kinds, rule_text
+from layermodel.language.native import VECTORS, Body, Kinds, safe
 from layermodel.language.packed import Packing, Place
-from layermodel.language.rules import BOOL, Parameter, Rule
-from layermodel.language.terms import NEXT, STATE, Grounding, Node, Nodes
-from layerproof.laws.law import Algebra, Catalogue, Kind, Law
+from layermodel.language.rules import Parameter, Rule
+from layermodel.language.terms import STATE, Node, Nodes
+from layerproof.laws.law import Catalogue, Kind, Law
 from layerproof.readings import kernel
+from layerproof.runs.algebra import TwoRuns, applied, counts, step_text
 from layerproof.runs.monitor import Monitor, Rows
 from layerproof.runs.statistics import Reached
 
@@ -64,11 +65,6 @@ class Moves:
         return tuple(reversed(found))
 
 
-def counts(ground: GroundMachine, parameters: Sequence[Parameter]) -> list[int]:
-    """How many elements each parameter can be."""
-    return [2 if p.sort == BOOL else ground.layout.sizes[p.sort.name] for p in parameters]
-
-
 class Writer:
     """Writes the functions of a machine.
 
@@ -100,11 +96,9 @@ class Writer:
         self._asks = self._laws_function("state", OF_STATES, *self._monitor.about_states(), ())
         for rule in self._rules:
             self._move(rule)
-        applied = sorted({name for law in self._algebra if law.runs for run in (law.runs.left, law.runs.right)
-                          for name, _ in run})
-        for name in applied:
+        for name in applied(self._algebra):
             rule = self._ground.machine.rule_by_name[name]
-            self._texts.append(rule_text(f"step.{_safe(name)}", rule, self.parts(rule), self._ground.layout))
+            self._texts.append(step_text(rule, self.parts(rule), self._ground))
         for law in self._algebra:
             self._two_runs(law)
         self._texts.append(self._expand())
@@ -186,7 +180,7 @@ class Writer:
         body.label("end")
         body.say("  ret i1 false")
         self._texts.append(_function(
-            f"i1 @move.{_safe(rule.name)}(ptr %c, {_POINTERS}, ptr noalias %K, ptr noalias %L, i64 %place, "
+            f"i1 @move.{safe(rule.name)}(ptr %c, {_POINTERS}, ptr noalias %K, ptr noalias %L, i64 %place, "
             f"i1 %quiet, {kernel.words(self._packing.words)})", body.lines))
 
     def _outcome(
@@ -197,7 +191,7 @@ class Writer:
         number = len(self._outcomes)
         self._outcomes.append((rule.name, refusal))
         changed = changes(self._ground, body.nodes, after)
-        name = f"{_safe(rule.name)}.{label}"
+        name = f"{safe(rule.name)}.{label}"
         laws = self._monitor.about_steps(rule, refusal, after is None)
         asked = self._laws_function(name, number, *laws, rule.parameters)
         given = "".join(f", i64 %a{n}" for n in range(len(rule.parameters)))
@@ -273,55 +267,24 @@ class Writer:
 
     def _two_runs(self, law: Law) -> None:
         """Write a function that asks a law about two runs from a state."""
-        assert law.runs is not None
-        machine, number = self._ground.machine, self._number[law.id]
-        parameters = [Parameter(name, sort) for name, sort in law.runs.parameters]
-        algebra = Algebra(machine, machine.state, machine.state.renamed("'"), machine.state, law.runs)
-        grounding = Grounding(self._ground.layout, [f"?{p.name}" for p in parameters])
-        nodes = grounding.nodes
-        premise = grounding.ground(law.premise(algebra))
-        then = nodes.conj(grounding.ground(f) for f in law.conclusions(algebra).values())
-        kinds = Kinds(self._ground.layout, nodes, parameters)
-        arguments = [f"%a{n}" for n in range(len(parameters))]
-        body = Body(nodes, kinds, {**VECTORS, NEXT: "%S"}, arguments)
-        sizes = counts(self._ground, parameters)
+        asked, number = TwoRuns.of(law, self._ground), self._number[law.id]
+        body, sizes = asked.body(), counts(self._ground, asked.parameters)
         loops = _Loops(body, list(enumerate(sizes)), len(sizes))
         loops.open()
-        body.say(f"  br i1 {body.boolean(premise)}, label %run, label %{loops.inner}")
-        body.label("run")
-        ends = []
-        for side, run in enumerate((law.runs.left, law.runs.right)):
-            current = "%S"
-            for n, (name, chosen) in enumerate(run):
-                target = f"%room.{side}.{n % 2}"
-                given = "".join(f", i64 %a{[p.name for p in parameters].index(c)}" for c in chosen)
-                vectors = f"ptr {current}, ptr {target}, ptr %R, ptr %T, ptr %reclaimed"
-                code = body.let(f"call i64 @step.{_safe(name)}({vectors}{given})")
-                done = body.let(f"icmp eq i64 {code}, {DONE}")
-                body.say(f"  br i1 {done}, label %ran.{side}.{n}, label %{loops.inner}")
-                body.label(f"ran.{side}.{n}")
-                current = target
-            ends.append(current)
-        place = body.let(f"getelementptr inbounds i64, ptr %L, i64 {number}")
-        before = body.let(f"load i64, ptr {place}, align 8")
-        body.say(f"  store i64 {body.let(f'add i64 {before}, 1')}, ptr {place}, align 8")
-        after = body.aside(nodes, kinds, {**VECTORS, NEXT: ends[0], STATE: ends[1]}, arguments)
-        body.say(f"  br i1 {after.boolean(then)}, label %{loops.inner}, label %broken")
+        asked.ask(body, number, loops.inner, "broken", "large")
         body.label("broken")
         code = "0"
         for n, size in enumerate(sizes):
             code = body.let(f"mul i64 {code}, {size}")
             code = body.let(f"add i64 {code}, %a{n}")
         body.say(f"  call void @failed(ptr %c, i64 {number}, i64 %place, i64 -1, i64 {code})\n  br label %end")
+        body.label("large")
+        body.say("  call void @over(ptr %c, i1 true)\n  br label %end")
         loops.close()
         body.label("end")
         body.say("  ret void")
-        slots = self._ground.layout.lengths[STATE]
-        rooms = ["  %reclaimed = alloca i64, align 8"]
-        rooms += [f"  %room.{side}.{n} = alloca [{max(slots, 1)} x i32], align 8"
-                  for side in (0, 1) for n in (0, 1)]
         self._texts.append(_function(
-            f"void @runs.{number}(ptr %c, {_READ}, ptr noalias %L, i64 %place)", [*rooms, *body.lines]))
+            f"void @runs.{number}(ptr %c, {_READ}, ptr noalias %L, i64 %place)", [*asked.rooms(), *body.lines]))
 
     # A state.
 
@@ -343,7 +306,7 @@ class Writer:
 
         def moves(quiet: str, each: Callable[[int], str]) -> str:
             return "".join(
-                f"  %back{n} = call i1 @move.{_safe(rule.name)}(ptr %c, {_GIVEN}, ptr %K, ptr %L, i64 %i, "
+                f"  %back{n} = call i1 @move.{safe(rule.name)}(ptr %c, {_GIVEN}, ptr %K, ptr %L, i64 %i, "
                 f"i1 {quiet}, {kernel.words(count)})\n" + each(n) for n, rule in enumerate(self._rules))
 
         expand = (
@@ -458,11 +421,6 @@ def _function(head: str, lines: list[str]) -> str:
 
 def _signed(word: int) -> int:
     return word - (1 << 64) if word >> 63 else word
-
-
-def _safe(name: str) -> str:
-    """A name that LLVM takes."""
-    return name if all(c.isalnum() or c in "-._" for c in name) and name.isascii() else "x" + name.encode().hex()
 
 
 def _reads(packing: Packing) -> str:

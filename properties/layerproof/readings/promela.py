@@ -18,7 +18,8 @@ from typing import Any
 from layermodel.language.ground import Code, GroundMachine, Parts, Vector
 from layermodel.language.rules import BOOL, INT, Rule, Symbol
 from layermodel.language.terms import NEXT, RIGID, STATE, TRAIT, Node, Nodes
-from layerproof.readings.moves import changes, counts
+from layerproof.readings.moves import changes
+from layerproof.runs.algebra import counts
 from layerproof.runs.monitor import Monitor, Rows
 from layerproof.subject import Subject
 

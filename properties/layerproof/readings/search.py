@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from layermodel.language.packed import Packing
 from layerproof.readings.kernel import FIELDS, PLACE
 from layerproof.readings.moves import Moves
 from layerproof.readings.symmetry import Symmetry
+from layerproof.readings.unfinished import Unfinished
 
 _FIRST_TABLE = 1 << 12
 _FIRST_ROUND, _LONGEST_ROUND = 256, 1 << 16
@@ -25,6 +26,9 @@ _SENT = 1 << 16
 
 _NORESERVE = 0x4000  # Linux's MAP_NORESERVE, which Python names from 3.13 on
 _HUGE = 1 << 22
+
+
+_SMALL = "firsts", "counts", "premises", "found"
 
 
 class Array:
@@ -108,6 +112,29 @@ class Part:
         self.keep("table", Array(size))
         self["mask"] = size // 4 - 1
 
+    def small(self) -> dict[str, Any]:
+        """A copy of all but the states."""
+        return {name: self[name] for name in ("count", "head")} | {
+            name: ctypes.string_at(self[name], self._arrays[name].size) for name in _SMALL}
+
+    def back(self, before: Mapping[str, Any]) -> None:
+        """Be as it was; its table holds states that are not there any more."""
+        self["count"], self["head"] = before["count"], before["head"]
+        for name in _SMALL:
+            ctypes.memmove(self[name], before[name], len(before[name]))
+
+    def kept(self) -> dict[str, tuple[int, int]]:
+        """The arrays that make a search, but for the table: where they begin and how many bytes they are."""
+        large = {"states": 8 * self._words * self["count"], "parents": 4 * self["count"]}
+        small = {name: self._arrays[name].size for name in _SMALL}
+        return {name: (self[name], size) for name, size in (large | small).items()}
+
+    def resume(self, numbers: Mapping[str, int], arrays: Mapping[str, bytearray]) -> None:
+        """Have the states of another search; the table is still to be filled."""
+        self["count"], self["head"] = numbers["count"], numbers["head"]
+        for name, data in arrays.items():
+            ctypes.memmove(self[name], bytes(data), len(data))
+
     def words(self, place: int) -> tuple[int, ...]:
         """The words of a state."""
         start = self["states"] + 8 * self._words * place
@@ -162,7 +189,8 @@ class Search:
         self._reach = code.function("reach", None, pointer)
         self._pool = ThreadPoolExecutor(parts) if parts > 1 else None
         self.depth, self.stop_at_first, self._root, self._most = 0, False, 0, room
-        self._round_of = _FIRST_ROUND
+        self._round_of, self._ends = _FIRST_ROUND, list[int]()
+        self._before: list[dict[str, Any]] | None = None
 
     def close(self) -> None:
         """Let the threads go."""
@@ -196,13 +224,14 @@ class Search:
 
     def run(
         self, start: Vector, rigid: Vector, traits: Vector, most: int, look: Callable[[], bool],
-        symmetry: Symmetry | None = None,
+        symmetry: Symmetry | None = None, unfinished: Unfinished | None = None,
     ) -> None:
         """Find all states that can be reached from one, or so many (some more where there are parts).
 
         Args:
             look: is called now and then, and ends the search if it says so.
             symmetry: of states that are alike by it only the least is kept.
+            unfinished: another search for the same, to go on with.
         """
         self._most = most
         alike, tables = (0, (b"", b"")) if symmetry is None else (len(symmetry.group) - 1, symmetry.tables())
@@ -214,24 +243,55 @@ class Search:
             part["stop_at_first"] = self.stop_at_first
             part.keep("rigid", _integers(rigid))
             part.keep("traits", _integers(traits))
+        if unfinished is None:
+            self._begin(start)
+        else:
+            self._resume(unfinished)
+        while True:
+            ended = self._level(self._ends, look)
+            found = [part["count"] for part in self.parts]
+            if ended:
+                return
+            self.depth += found != self._ends
+            if found == self._ends:
+                return
+            self._ends = found
+
+    def _begin(self, start: Vector) -> None:
+        """Find the first state."""
         first = Array(8 * (self.packing.words + 1))
         for n, word in enumerate(self.packing.pack(start)):
             first.numbers(self.packing.words + 1, ctypes.c_uint64)[n] = word
         self._root = self._owner(first.address, len(self.parts))
         self._accept(self.parts[self._root].context, first.address, 1)
         self.depth, self._round_of = 0, _FIRST_ROUND
-        ends = [part["count"] for part in self.parts]
-        while True:
-            ended = self._level(ends, look)
-            found = [part["count"] for part in self.parts]
-            self.depth += found != ends
-            if ended or found == ends:
-                return
-            ends = found
+        self._ends = [part["count"] for part in self.parts]
+
+    def unfinished(self) -> Unfinished:
+        """What there is of a search that was ended, as it was before its last round; it cannot go on itself."""
+        self.close()  # no thread is to write any more
+        if self._before is not None:
+            for part, before in zip(self.parts, self._before, strict=True):
+                part.back(before)
+        kept = Unfinished({"depth": self.depth, "root": self._root, "ends": self._ends, "parts": []}, {})
+        for number, part in enumerate(self.parts):
+            kept.search["parts"].append({name: part[name] for name in ("count", "head")})
+            kept.blobs |= {f"{name} {number}": blob for name, blob in part.kept().items()}
+        return kept
+
+    def _resume(self, kept: Unfinished) -> None:
+        """Go on with another search."""
+        self.depth, self._root, self._ends = kept.search["depth"], kept.search["root"], kept.search["ends"]
+        for number, (part, numbers) in enumerate(zip(self.parts, kept.search["parts"], strict=True)):
+            part.resume(numbers, {name: kept.read.pop(f"{name} {number}") for name in part.kept()})
+            while not self._has_room(part, self._moves.most):
+                part.larger()
+            self._rehash(part.context)
 
     def _level(self, ends: list[int], look: Callable[[], bool]) -> bool:
         """Expand all states before some places; whether the search ends there."""
         while any(part["head"] < end for part, end in zip(self.parts, ends, strict=True)):
+            self._before = [part.small() for part in self.parts]
             self._round([min(end, part["head"] + self._round_of)
                          for part, end in zip(self.parts, ends, strict=True)])
             self._round_of = min(2 * self._round_of, _LONGEST_ROUND)
@@ -273,9 +333,12 @@ class Search:
             part["room_left"] = part["room"]
 
     def _fits(self, part: Part, more: int) -> None:
-        while 4 * (part["count"] + more) >= 3 * part["mask"]:
+        while not self._has_room(part, more):
             part.larger()
             self._rehash(part.context)
+
+    def _has_room(self, part: Part, more: int) -> bool:
+        return 4 * (part["count"] + more) < 3 * part["mask"]
 
     def stuck(self) -> int:
         """How many states there are from which the first can no longer be reached."""

@@ -8,8 +8,9 @@ from layermodel.language.ground import Outcome, Vector
 from layermodel.language.rules import Rule
 from layermodel.language.run import Run
 from layerproof.laws.law import Catalogue
+from layerproof.runs.algebra import AlgebraMonitor
 from layerproof.runs.finding import Finding, Violation
-from layerproof.runs.monitor import AlgebraMonitor, Bench
+from layerproof.runs.monitor import Bench
 from layerproof.runs.trace import Event, Scene, Trace
 
 
@@ -63,4 +64,4 @@ class Checked:
 def only(bench: Bench, law: str) -> AlgebraMonitor | None:
     """What asks this law in every state with all choices of arguments, if it is one about two runs."""
     chosen = bench.catalogue.law(law)
-    return None if chosen.runs is None else AlgebraMonitor(bench.ground, Catalogue((chosen,)))
+    return None if chosen.runs is None else AlgebraMonitor(bench.ground, Catalogue((chosen,)), compiled=True)

@@ -18,9 +18,9 @@ import z3
 from layermodel.language.ground import GroundMachine, Outcome, Vector, function
 from layermodel.language.rules import Machine, Rule, State, Step, Term
 from layermodel.language.terms import Grounding, Node, Nodes
-from layerproof.laws.law import Algebra, Catalogue, Kind, Law
+from layerproof.laws.law import Catalogue, Kind, Law
+from layerproof.runs.algebra import AlgebraMonitor
 from layerproof.runs.finding import Violation
-from layerproof.runs.trace import Event
 
 
 class _AfterStep(Step):
@@ -197,90 +197,8 @@ def _abstract(variables: list[Term], term: Term) -> Term:
     return z3.Lambda(variables, term).body() if variables else term
 
 
-def _left_run(law: Law, arguments: Vector) -> tuple[Event, ...]:
-    assert law.runs is not None
-    values = dict(zip((name for name, _ in law.runs.parameters), arguments, strict=True))
-    return tuple(Event(rule, tuple(values[c] for c in chosen), None) for rule, chosen in law.runs.left)
-
-
-class AlgebraMonitor:
-    """The algebraic laws over one layout: both runs are taken from a state, and the ends compared."""
-
-    def __init__(self, ground: GroundMachine, catalogue: Catalogue, at_most: int | None = None) -> None:
-        """Prepare the laws.
-
-        Args:
-            at_most: how many choices of arguments to try for each law and state; None for all.
-        """
-        self.ground = ground
-        self._at_most = at_most
-        self.premises: Counter[str] = Counter()
-        self._laws = [self._compile(law) for law in catalogue.of(Kind.ALGEBRAIC)]
-
-    def _compile(self, law: Law) -> tuple[Law, Callable[..., Any], dict[str, Callable[..., Any]], list[Vector]]:
-        assert law.runs is not None
-        machine, layout = self.ground.machine, self.ground.layout
-        names = tuple(f"?{name}" for name, _ in law.runs.parameters)
-        # Two ends are compared: the left is the primed state, the right (which is the start where the
-        # right run is empty) the plain one.
-        algebra = Algebra(machine, machine.state, machine.state.renamed("'"), machine.state, law.runs)
-        premise = self.ground.formula(law.premise(algebra), names)
-        conclusions = {n: self.ground.formula(f, names) for n, f in law.conclusions(algebra).items()}
-        choices = list(itertools.product(*(
-            (False, True) if s.name == "Bool" else layout.elements(s) for _, s in law.runs.parameters)))
-        return law, premise, conclusions, choices
-
-    def state(
-        self, state: Vector, rigid: Vector, traits: Vector, turn: int = 0,
-    ) -> list[tuple[Violation, tuple[Event, ...]]]:
-        """Return the algebraic laws that fail from a state, with the left run that shows it.
-
-        Args:
-            turn: which of the choices of arguments to try, where not all are.
-        """
-        violations = []
-        for law, premise, conclusions, choices in self._laws:
-            for arguments in self._some(choices, turn):
-                ends = self._ends(law, state, rigid, traits, arguments, premise)
-                if ends is None:
-                    continue
-                self.premises[law.id] += 1
-                left, right = ends
-                false = tuple(n for n, c in conclusions.items()
-                              if not c(right, left, rigid, traits, arguments))
-                if false:
-                    violations.append((Violation(law.id, false), _left_run(law, arguments)))
-                    break
-        return violations
-
-    def _some(self, choices: list[Vector], turn: int) -> list[Vector]:
-        if self._at_most is None or len(choices) <= self._at_most:
-            return choices
-        start = turn * self._at_most % len(choices)
-        return (choices + choices)[start: start + self._at_most]
-
-    def _ends(
-        self, law: Law, state: Vector, rigid: Vector, traits: Vector, arguments: Vector,
-        premise: Callable[..., Any],
-    ) -> tuple[Vector, Vector] | None:
-        assert law.runs is not None
-        if not premise(state, state, rigid, traits, arguments):
-            return None
-        values = dict(zip((name for name, _ in law.runs.parameters), arguments, strict=True))
-        ends = []
-        for run in (law.runs.left, law.runs.right):
-            current = state
-            for name, chosen in run:
-                rule = self.ground.rule(name)
-                given = tuple(values[c] for c in chosen)
-                if not rule.given(current, current, rigid, traits, given):
-                    return None
-                outcome = rule.run(current, rigid, traits, given)
-                if outcome.refusal is not None:
-                    return None
-                current = outcome.state
-            ends.append(current)
-        return ends[0], ends[1]
+AT_MOST = 12
+"""Choices of arguments for which a law about two runs is asked in a state of a random run, in turn."""
 
 
 class Bench:
@@ -304,4 +222,5 @@ class Bench:
         self.machine, self.catalogue = machine, catalogue
         self.ground: GroundMachine = GroundMachine(machine, sizes, None if like is None else like.ground)
         self.monitor: Monitor = Monitor(self.ground, catalogue, like=None if like is None else like.monitor)
-        self.algebra = AlgebraMonitor(self.ground, catalogue, at_most=6)
+        self.algebra: AlgebraMonitor = AlgebraMonitor(
+            self.ground, catalogue, at_most=AT_MOST, compiled=True, like=None if like is None else like.algebra)

@@ -11,6 +11,10 @@ from layermodel.language.rules import Rule
 Reached = tuple[str, str | None]
 """A rule, and the refusal that it had, or None if it was done."""
 
+Pair = tuple[str, str | None, str, str, str, str | None]
+"""Two consecutive operations on one object: the rule and its refusal, or None; as what the object was named in it,
+and in the next; its rule and refusal."""
+
 
 @dataclass
 class Statistics:
@@ -18,11 +22,13 @@ class Statistics:
 
     Attributes:
         premises: how often the premise of each law held (counted up to a thousand).
+        pairs: how often two operations followed each other on one object.
     """
 
     done: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     premises: Counter[str] = field(default_factory=Counter)
+    pairs: Counter[Pair] = field(default_factory=Counter)
     steps: int = 0
     examples: int = 0
 
@@ -34,11 +40,18 @@ class Statistics:
         else:
             self.refused[rule, refusal] += 1
 
+    @property
+    def outcomes(self) -> dict[Reached, int]:
+        """How often each rule was done, and each refusal had."""
+        found: dict[Reached, int] = {(rule, None): times for rule, times in self.done.items()}
+        return found | dict(self.refused.items())
+
     def add(self, other: Statistics) -> None:
         """Add what was counted elsewhere."""
         self.done += other.done
         self.refused += other.refused
         self.premises += other.premises
+        self.pairs += other.pairs
         self.steps += other.steps
         self.examples += other.examples
 

@@ -100,6 +100,8 @@ class StoreBeside:
     def _state(self, expected: Vector, observed: Translation) -> list[Difference]:
         """The slots in which the states differ, and what does not fit into one."""
         result = [Difference("the store", "nothing else", text) for text in observed.strange]
+        if expected == observed.state:
+            return result
         layout = self._run.ground.layout
         for symbol in layout.machine.mutable:
             for arguments in layout.tuples(symbol):

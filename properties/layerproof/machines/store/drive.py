@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import strategies as st
 
 from layermodel.language.ground import GroundMachine, Vector
-from layermodel.language.rules import Machine, Rule, Sort
+from layermodel.language.rules import BOOL, Machine, Rule, Sort
 from layermodel.language.run import Run
 from layermodel.store.reference import BUILDS, ROOTS, UPPERS, WRITES, Archives, Reference, Shape
 from layermodel.store.words import IMAGE, LEASE, REFERENCE
@@ -132,21 +133,27 @@ def choose(run: Run, rule: Rule, draw: Draw) -> Vector | None:
     usual = draw(_USUAL) and not rule.name.startswith("load")
     named = {}
     for parameter in (p for p in rule.parameters if p.role == "named"):
-        element = draw(st.sampled_from(_elements(run, rule.name, parameter.name, parameter.sort.name)))
+        element = draw(_FORCE if parameter.sort == BOOL else _one_of(
+            _elements(run, rule.name, parameter.name, parameter.sort.name)))
         named[parameter.name] = _living(run, parameter.sort.name, element) if usual else element
     if rule.name in _CONTENTS:
-        named["content"] = draw(st.sampled_from(_CONTENTS[rule.name]))
+        named["content"] = draw(_one_of(_CONTENTS[rule.name]))
     return run.complete(rule, named)
 
 
+@lru_cache(maxsize=256)
+def _one_of(elements: Sequence[int]) -> st.SearchStrategy[int]:
+    """Draws one of some; to make a strategy costs as much as to draw."""
+    return st.sampled_from(elements)
+
+
+_FORCE = st.booleans()
 _USUAL = st.sampled_from([True] * 7 + [False])
 
 
 def _elements(run: Reference, rule: str, name: str, sort: str) -> Sequence[int]:
     """The elements that an argument may be: archives, and what earlier steps made."""
     tags, digests = range(SHAPE.tags), range(SHAPE.tags, SHAPE.tags + SHAPE.digests)
-    if sort == "Bool":
-        return (False, True)
     if name == "digest" or (rule == "remove-by-digest" and name == "reference"):
         return digests
     if name == "reference" and rule in _TAG_ONLY:

@@ -165,9 +165,7 @@ class _Draft:
 
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
-        self.values: list[Any] = [
-            False if symbol.result.name == "Bool" else 0
-            for symbol in reference.ground.machine.mutable for _ in reference.ground.layout.tuples(symbol)]
+        self.values: list[Any] = list(reference.ground.layout.zero)
         self.strange: list[str] = []
         self.figures: dict[tuple[str, int], int] = {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from random import Random
 from typing import Any
 
@@ -66,12 +66,18 @@ _ATTEMPTS = 24
 _OF_DIRECTORIES = ("rmdir", "rename-directory")
 
 
+@lru_cache(maxsize=64)
+def _below(count: int) -> st.SearchStrategy[int]:
+    """Draws one of so many; to make a strategy costs as much as to draw."""
+    return st.integers(0, count - 1)
+
+
 def choose(run: Run, rule: Rule, draw: Draw) -> Vector | None:
     """Draw arguments, and mostly look for some near them with which the outcome is one that is wanted."""
     assert isinstance(run, UnionReference)
     sizes = run.scene.sizes
-    named = {p.name: draw(st.integers(0, sizes[p.sort.name] - 1)) for p in rule.parameters if p.role == "named"}
-    turn = draw(st.integers(0, _TURNS))
+    named = {p.name: draw(_below(sizes[p.sort.name])) for p in rule.parameters if p.role == "named"}
+    turn = draw(_below(_TURNS + 1))
     return run.complete(rule, named) if turn < _AS_DRAWN else _near(run, rule, named, turn)
 
 
@@ -85,7 +91,7 @@ def _near(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: 
     paths = [name for name in ("path", "target") if name in named]
     refusals = list(one.refused)
     wanted = refusals[sum(named.values()) % len(refusals)] if turn >= _REFUSED and refusals else None
-    random, last = Random(hash((turn, *named.values()))), None
+    random, last, tried = Random(hash((turn, *named.values()))), None, set[tuple[int, ...]]()
     for attempt in range(_ATTEMPTS if paths else 1):
         near = dict(named)
         for number, name in enumerate(paths):
@@ -98,6 +104,9 @@ def _near(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: 
             near["content"] = 0  # no bytes, with which every content begins
         if turn == _TURNS and len(paths) == 2:
             near["target"] = near["path"]
+        if (again := tuple(near.values())) in tried:
+            continue
+        tried.add(again)
         arguments = reference.complete(one, near)
         if arguments is not None:
             last = arguments

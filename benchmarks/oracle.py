@@ -1,8 +1,8 @@
-"""How long a call of the union machine's file system takes, beside the same call on a plain folder.
+"""How long a call of the file system in memory takes, beside the same call on a plain folder.
 
-Prints tables of microseconds of processor time per call (the best of some rounds), after all rules in use were
-compiled: how a call grows with the paths of its window and with the layers beneath, how long it takes to merge
-layers, and how long it takes to compile a rule for windows of a size.
+Microseconds of processor time per call (the best of some rounds), after all rules in use were compiled: how a call
+grows with the paths of its window and with the layers beneath, how long it takes to merge layers, and how long it
+takes to compile a rule for windows of a size.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from figures import Table, rounded, tabled
 
 from layermodel.language.ground import GroundMachine
 from layermodel.union.memory import Directory, File, UnionFileSystem
@@ -110,31 +112,45 @@ def layers(count: int) -> list[dict[str, Any]]:
             for n in range(count)]
 
 
-def table(title: str, columns: list[str], rows: dict[str, list[float]]) -> None:
-    print(f"\n{title}\n{'':24}" + "".join(f"{column:>10}" for column in columns))
-    for name, values in rows.items():
-        print(f"{name:24}" + "".join(f"{value:10.1f}" for value in values))
+def by_columns(
+    title: str, what: str, columns: Sequence[str], rows: Mapping[str, Sequence[float]], note: str = "",
+) -> Table:
+    """A table of rows of figures."""
+    return tabled(title, [{what: name, **dict(zip(columns, map(rounded, values), strict=True))}
+                          for name, values in rows.items()], note)
 
 
-def by_paths() -> None:
-    # A directory that is renamed needs itself twice in the window, and its way.
-    rows: dict[str, list[float]] = {name: [] for name in CALLS}
-    for paths in PATHS:
-        fs = prepared(UnionFileSystem(layers(1)), (paths - 3) // 2)
-        for name, (call, calls) in CALLS.items():
-            rows[name].append(measured(lambda call=call, fs=fs: call(fs), calls))
+def in_a_folder() -> dict[str, float]:
+    """Microseconds per call on a plain folder."""
     with tempfile.TemporaryDirectory() as root:
         folder = Folder(root)
         folder.mkdir("d", 0o755)
         folder.close(folder.open("d/file", os.O_CREAT | os.O_WRONLY, 0o644))
-        prepared(folder, (PATHS[-1] - 3) // 2)
+        prepared(folder, _entries(PATHS[-1]))
+        return {name: measured(lambda call=call: call(folder), calls) for name, (call, calls) in CALLS.items()}
+
+
+def _entries(paths: int) -> int:
+    """A directory that is renamed needs itself twice in the window, and its way."""
+    return (paths - 3) // 2
+
+
+def by_paths() -> Table:
+    """Calls on one layer, whose window has more and more paths."""
+    rows: dict[str, list[float]] = {name: [] for name in CALLS}
+    for paths in PATHS:
+        fs = prepared(UnionFileSystem(layers(1)), _entries(paths))
         for name, (call, calls) in CALLS.items():
-            rows[name].append(measured(lambda call=call: call(folder), calls))
-    table("microseconds per call, by the paths in the window of renaming a directory",
-          [*(f"{n} paths" for n in PATHS), "folder"], rows)
+            rows[name].append(measured(lambda call=call, fs=fs: call(fs), calls))
+    for name, plain in in_a_folder().items():
+        # The folder has as many entries as the tree of the most paths.
+        rows[name] += [plain, rows[name][-1] / plain]
+    return by_columns("by paths", "call", [*(f"{n} paths, µs" for n in PATHS), "folder, µs", "times the folder"],
+                      rows, "Paths are those in the window of renaming a directory.")
 
 
-def by_layers() -> None:
+def by_layers() -> Table:
+    """Calls on more and more layers, and what it takes to merge them."""
     rows: dict[str, list[float]] = {name: [] for name in (*CALLS, "mount")}
     for count in LAYERS:
         stack = layers(count)
@@ -142,7 +158,10 @@ def by_layers() -> None:
         for name, (call, calls) in CALLS.items():
             rows[name].append(measured(lambda call=call, fs=fs: call(fs), calls))
         rows["mount"].append(measured(lambda stack=stack: UnionFileSystem(stack)))
-    table("microseconds per call, by layers of 12 paths each", [f"{n} layers" for n in LAYERS], rows)
+    for values in rows.values():
+        values.append(values[-1] / values[0])
+    return by_columns("by layers", "call", [*(f"{n} below, µs" for n in LAYERS), "most times fewest"], rows,
+                      "Columns are layers of 12 paths each.")
 
 
 RULES: dict[str, dict[str, Any]] = {
@@ -151,7 +170,7 @@ RULES: dict[str, dict[str, Any]] = {
 """Rules that are run alone, each done and not refused, and what they are given."""
 
 
-def bare_rules() -> None:
+def bare_rules() -> Iterator[Table]:
     """The rule alone, run on a tree of so many paths as a whole, and what it takes to lay that out."""
     rows: dict[str, list[float]] = {name: [] for name in (*RULES, "laying out")}
     compiling: dict[str, list[float]] = {name: [] for name in RULES}
@@ -172,11 +191,12 @@ def bare_rules() -> None:
             assert window.run(name, TRAITS, arguments)[0] is None
             rows[name].append(measured(
                 lambda window=window, name=name, arguments=arguments: window.run(name, TRAITS, arguments)))
-    table("microseconds of the rule alone, by paths", [f"{n} paths" for n in PATHS], rows)
-    table("milliseconds to compile a rule, once for each size", [f"{n} paths" for n in PATHS], compiling)
+    yield by_columns("the rule alone", "rule", [f"{n} paths, µs" for n in PATHS], rows)
+    yield by_columns("compiling a rule, once for each size", "rule", [f"{n} paths, ms" for n in PATHS], compiling)
 
 
-if __name__ == "__main__":
-    by_paths()
-    by_layers()
-    bare_rules()
+def tables() -> Iterator[Table]:
+    """Four tables."""
+    yield by_paths()
+    yield by_layers()
+    yield from bare_rules()
