@@ -154,8 +154,7 @@ def test_what_was_not_met_by_luck_is_driven_for_again(little, monkeypatch):
         return Driven(Statistics(premises=met, steps=1))
 
     monkeypatch.setattr("layerproof.checks.drive", drives)
-    monkeypatch.setitem(layerproof.checks._inherited, "store", little)
-    found = layerproof.checks._driven(lambda _: None, "store", 0)
+    found = layerproof.checks._driven(layerproof.checks._Asked(little), lambda _: None, 0)
     names = [*STORE.dialects]
     assert [(name, n) for n, name in enumerate([*names, *names])] == asked
     assert dict.fromkeys(names, 2) == {name: one.statistics.steps for name, one in found.items()}

@@ -7,7 +7,7 @@ import json
 import pickle
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from layerproof.laws.law import Kind, Law
 from layerproof.laws.obligations import Obligations
 from layerproof.mutants.kills import killer
 from layerproof.process.cache import Cache, sources
-from layerproof.process.workers import workers
+from layerproof.process.pieces import Recipe, pool, recipe
 from layerproof.readings.conform import Conformance, conform
 from layerproof.readings.drive import Driven, drive, impossible, sizes_of_runs
 from layerproof.readings.exploration import Exploration
@@ -209,17 +209,25 @@ _Tell = Callable[[int], None]
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """A machine, and whether what was computed before is used."""
+
+    subject: Subject
+    cached: bool = True
+
+
+@dataclass(frozen=True)
 class _Piece:
     """A piece of work that one process does.
 
     Attributes:
-        do: is given what to tell how far it is, the machine's name, and ``number``.
+        do: is given the machine, what to tell how far it is, and ``number``.
         total: how much it is, of ``what``.
     """
 
     machine: str
     reading: str
-    do: Callable[[_Tell, str, int], Any]
+    do: Callable[[_Asked, _Tell, int], Any]
     number: int
     total: int
     what: str
@@ -229,7 +237,8 @@ _EVERY = 0.2
 """Seconds between two looks at how far it is."""
 
 _counts: memoryview = memoryview(b"")
-"""How much of each piece is done: memory that forked workers share, each of whom writes those of its pieces."""
+"""How much of each piece is done: memory that forked workers share, each of whom writes those of its pieces. The
+workers of a cluster have none: of them it is known which pieces are done."""
 
 
 def _pieces(subject: Subject) -> list[_Piece]:
@@ -243,7 +252,9 @@ def _pieces(subject: Subject) -> list[_Piece]:
     pieces.append(_Piece(name, "drive", _driven, 0, plan.driven * len(subject.dialects), "operations"))
     if plan.judged and embedded(name):
         pieces.append(_Piece(name, "conform", _judged, 0, plan.judged, "operations"))
-    return [*pieces, _Piece(name, "mutants", _kills, 0, len(subject.mutants()), "mutants")]
+    mutants = len(subject.mutants())
+    return [*pieces, *(_Piece(name, "mutants", _kills, n, len(range(n, mutants, _SHARES)), "mutants")
+                       for n in range(_SHARES))]
 
 
 def _proofs(subject: Subject) -> list[_Piece]:
@@ -252,7 +263,7 @@ def _proofs(subject: Subject) -> list[_Piece]:
         *(_Piece(subject.name, "prove", _proved, n, len(range(n, units, PORTIONS)), "laws of rules")
           for n in range(PORTIONS)),
         *(_Piece(subject.name, "witness", _witnesses, n, 1, "parts") for n in range(_SHARES)),
-        _Piece(subject.name, "lemmas", _lemmas, 0, len(_task(subject).lemmas), "lemmas")]
+        _Piece(subject.name, "lemmas", _lemmas, 0, len(_task(_Asked(subject)).lemmas), "lemmas")]
 
 
 def _stages(pieces: Sequence[_Piece]) -> list[Stage]:
@@ -273,27 +284,21 @@ def explored(subject: Subject) -> tuple[Explored, ...]:
     return subject.plan.explored or (Explored({}, tuple(subject.dialects)),)
 
 
-_inherited: dict[str, Subject] = {}
-"""What forked workers find: machines hold functions, which cannot be sent between processes."""
-_cached = True
-"""Whether what was computed before is used; forked workers find it, too."""
-
-
-def _explored(tell: _Tell, name: str, number: int) -> Exploration:
-    subject = _inherited[name]
+def _explored(asked: _Asked, tell: _Tell, number: int) -> Exploration:
+    subject = asked.subject
     plan = explored(subject)[number]
-    explorer = Explorer(subject, subject.sizes(plan.sizes), algebra=plan.algebra, jobs=1, cached=_cached,
+    explorer = Explorer(subject, subject.sizes(plan.sizes), algebra=plan.algebra, jobs=1, cached=asked.cached,
                         progress=lambda e: tell(e.universes - 1))
     return explorer.run({d: subject.dialects[d] for d in plan.dialects})
 
 
-def _driven(tell: _Tell, name: str, _: int) -> dict[str, Driven]:
+def _driven(asked: _Asked, tell: _Tell, _: int) -> dict[str, Driven]:
     """Drive all dialects, some times over if there is a law whose premise held in none of them.
 
     It is a matter of luck what a thousand operations come across, and Hypothesis draws from what stands in the
     source of whatever is imported, if that is not installed but run from a folder: the draws differ there.
     """
-    subject = _inherited[name]
+    subject = asked.subject
     operations, dialects, found = subject.plan.driven, [*subject.dialects], dict[str, Driven]()
     laws = {law.id for law in subject.catalogue.laws}
     bench = Bench(subject.machine, subject.catalogue, sizes_of_runs(subject))
@@ -322,80 +327,89 @@ def _told(tell: _Tell, before: int, most: int, done: int) -> None:
     tell(before + min(done, most))
 
 
-def _judged(tell: _Tell, name: str, _: int) -> Conformance:
-    subject = _inherited[name]
-    with closed(embedded(name)[0]) as engine:
+def _judged(asked: _Asked, tell: _Tell, _: int) -> Conformance:
+    subject = asked.subject
+    with closed(embedded(subject.name)[0]) as engine:
         # Where there are no tours, it may take many times the operations to reach all: that is for `conform`.
         complete = subject.judged is not None and bool(subject.judged().tours)
         return conform(subject, engine, operations=subject.plan.judged, complete=complete, progress=tell)
 
 
-def _kills(tell: _Tell, name: str, _: int) -> dict[str, str | None]:
-    """Each mutant with the law that kills it, or None."""
-    subject, found = _inherited[name], dict[str, str | None]()
-    for mutant in subject.mutants():
+def _kills(asked: _Asked, tell: _Tell, number: int) -> dict[str, str | None]:
+    """Each mutant of a share with the law that kills it, or None."""
+    subject, found = asked.subject, dict[str, str | None]()
+    for mutant in subject.mutants()[number::_SHARES]:
         tell(len(found))
         found[mutant.name] = killer(subject, mutant)
     return found
 
 
-def _proved(tell: _Tell, name: str, number: int) -> list[Placed]:
+def _proved(asked: _Asked, tell: _Tell, number: int) -> list[Placed]:
     found: list[Placed] = []
-    for place, verdict in portion(_task(_inherited[name]), number, PORTIONS):
+    for place, verdict in portion(_task(asked), number, PORTIONS):
         found.append((place, verdict))
         tell(len(range(number, place, PORTIONS)))
     return found
 
 
-def _witnesses(_: _Tell, name: str, number: int) -> Witnesses:
-    return witnesses(_task(_inherited[name]), number, _SHARES)
+def _witnesses(asked: _Asked, _: _Tell, number: int) -> Witnesses:
+    return witnesses(_task(asked), number, _SHARES)
 
 
 _SHARES = 4
+"""Into how many pieces mutants and witnesses are divided."""
 
 
-def _lemmas(tell: _Tell, name: str, _: int) -> dict[str, bool]:
-    task, found = _task(_inherited[name]), dict[str, bool]()
+def _lemmas(asked: _Asked, tell: _Tell, _: int) -> dict[str, bool]:
+    task, found = _task(asked), dict[str, bool]()
     for number, lemma in enumerate(task.lemmas):
         tell(number)
         found[lemma.name] = task.lemma(number)
     return found
 
 
-def _task(subject: Subject) -> Task:
-    return Task(subject, beside=subject.lemmas(), cached=_cached)
+def _task(asked: _Asked) -> Task:
+    return Task(asked.subject, beside=asked.subject.lemmas(), cached=asked.cached)
 
 
-def _do(slot: int, piece: _Piece) -> Any:
+def _do(asked: Mapping[str, _Asked], slot: int, piece: _Piece) -> Any:
     """Do a piece of work in a worker."""
     def tell(done: int) -> None:
-        _counts[slot] = done
+        if slot < len(_counts):
+            _counts[slot] = done
 
-    result = piece.do(tell, piece.machine, piece.number)
-    tell(piece.total)
-    return result
+    return piece.do(asked[piece.machine], tell, piece.number)
+
+
+def _asked(recipes: Mapping[str, Recipe[Subject]], cached: bool) -> Mapping[str, _Asked]:
+    """The machines in another process."""
+    return {name: _Asked(subject(), cached) for name, subject in recipes.items()}
 
 
 def check(
-    subjects: Iterable[Subject], progress: Progress = lambda stages: None, *, cached: bool = True,
+    subjects: Iterable[Subject], progress: Progress = lambda stages: None, *, cached: bool = True, jobs: int = 2,
+    cluster: str | None = None,
 ) -> Checks:
-    """Run all readings of the machines, in two processes: what takes long first, the proofs piece by piece.
+    """Run all readings of the machines, in some processes: what takes long first, the proofs piece by piece.
 
     Args:
         progress: is told how far each reading of each machine is.
         cached: what was computed before is taken from the user's cache folder, and what is computed is kept
             there: proofs as long as their obligations are the same, and all of a machine as it is shipped as long
             as nothing in this project has changed.
+        jobs: the number of processes.
+        cluster: the address of a Dask cluster, whose workers do it instead; the cache folders are theirs then.
 
     Raises:
-        WrongRequest: if a machine has traits and no dialect that says which of them hold.
+        WrongRequest: if a machine has traits and no dialect that says which of them hold, or the cluster cannot be
+            had.
     """
     start, chosen = time.perf_counter(), list(subjects)
     for one in chosen:
         one.traits(())
     kept = {one.name: _kept(one) for one in chosen} if cached else {}
     new = [one for one in chosen if kept.get(one.name) is None]
-    results = _computed(new, progress, cached) if new else {}
+    results = _computed(new, progress, cached, jobs, cluster) if new else {}
     checks = []
     for one in chosen:
         found, known = kept.get(one.name) or (results[one.name], "")
@@ -409,20 +423,27 @@ Found = dict[str, list[Any]]
 """The results of all pieces of a machine, by readings."""
 
 
-def _computed(subjects: Sequence[Subject], progress: Progress, cached: bool) -> dict[str, Found]:
+def _computed(
+    subjects: Sequence[Subject], progress: Progress, cached: bool, jobs: int, cluster: str | None,
+) -> dict[str, Found]:
     """Do all pieces of some machines."""
-    global _counts, _cached
-    _inherited.update({one.name: one for one in subjects})
-    _cached = cached
+    global _counts
     pieces = [piece for part in (_pieces, _proofs) for one in subjects for piece in part(one)]
     _counts = memoryview(mmap(-1, 8 * len(pieces))).cast("q")
-    with workers(2) as pool:
-        futures = [pool.submit(_do, slot, piece) for slot, piece in enumerate(pieces)]
+
+    def anew() -> Recipe[Mapping[str, _Asked]]:
+        return partial(_asked, {one.name: recipe(one) for one in subjects}, cached)
+
+    asked: Mapping[str, _Asked] = {one.name: _Asked(one, cached) for one in subjects}
+    with pool(asked, anew, jobs=jobs, cluster=cluster) as having:
+        futures = {having.submit(f"{piece.reading} {piece.number + 1} of {piece.machine}", _do, slot, piece): slot
+                   for slot, piece in enumerate(pieces)}
         left: set[Future[Any]] = set(futures)
         while left:
             done, left = wait(left, _EVERY, FIRST_EXCEPTION)
             for future in done:
                 future.result()  # raises at once what went wrong
+                _counts[futures[future]] = pieces[futures[future]].total
             progress(_stages(pieces))
     found: dict[str, Found] = {one.name: {} for one in subjects}
     for piece, future in zip(pieces, futures, strict=True):
@@ -432,8 +453,10 @@ def _computed(subjects: Sequence[Subject], progress: Progress, cached: bool) -> 
 
 def _together(subject: Subject, found: Found, known: str) -> Check:
     """The results of all pieces of a machine."""
-    driven, lemmas, kills = (found[reading][0] for reading in ("drive", "lemmas", "mutants"))
-    proof = together(_task(subject), found["prove"], found["witness"], lemmas)
+    driven, lemmas = found["drive"][0], found["lemmas"][0]
+    by_name = {name: law for share in found["mutants"] for name, law in share.items()}
+    kills = {mutant.name: by_name[mutant.name] for mutant in subject.mutants()}
+    proof = together(_task(_Asked(subject)), found["prove"], found["witness"], lemmas)
     return Check(subject, proof, found["explore"], driven, found.get("conform", [None])[0], kills, known)
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from packaging.specifiers import SpecifierSet
@@ -24,6 +24,7 @@ from layermodel.language.terms import Layout
 from layerproof import fitting, usual
 from layerproof.errors import WrongRequest
 from layerproof.laws.law import Catalogue
+from layerproof.process.pieces import Recipe, has_recipe, made_by, recipe
 from layerproof.runs.finding import Deviation, Difference
 from layerproof.runs.trace import Scene, Settled, Trace, element_of, settled_json, settled_of
 
@@ -465,6 +466,20 @@ _FEW = 5
 
 _KINDS = {kind.__name__: kind for kind in (Small, Finite, Drivable, Judged, Shown, Explored, Plan)}
 """The parts that are made of others."""
+
+
+def mutated(subject: Subject, name: str) -> Subject:
+    """The deliberately wrong machine of a name, which other processes can make if they can make the right one.
+
+    Raises:
+        WrongRequest: if there is none.
+    """
+    wrong = subject.of(subject.mutant(name).machine(subject.machine))
+    return made_by(wrong, partial(_mutated_anew, recipe(subject), name)) if has_recipe(subject) else wrong
+
+
+def _mutated_anew(right: Recipe[Subject], name: str) -> Subject:
+    return mutated(right(), name)
 
 
 def known_of(deviations: Iterable[Deviation], engine: Any) -> list[Deviation]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands.common import Progress, cache_option, common, emit, machine_option, status
+from layerproof.commands.common import Progress, cache_option, common, emit, machine_option, status, who_options
 from layerproof.commands.layout import counted, late, prose, rows
 
 if TYPE_CHECKING:
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 @click.command("check")
 @machine_option(usual=False)
 @cache_option("Do all anew, whatever the cache folder has, and keep nothing there.")
+@who_options(2)
 @common
-def check_command(subject: Subject | None, no_cache: bool, format_: str, output: str | None) -> None:
+def check_command(
+    subject: Subject | None, no_cache: bool, jobs: int, cluster: str | None, format_: str, output: str | None,
+) -> None:
     """Everything about the model: the main job."""
     from layerproof.checks import check
     from layerproof.machines.registry import names
@@ -28,7 +31,8 @@ def check_command(subject: Subject | None, no_cache: bool, format_: str, output:
 
     chosen = [machine_named(name) for name in names()] if subject is None else [subject]
     with Progress() as tell:
-        result = check(chosen, lambda stages: tell(_progress(stages)), cached=not no_cache)
+        result = check(chosen, lambda stages: tell(_progress(stages)), cached=not no_cache, jobs=jobs,
+                       cluster=cluster)
     emit(format_, output, result.to_json, lambda: _text(result))
     status(result.verdict != "held")
 

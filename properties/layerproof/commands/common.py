@@ -201,6 +201,29 @@ def machine_option(usual: bool = True) -> Callable[[Callable[..., Any]], Callabl
     return with_machine
 
 
+def who_options(jobs: int | None, says: str = "Processes that share the work.") -> Callable[
+        [Callable[..., Any]], Callable[..., Any]]:
+    """Who does the pieces of the work, as the arguments ``jobs`` and ``cluster``.
+
+    Args:
+        jobs: if nothing is given; None is given on then.
+        says: of the option ``--jobs``.
+    """
+    def with_who(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def whole(*arguments: Any, jobs_given: int | None, cluster: str | None, **options: Any) -> Any:
+            if jobs_given is not None and cluster is not None:
+                raise WrongRequest("--jobs and --cluster both say who does the work; give one of them")
+            return command(*arguments, jobs=jobs if jobs_given is None else jobs_given, cluster=cluster, **options)
+
+        with_cluster = click.option("--cluster", metavar="ADDRESS", help="Have the workers of a Dask cluster do "
+                                    "it, whose scheduler listens at host:port, instead of this machine.")(whole)
+        return click.option("--jobs", "jobs_given", type=click.IntRange(1, 64), show_default=str(jobs or ""),
+                            help=says)(with_cluster)
+
+    return with_who
+
+
 def cache_option(says: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """What was computed before is not used, as the argument ``no_cache``."""
     return click.option("--no-cache", is_flag=True, help=says)

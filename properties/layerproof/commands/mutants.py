@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands.common import Progress, common, emit, machine_option, status
+from layerproof.commands.common import Progress, common, emit, machine_option, status, who_options
 from layerproof.commands.layout import rows
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 @click.option("--reading", "readings", multiple=True, default=("prove",), show_default=True,
               help="Kill by this: prove, explore, drive or conform; may be repeated.")
 @click.option("--mutant", "names", multiple=True, help="Only this mutant; may be repeated.")
-@click.option("--jobs", default=2, type=click.IntRange(1, 64), show_default=True)
+@who_options(2)
 @common
 def mutants_command(
-    subject: Subject, readings: tuple[str, ...], names: tuple[str, ...], jobs: int, format_: str,
-    output: str | None,
+    subject: Subject, readings: tuple[str, ...], names: tuple[str, ...], jobs: int, cluster: str | None,
+    format_: str, output: str | None,
 ) -> None:
     """The kill matrix: deliberately wrong machines, and what catches each.
 
@@ -34,7 +34,7 @@ def mutants_command(
     wanted = [subject.mutant(name).name for name in names]
     chosen = [mutant for mutant in subject.mutants() if not wanted or mutant.name in wanted]
     with Progress() as tell:
-        matrix = kill_matrix(subject, chosen, readings, jobs=jobs, progress=tell)
+        matrix = kill_matrix(subject, chosen, readings, jobs=jobs, cluster=cluster, progress=tell)
     emit(format_, output, matrix.to_json, lambda: _matrix_text(matrix))
     status(not matrix.holds)
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from layerproof.commands.common import Progress, cache_option, common, emit, graph_options, machine_option, status
+from layerproof.commands.common import (
+    Progress,
+    cache_option,
+    common,
+    emit,
+    graph_options,
+    machine_option,
+    status,
+    who_options,
+)
 
 if TYPE_CHECKING:
     from layerproof.subject import Subject
@@ -17,23 +26,23 @@ if TYPE_CHECKING:
 @click.option("--law", "laws", multiple=True, help="Only this law; may be repeated.")
 @click.option("--rule", "rules", multiple=True, help="Only this rule; may be repeated.")
 @click.option("--mutant", help="Prove this deliberately wrong machine instead: see it fail.")
-@click.option("--jobs", default=2, type=click.IntRange(1, 64), show_default=True)
+@who_options(2)
 @cache_option("Prove all anew, whatever the cache folder has, and keep nothing there.")
 @graph_options("Print the first counterexample as a graph for Graphviz and nothing else.",
                "The same for Mermaid.")
 @common
 def prove_command(
     subject: Subject, laws: tuple[str, ...], rules: tuple[str, ...], mutant: str | None, jobs: int,
-    no_cache: bool, drawing: str | None, format_: str, output: str | None,
+    cluster: str | None, no_cache: bool, drawing: str | None, format_: str, output: str | None,
 ) -> None:
     """Prove every law of every rule, for any number of objects, in any dialect."""
     from layerproof.commands import report
     from layerproof.readings.prove.prove import prove
+    from layerproof.subject import mutated
 
     identifiers, names, judged = subject.law_ids(laws), subject.rule_names(rules), subject
     if mutant is not None:
-        wrong = subject.mutant(mutant)
-        judged, names = subject.of(wrong.machine(subject.machine)), names or set(wrong.rules)
+        judged, names = mutated(subject, mutant), names or set(subject.mutant(mutant).rules)
     done = 0
     with Progress() as tell:
         def told(more: int) -> None:
@@ -42,8 +51,8 @@ def prove_command(
             tell(f"{done} obligations")
 
         whole = identifiers is None and names is None
-        proof = prove(judged, rules=names, laws=identifiers, jobs=jobs, progress=told, cached=not no_cache,
-                      beside=(*subject.lemmas(), *(subject.longer() if whole else ())))
+        proof = prove(judged, rules=names, laws=identifiers, jobs=jobs, cluster=cluster, progress=told,
+                      cached=not no_cache, beside=(*subject.lemmas(), *(subject.longer() if whole else ())))
     if drawing is not None:
         graph = report.drawn(proof, judged, drawing)
         click.echo(report.summary_text(proof, judged), err=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,17 +19,14 @@ from layerproof.commands.common import (
     recorded,
     seconds,
     status,
+    who_options,
 )
-from layerproof.errors import WrongRequest
+from layerproof.errors import LayerproofError, WrongRequest
 from layerproof.process.files import check_named
 
 if TYPE_CHECKING:
     from layerproof.readings.exploration import Exploration
     from layerproof.subject import Subject
-
-
-def _told(tell: Callable[[str], None], dialect: str, operations: int) -> None:
-    tell(f"{dialect}: {operations:,} operations")
 
 
 def _going_on(e: Exploration, passed: float) -> str:
@@ -55,7 +50,7 @@ def _going_on(e: Exploration, passed: float) -> str:
               show_default=True, help="That the states may take; a search that needs more is incomplete, too.")
 @click.option("--budget", type=float, callback=seconds, metavar="SECONDS",
               help="End the search after so long; it is incomplete then.")
-@click.option("--jobs", type=click.IntRange(1), help="Threads that search; as many as there are processors.")
+@who_options(None, "Threads that search; as many as there are processors.")
 @click.option("--symmetry", is_flag=True,
               help="Of states that differ only in which object is which, visit one.")
 @cache_option("Take no machine code from the cache folder, and keep none there.")
@@ -69,22 +64,31 @@ def _going_on(e: Exploration, passed: float) -> str:
 def explore_command(
     subject: Subject, sizes: str | None, dialects: tuple[str, ...], traits: tuple[str, ...],
     universes: int | None, most: int | None, memory: float, budget: float | None, jobs: int | None,
-    symmetry: bool, no_cache: bool, interpreted: bool, resume: str | None, no_algebra: bool, record: str | None,
-    format_: str, output: str | None,
+    cluster: str | None, symmetry: bool, no_cache: bool, interpreted: bool, resume: str | None,
+    no_algebra: bool, record: str | None, format_: str, output: str | None,
 ) -> None:
     """Visit every state that can be reached with few objects."""
     from layerproof.commands import report
-    from layerproof.readings.exploration import Stop
+    from layerproof.readings.exploration import Exploration, Stop
     from layerproof.readings.explore import Explorer
 
     if symmetry and interpreted:
         raise WrongRequest("--symmetry is for machine code only, and --interpreted makes none")
     if resume is not None and interpreted:
         raise WrongRequest("--resume is for machine code only, and --interpreted makes none")
+    if cluster is not None and (most is not None or resume is not None):
+        raise WrongRequest("--states and --resume are for one machine: the workers of a cluster do not know what "
+                           "the others have visited")
     if resume is not None:
         check_named(resume)
     chosen, parsed = subject.traits(dialects, traits), subject.sized(sizes)
     begun = time.monotonic()
+
+    def said(result: Exploration) -> None:
+        with recorded(record, subject, result.findings.values()):
+            emit(format_, output, lambda: report.exploration_json(result, subject),
+                 lambda: report.exploration_text(result, subject))
+
     with Progress() as tell:
         def told(e: Exploration) -> None:
             passed = time.monotonic() - begun
@@ -96,11 +100,14 @@ def explore_command(
         explorer = Explorer(
             subject, parsed, algebra=not no_algebra, progress=told, most=most, memory=int(memory * 2**30),
             jobs=jobs, symmetry=symmetry, cached=not no_cache, compiled=False if interpreted else None,
-            resume=None if resume is None else Path(resume))
-        result = explorer.run(chosen, limit=universes)
-    with recorded(record, subject, result.findings.values()):
-        emit(format_, output, lambda: report.exploration_json(result, subject),
-             lambda: report.exploration_text(result, subject))
+            resume=None if resume is None else Path(resume), cluster=cluster)
+        try:
+            result = explorer.run(chosen, limit=universes)
+        except LayerproofError as error:
+            if isinstance(error.so_far, Exploration):
+                said(error.so_far)
+            raise
+    said(result)
     if resume is not None and result.verdict == "incomplete":
         click.echo(f"What is not done is in {resume}: the same command goes on from there.", err=True)
     status(result.verdict != "held")
@@ -112,27 +119,27 @@ def explore_command(
               help="How many at least, in rounds of about 450; up to eight times as many are done to reach every "
               "rule and refusal.")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--seeds", default=1, type=click.IntRange(1), show_default=True,
+              help="Drive with so many seeds, from the first on, and add up what they come to.")
 @click.option("--dialect", "dialects", multiple=True, help="Only this dialect; may be repeated.")
 @click.option("--mutant", help="Drive this deliberately wrong machine instead: see it fail.")
+@who_options(1)
 @record_option
 @common
 def drive_command(
-    subject: Subject, operations: int, seed: int, dialects: tuple[str, ...], mutant: str | None,
-    record: str | None, format_: str, output: str | None,
+    subject: Subject, operations: int, seed: int, seeds: int, dialects: tuple[str, ...], mutant: str | None,
+    jobs: int, cluster: str | None, record: str | None, format_: str, output: str | None,
 ) -> None:
     """Let Hypothesis drive the model and check every law after every step."""
     from layerproof.commands import report
-    from layerproof.readings.drive import drive
+    from layerproof.readings.drive import campaign
+    from layerproof.subject import mutated
 
-    results, often = {}, tuple[str, ...]()
-    driven = subject
-    if mutant is not None:
-        wrong = subject.mutant(mutant)
-        driven, often = subject.of(wrong.machine(subject.machine)), wrong.rules
+    driven = subject if mutant is None else mutated(subject, mutant)
+    often = () if mutant is None else subject.mutant(mutant).rules
     with Progress() as tell:
-        for name in subject.traits(dialects):
-            results[name] = drive(driven, dialect=name, operations=operations, seed=seed, often=often,
-                                  progress=partial(_told, tell, name))
+        results = campaign(driven, subject.traits(dialects), operations=operations, seed=seed, seeds=seeds,
+                           often=often, progress=tell, jobs=jobs, cluster=cluster)
     with recorded(record, driven, [f for r in results.values() for f in r.findings]):
         emit(format_, output, lambda: report.driven_json(results, driven),
              lambda: report.driven_text(results, driven))

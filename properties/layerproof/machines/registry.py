@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import importlib.util
+import tempfile
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from layerproof.errors import WrongRequest
 from layerproof.laws.law import Kind
 from layerproof.laws.sound import check_applied, check_state_law, check_together
 from layerproof.own import attribute, told
+from layerproof.process.pieces import made_by
 from layerproof.subject import Subject
 
 _SUBJECTS = {"store": "layerproof.machines.store.subject:STORE_SUBJECT",
@@ -32,11 +38,12 @@ def subject(name: str) -> Subject:
     if name in _SUBJECTS:
         where, _, what = _SUBJECTS[name].partition(":")
         found: Subject = getattr(importlib.import_module(where), what)
-        return found
+        return made_by(found, partial(subject, name))
     if ":" not in name:
         raise WrongRequest(
             f"unknown machine {name!r}; known: {', '.join(_SUBJECTS)}, or your own as module:ATTRIBUTE")
-    return _own(name, f" --machine {name}")
+    found = _own(name, f" --machine {name}")
+    return made_by(found, partial(_module_anew, name, _text_of(name)))
 
 
 def subject_in(path: str) -> Subject:
@@ -47,7 +54,35 @@ def subject_in(path: str) -> Subject:
     """
     if not path.endswith(".py") and ".py:" not in path:
         raise WrongRequest(f"the machine's file {path!r} is none of Python's: its name does not end in .py")
-    return _own(path if ".py:" in path else f"{path}:SUBJECT", f" --machine-file {path}")
+    place, option = path if ".py:" in path else f"{path}:SUBJECT", f" --machine-file {path}"
+    found = _own(place, option)
+    file, _, name = place.rpartition(":")
+    return made_by(found, partial(_file_anew, Path(file).read_bytes(), Path(file).name, name, option))
+
+
+def _file_anew(text: bytes, file: str, name: str, option: str) -> Subject:
+    """The machine of a file that lies in another process's folder: its text is sent."""
+    with tempfile.TemporaryDirectory(prefix="layerproof-sent-") as folder:
+        path = Path(folder, file)
+        path.write_bytes(text)
+        return _own(f"{path}:{name}", option)
+
+
+def _module_anew(name: str, text: str) -> Subject:
+    """The machine of a module, which has to be there and to say the same."""
+    found = subject(name)
+    if _text_of(name) != text:
+        where, _, _ = name.rpartition(":")
+        raise WrongRequest(f"on a worker of the cluster the machine's module {where!r} is another")
+    return found
+
+
+def _text_of(name: str) -> str:
+    """A digest of what a module says; empty if it has no file that could be read."""
+    found = importlib.util.find_spec(name.rpartition(":")[0])
+    origin = None if found is None else found.origin
+    path = Path(origin or "")
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _own(place: str, option: str) -> Subject:

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from layerproof.errors import WrongRequest
 from layerproof.laws.mutant import Mutant
 from layerproof.mutants.kills import Kill, kill_by_exploration, kill_by_proof
 from layerproof.mutants.runs import kill_by_conform, kill_by_drive
-from layerproof.process.workers import workers
+from layerproof.process.pieces import Recipe, pool, recipe
 from layerproof.subject import Subject
 
 READINGS: Mapping[str, Callable[[Subject, Mutant], Kill | None]] = {
@@ -99,7 +100,7 @@ class KillMatrix:
 
 def kill_matrix(
     subject: Subject, mutants: Iterable[Mutant], readings: Iterable[str], *, jobs: int = 1,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Callable[[str], None] = lambda text: None, cluster: str | None = None,
 ) -> KillMatrix:
     """Have every reading try to kill every mutant.
 
@@ -107,9 +108,12 @@ def kill_matrix(
         subject: the right machine.
         jobs: the number of processes.
         progress: is told which cell is done.
+        cluster: the address of a Dask cluster, whose workers do it instead; the mutants are the machine's
+            own then.
 
     Raises:
-        WrongRequest: if a reading is not known, or there is no mutant or no reading.
+        WrongRequest: if a reading is not known, or there is no mutant or no reading, or the cluster cannot be
+            had.
     """
     chosen, wanted = tuple(mutants), set(readings)
     for reading in sorted(wanted - READINGS.keys()):
@@ -121,7 +125,7 @@ def kill_matrix(
     columns = tuple(r for r in READINGS if r in wanted)
     work = [(reading, number) for reading in columns for number in range(len(chosen))]
     cells = {}
-    for (reading, number), cell in _filled(subject, chosen, work, jobs):
+    for (reading, number), cell in _filled(subject, chosen, work, jobs, cluster):
         name = chosen[number].name
         cells[name, reading] = cell
         progress(f"{len(cells)} of {len(work)}: {name} by {reading}: {cell}")
@@ -131,32 +135,35 @@ def kill_matrix(
 Place = tuple[str, int]
 """A reading, and the number of a mutant."""
 
-_inherited: tuple[Subject, Sequence[Mutant]] | None = None
-"""What forked workers find: mutants hold functions, which cannot be sent between processes."""
+_Suspects = tuple[Subject, Sequence[Mutant]]
 
 
 def _filled(
-    subject: Subject, mutants: Sequence[Mutant], work: Sequence[Place], jobs: int,
+    subject: Subject, mutants: Sequence[Mutant], work: Sequence[Place], jobs: int, cluster: str | None,
 ) -> Iterator[tuple[Place, Cell]]:
     """Fill the cells, in any order."""
-    if jobs == 1:
-        yield from ((place, _cell(subject, mutants, place)) for place in work)
+    suspects = subject, mutants
+    if jobs == 1 and cluster is None:
+        yield from ((place, _cell(suspects, place)) for place in work)
         return
-    global _inherited
-    _inherited = (subject, mutants)
-    with workers(jobs) as pool:
-        running = {pool.submit(_worker, place): place for place in work}
+
+    def anew() -> Recipe[_Suspects]:
+        return partial(_suspects, recipe(subject), [mutant.name for mutant in mutants])
+
+    with pool(suspects, anew, jobs=jobs, cluster=cluster) as pieces:
+        running = {pieces.submit(f"{mutants[place[1]].name} by {place[0]}", _cell, place): place for place in work}
         for done in as_completed(running):
             yield running[done], done.result()
 
 
-def _worker(place: Place) -> Cell:
-    assert _inherited is not None
-    return _cell(*_inherited, place)
+def _suspects(right: Recipe[Subject], names: Sequence[str]) -> _Suspects:
+    """The same in another process."""
+    subject = right()
+    return subject, [subject.mutant(name) for name in names]
 
 
-def _cell(subject: Subject, mutants: Sequence[Mutant], place: Place) -> Cell:
-    reading, number = place
+def _cell(suspects: _Suspects, place: Place) -> Cell:
+    (subject, mutants), (reading, number) = suspects, place
     start = time.perf_counter()
     kill = READINGS[reading](subject, mutants[number])
     seconds = time.perf_counter() - start

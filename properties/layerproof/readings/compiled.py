@@ -209,8 +209,12 @@ class Compiler:
         if self._made is None:
             if self._bits == len(_BITS):
                 raise CannotCompile
-            packing = Packing.of(self._ground.layout, _BITS[self._bits])
-            self._made = (packing, *self._code(packing))
+            known, of = self._ground.kept, f"code of {self._bits} {sorted(self._told)}"
+            if of not in known:  # one explorer explores universe after universe
+                packing = Packing.of(self._ground.layout, _BITS[self._bits])
+                known[of] = (packing, *self._code(packing))
+            made: tuple[Packing, Moves, Compiled] = known[of]
+            self._made = made
         packing, self._moves, code = self._made
         # A state is its words, its parent, and from five to eleven bytes of the table.
         self._room = max(self._memory // (8 * packing.words + 4 + 11), 1)

@@ -8,6 +8,7 @@ operation says are drawn as the machine has it (:class:`~layerproof.subject.Driv
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -24,6 +25,7 @@ from layermodel.language.ground import Vector
 from layermodel.language.rules import Machine, Rule
 from layermodel.language.run import Run
 from layerproof.errors import LayerproofError, VacuousCheck, WrongRequest
+from layerproof.process.pieces import pool, recipe
 from layerproof.runs.checked import Checked, only
 from layerproof.runs.finding import Finding
 from layerproof.runs.interest import Known, Past
@@ -61,6 +63,17 @@ class Driven:
     statistics: Statistics
     findings: list[Finding] = field(default_factory=list)
     never: list[str] = field(default_factory=list)
+
+    def add(self, other: Driven) -> None:
+        """Add what driving with another seed came to; of findings about the same laws the shortest stays."""
+        self.statistics.add(other.statistics)
+        self.never = [one for one in self.never if one in other.never]
+        for finding in other.findings:
+            like = next((n for n, f in enumerate(self.findings) if f.laws == finding.laws), None)
+            if like is None:
+                self.findings.append(finding)
+            elif len(finding.trace.events) < len(self.findings[like].trace.events):
+                self.findings[like] = finding
 
 
 class ModelWorld:
@@ -368,6 +381,56 @@ def drive(
     statistics.premises = bench.monitor.premises + bench.algebra.premises
     result.never = [] if result.findings or not complete else statistics.never(driven_rules, unreachable)
     return result
+
+
+def campaign(
+    subject: Subject, dialects: Iterable[str], *, operations: int, seed: int = 0, seeds: int = 1,
+    often: Collection[str] = (), progress: Callable[[str], None] = lambda text: None, jobs: int = 1,
+    cluster: str | None = None,
+) -> dict[str, Driven]:
+    """Drive the model in some dialects, and with so many seeds, each as :func:`drive` does.
+
+    Args:
+        operations: how many at least in each dialect and with each seed.
+        seed: the first.
+        progress: is told in words how far it is.
+        jobs: the number of processes.
+        cluster: the address of a Dask cluster, whose workers do it instead.
+
+    Raises:
+        WrongRequest: as :func:`drive`, or if the cluster cannot be had.
+    """
+    check_operations(operations)
+    runs = [(name, n) for name in dialects for n in range(seed, seed + seeds)]
+    found: dict[str, Driven] = {}
+
+    def add(name: str, driven: Driven) -> None:
+        if name in found:
+            found[name].add(driven)
+        else:
+            found[name] = driven
+
+    if jobs == 1 and cluster is None:
+        for name, n in runs:
+            add(name, drive(subject, dialect=name, operations=operations, seed=n, often=often,
+                            progress=partial(_told, progress, name)))
+        return found
+    with pool(subject, partial(recipe, subject), jobs=jobs, cluster=cluster) as pieces:
+        futures = [pieces.submit(f"driving as {name} with the seed {n}", _driven, name, operations, n, often)
+                   for name, n in runs]
+        for done, _ in enumerate(as_completed(futures), 1):
+            progress(f"{done} of {len(runs)} runs")
+        for (name, _), future in zip(runs, futures, strict=True):
+            add(name, future.result())
+    return found
+
+
+def _told(progress: Callable[[str], None], dialect: str, operations: int) -> None:
+    progress(f"{dialect}: {operations:,} operations")
+
+
+def _driven(subject: Subject, dialect: str, operations: int, seed: int, often: Collection[str]) -> Driven:
+    return drive(subject, dialect=dialect, operations=operations, seed=seed, often=often)
 
 
 def check_operations(operations: int) -> None:

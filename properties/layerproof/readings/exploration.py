@@ -67,6 +67,28 @@ class Exploration:
         if known is None or len(finding.trace.events) < len(known.trace.events):
             self.findings[law] = finding
 
+    def add(self, other: Exploration) -> None:
+        """Add what a search of other universes, or in other dialects, saw, as if it had been done after this.
+
+        How many universes there are, and in which dialects, is not in the parts.
+        """
+        self.states += other.states
+        self.steps += other.steps
+        self.stuck += other.stuck
+        self.stand_for += other.stand_for
+        self.fired.update(other.fired)
+        self.refused.update(other.refused)
+        self.premises.update(other.premises)
+        cap(self.premises)
+        self.depth, self.largest = max(self.depth, other.depth), max(self.largest, other.largest)
+        self.memory = max(self.memory, other.memory)
+        self.complete &= other.complete
+        self.cut |= other.cut
+        for law, finding in other.findings.items():
+            self.keep(law, finding)
+        for reached, trace in other.runs.items():
+            self.runs.setdefault(reached, trace)
+
 
 class Stop(Exception):
     """Raised by a progress callback to end a search early; what was seen so far is kept."""

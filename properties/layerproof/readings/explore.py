@@ -6,14 +6,18 @@ to the same as interpreting them (:mod:`layerproof.readings.interpreted`) in a h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from layermodel.language.ground import GroundMachine
-from layerproof.errors import WrongRequest
+from layermodel.language.ground import GroundMachine, Vector
+from layerproof.errors import LayerproofError, WrongRequest
 from layerproof.laws.law import Catalogue
+from layerproof.process.pieces import Recipe, pool, recipe
 from layerproof.readings.compiled import CannotCompile, Compiler
 from layerproof.readings.exploration import Exploration, Stop, Wish
 from layerproof.readings.interpreted import Interpreter
@@ -46,6 +50,8 @@ class Explorer:
         symmetry: of states that differ only in which object is which, visit one; for machine code only.
         resume: a file from which the exploration goes on, if it is there, and where it is left if it ends before
             its end and nothing was found; for machine code only.
+        cluster: the address of a Dask cluster, whose workers do it instead, universe by universe and dialect by
+            dialect; the memory is that of each of them, and each searches by one thread.
     """
 
     subject: Subject
@@ -62,37 +68,110 @@ class Explorer:
     cached: bool = True
     symmetry: bool = False
     resume: Path | None = None
+    cluster: str | None = None
 
     def run(self, dialects: Mapping[str, Traits], limit: int | None = None) -> Exploration:
         """Explore every universe (at most ``limit`` of them, evenly chosen) in every dialect.
 
         Raises:
             WrongRequest: if there is no dialect, or machine code is asked for and cannot be made, or the file to
-                go on from is damaged, or of another exploration.
+                go on from is damaged, or of another exploration; or if the cluster cannot be had. What others have
+                found when a piece cannot be done is in its ``so_far``.
         """
         if not dialects:
             raise WrongRequest("an exploration in no dialect would check nothing")
-        wish = Wish(self.subject, self.sizes, self.algebra, self.stop_at_first, self.progress, self.rules,
-                    self.wanted, self.most, self.symmetry)
-        ground = GroundMachine(self.subject.machine, self.sizes)
-        every = self.subject.finite.universes(ground)
+        every = self.subject.finite.universes(self._ground)
         chosen = every if limit is None or limit >= len(every) else [
             every[n * len(every) // limit] for n in range(limit)]
         result = Exploration(dict(self.sizes), tuple(dialects), complete=len(chosen) == len(every))
+        if self.cluster is None:
+            return self._explored(chosen, dialects, result)
+        return self._by_pieces(self.cluster, chosen, dialects, result)
+
+    @cached_property
+    def _ground(self) -> GroundMachine:
+        return GroundMachine(self.subject.machine, self.sizes)
+
+    def _explored(
+        self, chosen: Sequence[Vector], dialects: Mapping[str, Traits], result: Exploration,
+    ) -> Exploration:
+        """Explore some universes in this process, beginning with an empty result."""
+        whole = result.complete
+        wish = Wish(self.subject, self.sizes, self.algebra, self.stop_at_first, self.progress, self.rules,
+                    self.wanted, self.most, self.symmetry)
         try:
             if self.compiled is not False:
                 try:
-                    Compiler(wish, ground, result, self.memory, self.jobs, self.cached, self.resume).run(
+                    Compiler(wish, self._ground, result, self.memory, self.jobs, self.cached, self.resume).run(
                         chosen, dialects)
                     return result
                 except CannotCompile as error:
                     if self.compiled or self.symmetry or self.resume:
                         raise WrongRequest(_NO_CODE) from error
-                    result = Exploration(dict(self.sizes), tuple(dialects), complete=len(chosen) == len(every))
-            Interpreter(wish, ground, result).run(chosen, dialects)
+                    result = Exploration(dict(self.sizes), tuple(dialects), complete=whole)
+            Interpreter(wish, self._ground, result).run(chosen, dialects)
         except Stop:
             result.complete = False
         return result
+
+    def _by_pieces(
+        self, cluster: str, chosen: Sequence[Vector], dialects: Mapping[str, Traits], result: Exploration,
+    ) -> Exploration:
+        """Have a cluster explore each universe in each dialect; they are added up in the order of one process."""
+        if self.stop_at_first or self.wanted is not None or self.most is not None or self.resume is not None:
+            raise WrongRequest("the workers of a cluster do not know what the others have visited: they keep to "
+                               "no limit of states, end at no first finding, and go on from no file")
+        places = [(n, name) for n in range(len(chosen)) for name in dialects]
+        parts = dict[tuple[int, str], Exploration]()
+        try:
+            with pool(self, self._recipe, jobs=1, cluster=cluster) as pieces:
+                running = {pieces.submit(f"universe {n + 1} as {name}", Explorer._piece, chosen[n], name,
+                                         dialects[name]): (n, name) for n, name in places}
+                seen, left = replace(_added(result, {}, ()), universes=len(chosen)), {*running}
+                while left:
+                    done, left = wait(left, _EVERY, FIRST_COMPLETED)
+                    for future in done:
+                        parts[running[future]] = future.result()
+                        seen.add(future.result())
+                        seen.waiting = len(left)
+                    self.progress(seen)
+        except Stop:
+            result.cut, result.complete = True, False
+        except LayerproofError as error:
+            if parts:
+                result.cut, result.complete = True, False
+                error.so_far = _added(result, parts, places)
+            raise
+        return _added(result, parts, places)
+
+    def _piece(self, rigid: Vector, dialect: str, traits: Traits) -> Exploration:
+        return self._explored([rigid], {dialect: traits}, Exploration(dict(self.sizes), (dialect,)))
+
+    def _recipe(self) -> Recipe[Explorer]:
+        """How a worker makes the same; it searches by one thread, and tells nobody how it goes."""
+        here = {"subject", "progress", "jobs", "cluster"}
+        options = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in here}
+        return partial(_explorer, recipe(self.subject), options)
+
+
+_EVERY = 0.2
+"""Seconds between two looks at how far the pieces are."""
+
+
+def _explorer(subject: Recipe[Subject], options: Mapping[str, Any]) -> Explorer:
+    return Explorer(subject(), jobs=1, **options)
+
+
+def _added(
+    empty: Exploration, parts: Mapping[tuple[int, str], Exploration], places: Sequence[tuple[int, str]],
+) -> Exploration:
+    """What the parts come to that are there."""
+    result = replace(empty, universes=len({n for n, _ in parts}), fired=Counter(), refused=Counter(),
+                     premises=Counter(), findings={}, runs={}, compiled=all(e.compiled for e in parts.values()))
+    for place in places:
+        if place in parts:
+            result.add(parts[place])
+    return result
 
 
 def explore(

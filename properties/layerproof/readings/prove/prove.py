@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import z3
 
@@ -26,7 +26,7 @@ from layerproof.laws.obligations import Obligation, Obligations, at
 from layerproof.laws.refutation import Limits, ask
 from layerproof.laws.sound import unmet
 from layerproof.process.cache import Cache, sources
-from layerproof.process.workers import workers
+from layerproof.process.pieces import Recipe, pool, recipe
 from layerproof.readings.prove.finite import PROVERS, SIZES, Instance, SmallStores
 from layerproof.readings.prove.hints import hints
 from layerproof.readings.prove.presupposed import hidden
@@ -429,7 +429,7 @@ def _rests_on(task: Task, verdicts: Iterable[Verdict]) -> tuple[str, ...]:
 def prove(
     subject: Subject, *, rules: Iterable[str] | None = None,
     laws: Iterable[str] | None = None, beside: Iterable[Provable] = (), jobs: int = 1,
-    progress: Callable[[int], None] = lambda done: None, cached: bool = True,
+    progress: Callable[[int], None] = lambda done: None, cached: bool = True, cluster: str | None = None,
 ) -> Proof:
     """Prove the obligations of a machine.
 
@@ -439,6 +439,11 @@ def prove(
         jobs: the number of processes.
         progress: is told how many obligations are done since it was last told.
         cached: what was proved before is taken from the user's cache folder, and what is proved is kept there.
+        cluster: the address of a Dask cluster, whose workers do it instead; what is proved beside is the machine's
+            own then, and the cache folders are theirs.
+
+    Raises:
+        WrongRequest: if there is nothing to prove, or the cluster cannot be had.
     """
     task = Task(subject, None if rules is None else frozenset(rules),
                 None if laws is None else frozenset(laws), tuple(beside), cached)
@@ -451,36 +456,45 @@ def prove(
             progress(1)
         return result
 
-    if jobs == 1:
+    if jobs == 1 and cluster is None:
         return together(task, [told(portion(task, 0, 1))], [witnesses(task)],
                         dict(zip(names, map(task.lemma, numbers), strict=True)))
-    global _inherited
-    _inherited = task
-    with workers(jobs) as pool:
-        portions, shares = range(jobs * PORTIONS), range(jobs * 2)
-        shown = pool.map(_lemma, numbers)
-        proved = pool.map(_portion, portions, [len(portions)] * len(portions))
-        found = pool.map(_witnesses, shares, [len(shares)] * len(shares))
-        return together(task, [told(part) for part in proved], list(found), dict(zip(names, shown, strict=True)))
+    with pool(task, partial(_recipe, task), jobs=jobs, cluster=cluster) as pieces:
+        portions, shares = pieces.width * PORTIONS, pieces.width * 2
+        shown = [pieces.submit(f"the lemma {name}", Task.lemma, n) for n, name in enumerate(names)]
+        proved = [pieces.submit(f"portion {n + 1} of {portions} of the proofs", _portion, n, portions)
+                  for n in range(portions)]
+        found = [pieces.submit(f"part {n + 1} of {shares} of the witnesses", witnesses, n, shares)
+                 for n in range(shares)]
+        return together(task, [told(part.result()) for part in proved], [part.result() for part in found],
+                        {name: one.result() for name, one in zip(names, shown, strict=True)})
 
 
 PORTIONS = 32
 """Into how many portions, for each process, the obligations are divided: some take far longer than others."""
 
-_inherited: Task | None = None
-"""What forked workers find: machines hold functions, which cannot be sent between processes."""
+
+def _portion(task: Task, number: int, of: int) -> list[Placed]:
+    return list(portion(task, number, of))
 
 
-def _portion(number: int, of: int) -> list[Placed]:
-    assert _inherited is not None
-    return list(portion(_inherited, number, of))
+def _recipe(task: Task) -> Recipe[Task]:
+    """How another process makes the same task: it finds what is proved beside among the machine's own by name."""
+    names = [lemma.name for lemma in task.beside]
+    known = {lemma.name for lemma in _of_machine(task.subject)}
+    if other := [name for name in names if name not in known]:
+        raise WrongRequest(f"the lemma {other[0]!r} is none of the machine's own, so that no cluster can prove it")
+    return partial(_task_anew, recipe(task.subject), task.rules, task.laws, names, task.cached)
 
 
-def _witnesses(number: int, of: int) -> Witnesses:
-    assert _inherited is not None
-    return witnesses(_inherited, number, of)
+def _task_anew(
+    subject: Recipe[Subject], rules: frozenset[str] | None, laws: frozenset[str] | None, names: Sequence[str],
+    cached: bool,
+) -> Task:
+    made = subject()
+    known = {lemma.name: lemma for lemma in _of_machine(made)}
+    return Task(made, rules, laws, tuple(known[name] for name in names), cached)
 
 
-def _lemma(number: int) -> bool:
-    assert _inherited is not None
-    return _inherited.lemma(number)
+def _of_machine(subject: Subject) -> tuple[Provable, ...]:
+    return (*subject.lemmas(), *subject.longer())
