@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import uuid
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
@@ -146,6 +147,8 @@ def _piece(run: str, wanted: str, recipe: Callable[[], Any], do: Callable[..., M
     if (unfit := _unfit(wanted, worker)) is not None:
         raise WrongRequest(_said(worker.address, unfit))
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.devnull)  # as in the command line
+    # Hypothesis sees that somebody takes random numbers while it draws: the worker does, in another thread.
+    warnings.filterwarnings("ignore", "Do not use the `random` module inside strategies")
     with _one_at_a_time:
         if run not in _made:
             _made[run] = recipe()
