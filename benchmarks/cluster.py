@@ -1,4 +1,4 @@
-"""How long commands take by processes of this machine and by two workers of a Dask cluster, and their longest pieces.
+"""How long commands take by processes here and by two workers of a Dask cluster, and their longest pieces.
 
 A piece is done by one worker: however many there are, a command takes as long as its longest piece, and what is
 done before the first and after the last. Nothing is taken from the cache folder but machine code.
