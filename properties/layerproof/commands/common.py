@@ -219,8 +219,7 @@ def who_options(jobs: int | None, says: str = "Processes that share the work.") 
         with_cluster = click.option("--cluster", metavar="ADDRESS", help="Have the workers of a Dask cluster do "
                                     "it, whose scheduler listens at host:port, instead of this machine.")(whole)
         return click.option("--jobs", "jobs_given", type=click.IntRange(1, 64 if jobs else None),
-                            show_default=str(jobs or ""),
-                            help=says)(with_cluster)
+                            help=f"{says} [default: {jobs}]" if jobs else says)(with_cluster)
 
     return with_who
 
