@@ -36,8 +36,8 @@ def recipe(one: Made) -> Recipe[Made]:
         WrongRequest: if nobody has said how; what was made of it by changing it, say, is another.
     """
     if one not in _recipes:
-        raise WrongRequest(f"a {type(one).__name__.lower()} that was made in this process alone cannot be sent to a "
-                           "cluster: it has to have a name there, of a module or of a file")
+        raise WrongRequest(f"a {type(one).__name__.lower()} that was made in this process alone cannot be sent to "
+                           "a cluster: it has to have a name there, of a module or of a file")
     return _recipes[one]
 
 
@@ -65,7 +65,9 @@ class Pool(Protocol):
 
 
 @contextlib.contextmanager
-def pool(shared: Made, anew: Callable[[], Recipe[Made]], *, jobs: int, cluster: str | None = None) -> Iterator[Pool]:
+def pool(
+    shared: Made, anew: Callable[[], Recipe[Made]], *, jobs: int, cluster: str | None = None,
+) -> Iterator[Pool]:
     """Begin to do pieces, and leave none behind.
 
     Args:
@@ -89,8 +91,8 @@ def pool(shared: Made, anew: Callable[[], Recipe[Made]], *, jobs: int, cluster: 
         with workers(jobs) as processes:
             yield _Forked(processes, jobs)
     except BrokenProcessPool as error:
-        raise WrongRequest("a process that did a piece of the work was killed; if it was for want of memory, fewer "
-                           "of them (--jobs) need less") from error
+        raise WrongRequest("a process that did a piece of the work was killed; if it was for want of memory, "
+                           "fewer of them (--jobs) need less") from error
     finally:
         _shared = None
 
