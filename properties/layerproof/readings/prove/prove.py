@@ -54,8 +54,10 @@ TIERS = (
     Tier(existential=True, model_based=False, limit=600_000),
     Tier(existential=True, model_based=False, limit=2_000_000, hinted=True),
     Tier(existential=False, model_based=False, limit=2_000_000, hinted=True),
-    *(Tier(existential=True, model_based=True, limit=3_000_000, seed=n) for n in range(4)),
-    Tier(existential=True, model_based=True, limit=3_000_000, hinted=True),
+    # Of an obligation that comes here one attempt of two succeeds, and seldom the same in another process: with
+    # few of them one in a hundred runs would leave something undecided.
+    *(Tier(existential=True, model_based=True, limit=2_000_000, seed=n, hinted=True) for n in range(6)),
+    *(Tier(existential=True, model_based=True, limit=3_000_000, seed=n) for n in range(10)),
     Tier(existential=False, model_based=True, limit=10_000_000),
 )
 
