@@ -496,6 +496,11 @@ def test_what_was_found_before_an_engine_showed_nonsense_is_not_lost(tmp_path):
     finding, = error.value.so_far.findings
     assert ("LOCK-3",) == finding.laws
     assert error.value.so_far.not_done > 0
+    chain, following = [], [error.value]
+    while following:
+        chain.append(following.pop())
+        following += [one for one in (chain[-1].__cause__, chain[-1].__context__) if one is not None]
+        assert len(chain) < 100  # what has imported tblib, as Dask does, pickles all of it
     sent = pickle.loads(pickle.dumps(error.value))
     assert (WrongRequest, str(error.value), None) == (type(sent), str(sent), sent.so_far)
     record = tmp_path / "trace.json"

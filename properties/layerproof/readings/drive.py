@@ -321,8 +321,11 @@ def _run_examples(machine_class: type[RuleBasedStateMachine], seed_: int) -> Fin
             raise
         return latest
     except _Escalated as escalated:
-        raise escalated.error from None
-    return None
+        error = escalated.error
+    else:
+        return None
+    # Out here, so that it is not in the context of what it is the cause of: nobody could pickle that circle.
+    raise error
 
 
 def latest_of(machine_class: type[RuleBasedStateMachine]) -> Finding | None:

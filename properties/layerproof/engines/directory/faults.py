@@ -1,110 +1,34 @@
 """Faults that can be planted in the directory engine, to see whether a checker finds them.
 
-Each is a subclass of :class:`~layerproof.engines.directory.engine.DirectoryEngine` that does one thing wrong. Many
-are modelled on a public bug, which the sentence names.
+Many are modelled on a public bug, which the sentence names. Those that show only after a particular past are in
+:mod:`layerproof.engines.directory.pasts`.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from layermodel.formats.content import Files, digest
-from layerproof.engines.directory.content import read_archive, read_files, read_tar, write_files
-from layerproof.engines.directory.engine import DirectoryEngine
+from layerproof.engines.directory import pasts as pasts
+from layerproof.engines.directory.content import read_archive, read_files, read_tar
+from layerproof.engines.directory.planting import FAULTS as FAULTS
+from layerproof.engines.directory.planting import Faulty, fault
+from layerproof.engines.directory.planting import faulty as faulty
+from layerproof.engines.directory.planting import with_faults as with_faults
 from layerproof.engines.directory.store import LeaseRecord, lineage
-from layerproof.errors import Refused, WrongRequest
-from layerproof.machines.store.engine import ContainerSeen, ImageSeen, Observation
-
-FAULTS: dict[str, str] = {}
-"""What goes wrong, in one sentence, by the fault's name."""
-
-_ENGINES: dict[str, type[DirectoryEngine]] = {}
-
-
-def with_faults(base: type[DirectoryEngine], names: Collection[str]) -> type[DirectoryEngine]:
-    """Return the engine with these faults planted.
-
-    Raises:
-        WrongRequest: if there is no fault of a name.
-    """
-    unknown = sorted(set(names) - set(FAULTS))
-    if unknown:
-        raise WrongRequest(f"there is no fault named {', '.join(unknown)}; there are {', '.join(FAULTS)}")
-    return type("FaultyDirectoryEngine", (*(_ENGINES[name] for name in sorted(names)), base), {})
-
-
-def faulty(name: str, root: Path | None = None) -> DirectoryEngine:
-    """Return a directory engine with one fault planted.
-
-    Raises:
-        WrongRequest: if there is no fault of that name.
-    """
-    return DirectoryEngine(root, frozenset({name}))
-
-
-def _fault(name: str, sentence: str) -> Callable[[type[DirectoryEngine]], type[DirectoryEngine]]:
-    def register(engine: type[DirectoryEngine]) -> type[DirectoryEngine]:
-        FAULTS[name] = sentence
-        _ENGINES[name] = engine
-        return engine
-
-    return register
-
-
-class _Faulty(DirectoryEngine):
-    """What faults have in common: the store stays readable where something that is needed is missing."""
-
-    def _config(self, image: str) -> bytes:
-        try:
-            return super()._config(image)
-        except FileNotFoundError:
-            raise Refused("no-such-image", f"there is no image {image}") from None
-
-    def _delete_images(self, images: Collection[str]) -> int:
-        return super()._delete_images(set(images) & set(self._images()))
-
-    def _seen_images(self, sizes: Mapping[str, int]) -> dict[str, ImageSeen]:
-        return super()._seen_images(defaultdict(int, sizes))
-
-    def _seen_containers(self, images: Mapping[str, ImageSeen]) -> dict[str, ContainerSeen]:
-        missing = {record.image for record in self._containers().values()} - set(images)
-        nothing = ImageSeen(frozenset(), None, (), 0)
-        return super()._seen_containers({**images, **dict.fromkeys(missing, nothing)})
-
-    def _notes(self, topic: str) -> list[str]:
-        """Return what a fault has noted in the store."""
-        notes: list[str] = self._load("faults").get(topic, []) if (self.root / "faults.json").exists() else []
-        return notes
-
-    def _note(self, topic: str, text: str) -> None:
-        before = self._load("faults") if (self.root / "faults.json").exists() else {}
-        self._save("faults", {**before, topic: [*self._notes(topic), text]})
-
-    def _write_lower(self, image: str, files: Files) -> None:
-        """Write files into the top layer of an image, as far as they fit among what is there."""
-        stack = self._images().get(image, [])
-        if stack and self._diff(stack[-1]).exists():
-            for path, data in files.items():
-                with contextlib.suppress(OSError):
-                    write_files(self._diff(stack[-1]), {path: data})
-
-    def reset(self) -> None:
-        (self.root / "faults.json").unlink(missing_ok=True)
-        super().reset()
-
+from layerproof.errors import Refused
+from layerproof.machines.store.engine import ImageSeen, Observation
 
 # Removing images
 
 
-@_fault(
+@fault(
     "refused-removal-untags",
     "Removal by ID is refused because something uses the image, and its tags are gone (moby#18873).",
 )
-class _RefusedRemovalUntags(_Faulty):
+class _RefusedRemovalUntags(Faulty):
     def remove_by_id(self, image: str, force: bool) -> None:
         try:
             super().remove_by_id(image, force)
@@ -114,11 +38,11 @@ class _RefusedRemovalUntags(_Faulty):
             raise
 
 
-@_fault(
+@fault(
     "forced-untag-takes-all-tags",
     "Removing one tag by force removes the image's other tags too (podman#10685).",
 )
-class _ForcedUntagTakesAllTags(_Faulty):
+class _ForcedUntagTakesAllTags(Faulty):
     def remove_by_tag(self, reference: str, force: bool) -> None:
         image = self._references().get(reference)
         if force and image is not None and "@" not in reference:
@@ -126,20 +50,20 @@ class _ForcedUntagTakesAllTags(_Faulty):
         super().remove_by_tag(reference, force)
 
 
-@_fault(
+@fault(
     "last-tag-leaves-dangling",
     "Removing the last tag of an unused image leaves the image without a name (podman#930).",
 )
-class _LastTagLeavesDangling(_Faulty):
+class _LastTagLeavesDangling(Faulty):
     def _remove_if_free(self, image: str) -> None:
         del image
 
 
-@_fault(
+@fault(
     "untag-spares-digests",
     "Removing the last tag of a repository leaves the digest references of that repository.",
 )
-class _UntagSparesDigests(_Faulty):
+class _UntagSparesDigests(Faulty):
     def remove_by_tag(self, reference: str, force: bool) -> None:
         tags = {name: image for name, image in self._references().items() if "@" not in name}
         image = self._named_image(reference, tags)
@@ -148,11 +72,11 @@ class _UntagSparesDigests(_Faulty):
         self._remove_if_free(image)
 
 
-@_fault(
+@fault(
     "forced-removal-takes-used-image",
     "Forced removal by ID removes an image that a stopped container was created from (moby#13261).",
 )
-class _ForcedRemovalTakesUsedImage(_Faulty):
+class _ForcedRemovalTakesUsedImage(Faulty):
     def remove_by_id(self, image: str, force: bool) -> None:
         try:
             super().remove_by_id(image, force)
@@ -162,11 +86,11 @@ class _ForcedRemovalTakesUsedImage(_Faulty):
             self._delete_images([image])
 
 
-@_fault(
+@fault(
     "removal-ignores-children",
     "Removal by ID removes an image that another was made from.",
 )
-class _RemovalIgnoresChildren(_Faulty):
+class _RemovalIgnoresChildren(Faulty):
     def remove_by_id(self, image: str, force: bool) -> None:
         try:
             super().remove_by_id(image, force)
@@ -176,7 +100,7 @@ class _RemovalIgnoresChildren(_Faulty):
             self._delete_images([image])
 
 
-class _CascadeTooFar(_Faulty):
+class _CascadeTooFar(Faulty):
     """A cascade that asks too little of an ancestor before removing it."""
 
     def _spares(self, ancestor: str) -> bool:
@@ -191,7 +115,7 @@ class _CascadeTooFar(_Faulty):
         return going
 
 
-@_fault(
+@fault(
     "cascade-takes-tagged-parent",
     "Removing an image removes its parent although that has a tag (podman#1154).",
 )
@@ -200,7 +124,7 @@ class _CascadeTakesTaggedParent(_CascadeTooFar):
         return bool(self._users(ancestor)) or self._leased(ancestor)
 
 
-@_fault(
+@fault(
     "cascade-takes-used-parent",
     "Removing an image removes its untagged parent although a container was created from that.",
 )
@@ -209,29 +133,29 @@ class _CascadeTakesUsedParent(_CascadeTooFar):
         return bool(self._tags(ancestor) or self._digests(ancestor)) or self._leased(ancestor)
 
 
-@_fault(
+@fault(
     "removal-keeps-parents",
     "Removing an image leaves the untagged parent images that only it kept (podman#1926).",
 )
-class _RemovalKeepsParents(_Faulty):
+class _RemovalKeepsParents(Faulty):
     def _cascade(self, image: str) -> list[str]:
         return [image]
 
 
-@_fault(
+@fault(
     "removal-leaks-layers",
     "Layers stay when the last image that needed them is gone (moby#38488).",
 )
-class _RemovalLeaksLayers(_Faulty):
+class _RemovalLeaksLayers(Faulty):
     def _collect(self) -> int:
         return 0
 
 
-@_fault(
+@fault(
     "removal-takes-shared-layers",
     "Removing an image deletes layers that another image needs.",
 )
-class _RemovalTakesSharedLayers(_Faulty):
+class _RemovalTakesSharedLayers(Faulty):
     def _delete_images(self, images: Collection[str]) -> int:
         stacks = self._images()
         freed = super()._delete_images(images)
@@ -244,11 +168,11 @@ class _RemovalTakesSharedLayers(_Faulty):
 # Prune
 
 
-@_fault(
+@fault(
     "prune-takes-intermediate-images",
     "Prune removes an untagged image that a tagged one was made from (podman#10832).",
 )
-class _PruneTakesIntermediateImages(_Faulty):
+class _PruneTakesIntermediateImages(Faulty):
     def _prunable(self, spare_tagged: bool) -> set[str]:
         return {
             image
@@ -257,31 +181,31 @@ class _PruneTakesIntermediateImages(_Faulty):
         }
 
 
-@_fault(
+@fault(
     "prune-takes-tagged-images",
     "Prune of dangling images removes tagged unused ones too (podman#10350).",
 )
-class _PruneTakesTaggedImages(_Faulty):
+class _PruneTakesTaggedImages(Faulty):
     def prune(self) -> int:
         return self.prune_all()
 
 
-@_fault(
+@fault(
     "prune-all-untags-used-images",
     "Prune of all unused images takes the tags of an image that a container uses (moby PR#45839).",
 )
-class _PruneAllUntagsUsedImages(_Faulty):
+class _PruneAllUntagsUsedImages(Faulty):
     def prune_all(self) -> int:
         freed = super().prune_all()
         self._unname(*(tag for image in self._images() if self._users(image) for tag in self._tags(image)))
         return freed
 
 
-@_fault(
+@fault(
     "prune-reports-image-sizes",
     "Prune reports the sizes of the images as reclaimed, shared layers included (podman#13516).",
 )
-class _PruneReportsImageSizes(_Faulty):
+class _PruneReportsImageSizes(Faulty):
     def _delete_images(self, images: Collection[str]) -> int:
         sizes = {layer: record.size for layer, record in self._layers().items()}
         stacks = self._images()
@@ -289,11 +213,11 @@ class _PruneReportsImageSizes(_Faulty):
         return sum(sizes.get(layer, 0) for image in images for layer in stacks.get(image, []))
 
 
-@_fault(
+@fault(
     "prune-ignores-leases",
     "Prune takes the layers and images that a pull or build in progress needs (containerd#3787).",
 )
-class _PruneIgnoresLeases(_Faulty):
+class _PruneIgnoresLeases(Faulty):
     _pruning = False
 
     def _leases(self) -> dict[str, LeaseRecord]:
@@ -310,11 +234,11 @@ class _PruneIgnoresLeases(_Faulty):
 # Names of images
 
 
-@_fault(
+@fault(
     "moved-tag-deletes-old-image",
     "An image is deleted when its last tag moves to another, instead of staying as dangling.",
 )
-class _MovedTagDeletesOldImage(_Faulty):
+class _MovedTagDeletesOldImage(Faulty):
     def tag(self, image: str, reference: str) -> None:
         old = self._references().get(reference)
         super().tag(image, reference)
@@ -322,32 +246,32 @@ class _MovedTagDeletesOldImage(_Faulty):
             self._remove_if_free(old)
 
 
-@_fault(
+@fault(
     "moved-tag-names-both",
     "A tag that was put on another image names the old image as well.",
 )
-class _MovedTagNamesBoth(_Faulty):
+class _MovedTagNamesBoth(Faulty):
     def tag(self, image: str, reference: str) -> None:
         old = self._references().get(reference)
         super().tag(image, reference)
         if old is not None and old != image:
-            self._note(reference, old)
+            self.note(reference, old)
 
     def _seen_images(self, sizes: Mapping[str, int]) -> dict[str, ImageSeen]:
         seen = super()._seen_images(sizes)
         for reference in self._references():
-            for image in self._notes(reference):
+            for image in self.notes(reference):
                 if image in seen:
                     names = seen[image].references | {reference}
                     seen[image] = replace(seen[image], references=names)
         return seen
 
 
-@_fault(
+@fault(
     "load-again-leaves-dangling",
     "Loading an image that is present leaves a dangling duplicate (moby#11285).",
 )
-class _LoadAgainLeavesDangling(_Faulty):
+class _LoadAgainLeavesDangling(Faulty):
     def load(self, archive: bytes) -> None:
         present = self._images()
         super().load(archive)
@@ -356,11 +280,11 @@ class _LoadAgainLeavesDangling(_Faulty):
                 self._derive(row.config, None, None, "load")
 
 
-@_fault(
+@fault(
     "refused-load-leaves-layers",
     "Loading an archive that turns out to be wrong leaves the layers that were read before.",
 )
-class _RefusedLoadLeavesLayers(_Faulty):
+class _RefusedLoadLeavesLayers(Faulty):
     def load(self, archive: bytes) -> None:
         try:
             super().load(archive)
@@ -375,48 +299,48 @@ class _RefusedLoadLeavesLayers(_Faulty):
 # Containers
 
 
-@_fault(
+@fault(
     "create-accepts-taken-name",
     "A container is created under a name that another has.",
 )
-class _CreateAcceptsTakenName(_Faulty):
+class _CreateAcceptsTakenName(Faulty):
     def _check_name(self, name: str) -> None:
         del name
 
 
-@_fault(
+@fault(
     "rename-keeps-old-name",
     "The old name of a renamed container can't be used again.",
 )
-class _RenameKeepsOldName(_Faulty):
+class _RenameKeepsOldName(Faulty):
     def rename(self, container: str, name: str) -> None:
         old = self._container(container).name
         super().rename(container, name)
-        self._note("names", old)
+        self.note("names", old)
 
     def _check_name(self, name: str) -> None:
         super()._check_name(name)
-        if name in self._notes("names"):
+        if name in self.notes("names"):
             raise Refused("name-taken", f"a container named {name} exists")
 
 
-@_fault(
+@fault(
     "remove-keeps-name",
     "The name of a removed container can't be used again.",
 )
-class _RemoveKeepsName(_Faulty):
+class _RemoveKeepsName(Faulty):
     def _delete_container(self, container: str) -> None:
-        self._note("names of removed", self._container(container).name)
+        self.note("names of removed", self._container(container).name)
         super()._delete_container(container)
 
     def _check_name(self, name: str) -> None:
         super()._check_name(name)
-        if name in self._notes("names of removed"):
+        if name in self.notes("names of removed"):
             raise Refused("name-taken", f"a container named {name} exists")
 
 
-@_fault("pause-accepts-exited", "An exited container can be paused.")
-class _PauseAcceptsExited(_Faulty):
+@fault("pause-accepts-exited", "An exited container can be paused.")
+class _PauseAcceptsExited(Faulty):
     def pause(self, container: str) -> None:
         if self._container(container).status == "exited":
             self._set_status(container, "paused")
@@ -424,38 +348,38 @@ class _PauseAcceptsExited(_Faulty):
             super().pause(container)
 
 
-@_fault(
+@fault(
     "restart-leaves-paused",
     "A paused container that is restarted stays paused.",
 )
-class _RestartLeavesPaused(_Faulty):
+class _RestartLeavesPaused(Faulty):
     def restart(self, container: str) -> None:
         if self._container(container).status != "paused":
             super().restart(container)
 
 
-@_fault("stop-resets-upper", "Stopping a container empties its upper layer.")
-class _StopResetsUpper(_Faulty):
+@fault("stop-resets-upper", "Stopping a container empties its upper layer.")
+class _StopResetsUpper(Faulty):
     def stop(self, container: str) -> None:
         if self._container(container).status in ("running", "paused"):
             self.write(container, {})
         super().stop(container)
 
 
-@_fault(
+@fault(
     "write-lands-in-lower",
     "A write in a container changes the top layer of its image instead of its upper layer.",
 )
-class _WriteLandsInLower(_Faulty):
+class _WriteLandsInLower(Faulty):
     def write(self, container: str, files: Files) -> None:
-        self._write_lower(self._container(container).image, files)
+        self.write_lower(self._container(container).image, files)
 
 
-@_fault(
+@fault(
     "write-shows-in-others",
     "What is written in a container shows in the other containers of its image.",
 )
-class _WriteShowsInOthers(_Faulty):
+class _WriteShowsInOthers(Faulty):
     def write(self, container: str, files: Files) -> None:
         image = self._container(container).image
         for other, record in self._containers().items():
@@ -463,23 +387,23 @@ class _WriteShowsInOthers(_Faulty):
                 super().write(other, files)
 
 
-@_fault(
+@fault(
     "commit-writes-lower",
     "Committing a container writes its files into the top layer of its image as well.",
 )
-class _CommitWritesLower(_Faulty):
+class _CommitWritesLower(Faulty):
     def commit(self, container: str) -> str:
         record = self._container(container)
         image = super().commit(container)
-        self._write_lower(record.image, read_files(self._upper(container, record)))
+        self.write_lower(record.image, read_files(self._upper(container, record)))
         return image
 
 
-@_fault(
+@fault(
     "commit-forgets-parent",
     "The image of a commit has no recorded parent.",
 )
-class _CommitForgetsParent(_Faulty):
+class _CommitForgetsParent(Faulty):
     def commit(self, container: str) -> str:
         image = super().commit(container)
         self._save("parents", {child: p for child, p in self._parents().items() if child != image})
@@ -489,27 +413,27 @@ class _CommitForgetsParent(_Faulty):
 # Sizes
 
 
-@_fault(
+@fault(
     "usage-counts-shared-twice",
     "Disk usage counts a layer once for each image that has it (moby#31944).",
 )
-class _UsageCountsSharedTwice(_Faulty):
+class _UsageCountsSharedTwice(Faulty):
     def observe(self) -> Observation:
         seen = super().observe()
         return replace(seen, usage=sum(image.size for image in seen.images.values()))
 
 
-@_fault(
+@fault(
     "shared-size-is-image-size",
     "The shared size of an image with some shared layer is its whole size.",
 )
-class _SharedSizeIsImageSize(_Faulty):
+class _SharedSizeIsImageSize(Faulty):
     def _seen_images(self, sizes: Mapping[str, int]) -> dict[str, ImageSeen]:
         seen = super()._seen_images(sizes)
         return {i: replace(image, shared=image.size if image.shared else 0) for i, image in seen.items()}
 
 
-class _WrongSizeRw(_Faulty):
+class _WrongSizeRw(Faulty):
     """A second write that records a wrong size."""
 
     def _wrong_size(self, old: int, new: int) -> int:
@@ -524,7 +448,7 @@ class _WrongSizeRw(_Faulty):
             self._save_container(container, replace(after, size_rw=size))
 
 
-@_fault(
+@fault(
     "size-rw-stays",
     "The read-write size of a container stays as its first write left it.",
 )
@@ -534,7 +458,7 @@ class _SizeRwStays(_WrongSizeRw):
         return old
 
 
-@_fault(
+@fault(
     "size-rw-adds-up",
     "The read-write size of a container counts files that a later write replaced.",
 )
@@ -543,11 +467,11 @@ class _SizeRwAddsUp(_WrongSizeRw):
         return old + new
 
 
-@_fault(
+@fault(
     "fresh-container-has-size",
     "A container in which nothing was written has a read-write size of 16384 bytes (docker/for-mac#7450).",
 )
-class _FreshContainerHasSize(_Faulty):
+class _FreshContainerHasSize(Faulty):
     def create(self, image: str, name: str) -> str:
         container = super().create(image, name)
         self._save_container(container, replace(self._container(container), size_rw=16384))
@@ -557,18 +481,18 @@ class _FreshContainerHasSize(_Faulty):
 # Operations in progress
 
 
-@_fault("abort-leaks-layers", "The layers of an aborted pull stay (moby#48909).")
-class _AbortLeaksLayers(_Faulty):
+@fault("abort-leaks-layers", "The layers of an aborted pull stay (moby#48909).")
+class _AbortLeaksLayers(Faulty):
     def abort(self, lease: str) -> None:
         self._lease(lease)
         (self.root / "leases" / f"{lease}.json").unlink()
 
 
-@_fault(
+@fault(
     "build-holds-first-image-only",
     "An image that a build in progress has just made is held by nothing (podman#18659).",
 )
-class _BuildHoldsFirstImageOnly(_Faulty):
+class _BuildHoldsFirstImageOnly(Faulty):
     def build_add(self, lease: str, image: str, files: Files) -> str:
         before = self._lease(lease)
         new = super().build_add(lease, image, files)
@@ -576,8 +500,8 @@ class _BuildHoldsFirstImageOnly(_Faulty):
         return new
 
 
-@_fault("finished-pull-keeps-lease", "The lease of a finished pull does not end.")
-class _FinishedPullKeepsLease(_Faulty):
+@fault("finished-pull-keeps-lease", "The lease of a finished pull does not end.")
+class _FinishedPullKeepsLease(Faulty):
     def pull_finish(self, lease: str, config: bytes, reference: str, digest_reference: str) -> str:
         before = self._lease(lease)
         image = super().pull_finish(lease, config, reference, digest_reference)
