@@ -16,7 +16,8 @@ from figures import Table, rounded, tabled
 from layerproof.engines.registry import closed, entry
 from layerproof.errors import LayerproofError
 from layerproof.machines.registry import subject
-from layerproof.readings.conform import Conformance, Judge, conform
+from layerproof.readings.conform import Conformance, conform
+from layerproof.readings.judge import Judge
 
 ENGINES = {"directory": 3000, "memory": 3000, "docker": 150, "overlayfs": 3000}
 """How many operations each does at least; of Docker's some take seconds."""

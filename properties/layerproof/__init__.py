@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from layerproof.engines.directory.engine import DirectoryEngine as DirectoryEngine
     from layerproof.engines.docker.engine import DockerEngine as DockerEngine
     from layerproof.engines.mount.engine import MountEngine as MountEngine
+    from layerproof.errors import Contradiction as Contradiction
+    from layerproof.errors import EngineHung as EngineHung
     from layerproof.errors import EngineUnreachable as EngineUnreachable
     from layerproof.errors import LayerproofError as LayerproofError
     from layerproof.errors import Refused as Refused
+    from layerproof.errors import Unintelligible as Unintelligible
     from layerproof.errors import VacuousCheck as VacuousCheck
     from layerproof.errors import WrongRequest as WrongRequest
     from layerproof.laws.law import Algebra as Algebra
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from layerproof.readings.prove.prove import prove as prove
     from layerproof.readings.replay import Replayed as Replayed
     from layerproof.readings.replay import replay as replay
+    from layerproof.runs.finding import Apart as Apart
     from layerproof.runs.finding import Deviation as Deviation
     from layerproof.runs.finding import Difference as Difference
     from layerproof.runs.finding import Finding as Finding
@@ -85,9 +89,12 @@ _FROM = {
     "DirectoryEngine": "layerproof.engines.directory.engine:DirectoryEngine",
     "DockerEngine": "layerproof.engines.docker.engine:DockerEngine",
     "MountEngine": "layerproof.engines.mount.engine:MountEngine",
+    "Contradiction": "layerproof.errors:Contradiction",
+    "EngineHung": "layerproof.errors:EngineHung",
     "EngineUnreachable": "layerproof.errors:EngineUnreachable",
     "LayerproofError": "layerproof.errors:LayerproofError",
     "Refused": "layerproof.errors:Refused",
+    "Unintelligible": "layerproof.errors:Unintelligible",
     "VacuousCheck": "layerproof.errors:VacuousCheck",
     "WrongRequest": "layerproof.errors:WrongRequest",
     "Algebra": "layerproof.laws.law:Algebra",
@@ -125,6 +132,7 @@ _FROM = {
     "prove": "layerproof.readings.prove.prove:prove",
     "Replayed": "layerproof.readings.replay:Replayed",
     "replay": "layerproof.readings.replay:replay",
+    "Apart": "layerproof.runs.finding:Apart",
     "Deviation": "layerproof.runs.finding:Deviation",
     "Difference": "layerproof.runs.finding:Difference",
     "Finding": "layerproof.runs.finding:Finding",
@@ -151,12 +159,14 @@ _FROM = {
 __all__ = [
     "Algebra",
     "Answer",
+    "Apart",
     "Beside",
     "Case",
     "Catalogue",
     "Checks",
     "Conformance",
     "ContainerSeen",
+    "Contradiction",
     "Deviation",
     "Difference",
     "DirectoryEngine",
@@ -164,6 +174,7 @@ __all__ = [
     "Drivable",
     "Driven",
     "Engine",
+    "EngineHung",
     "EngineUnreachable",
     "Event",
     "Exploration",
@@ -191,6 +202,7 @@ __all__ = [
     "Small",
     "Subject",
     "Trace",
+    "Unintelligible",
     "UnionEngine",
     "VacuousCheck",
     "Verdict",

@@ -21,7 +21,7 @@ from typing import Any
 from layermodel.language.ground import Outcome, Vector, usual_name
 from layermodel.language.rules import BOOL, INT, Machine, Rule, Sort, Symbol
 from layermodel.language.run import Run, named_in
-from layerproof.errors import Refused, WrongRequest
+from layerproof.errors import Refused, Unintelligible, WrongRequest
 from layerproof.runs.finding import Difference
 from layerproof.runs.trace import Trace
 from layerproof.subject import Answer, Judged, Observed
@@ -197,18 +197,18 @@ class AnyBeside:
         """Remember how the engine calls what the rule has made.
 
         Raises:
-            WrongRequest: if it does not say.
+            Unintelligible: if it does not say.
         """
         new = [(p, a) for p, a in zip(rule.parameters, arguments, strict=True) if p.role == "new"]
         names = made if len(new) > 1 else (made,)
         if not isinstance(names, tuple) or len(names) < len(new) or (new and None in names):
-            raise WrongRequest(
+            raise Unintelligible(
                 f"the method {method_of(rule.name)} of the engine {self._engine.name} returns {made!r}, and is to "
                 f"return how the engine calls {' and '.join(f'the new {p.name}' for p, _ in new)}"
                 f"{' (a tuple)' if len(new) > 1 else ''}")
         for (parameter, element), name in zip(new, names, strict=False):
             if not isinstance(name, Hashable):
-                raise WrongRequest(f"the engine {self._engine.name} calls the new {parameter.name} {name!r}, "
+                raise Unintelligible(f"the engine {self._engine.name} calls the new {parameter.name} {name!r}, "
                                    "which no mapping can have as a key")
             again = [key for key, other in self._called.items() if key[0] == parameter.sort and other == name]
             for key in again:  # what had the name has it no longer
@@ -252,7 +252,7 @@ class AnyBeside:
         """The expected state with what is seen in its place.
 
         Raises:
-            WrongRequest: if the engine shows what no state can have.
+            Unintelligible: if the engine shows what no state can have.
         """
         return self._read(expected, seen)[0]
 
@@ -260,7 +260,7 @@ class AnyBeside:
         """The expected state with what is seen in its place, and what is seen of objects that nobody knows."""
         layout, values, unknown = self._run.ground.layout, list(expected), list[Difference]()
         if not isinstance(seen, Mapping):
-            raise WrongRequest(f"{self._shows} {seen!r}, which is no mapping from symbols to values")
+            raise Unintelligible(f"{self._shows} {seen!r}, which is no mapping from symbols to values")
         known = {(sort, name): element for (sort, element), name in self._called.items()}
         for name, shown in seen.items():
             symbol = self._symbol(name, shown)
@@ -270,7 +270,7 @@ class AnyBeside:
             for at, value in (shown.items() if symbol.arguments else [((), shown)]):
                 objects = at if isinstance(at, tuple) and len(symbol.arguments) != 1 else (at,)
                 if len(objects) != len(symbol.arguments):
-                    raise WrongRequest(f"{self._shows} {name} of {at!r}, not of {len(symbol.arguments)} objects")
+                    raise Unintelligible(f"{self._shows} {name} of {at!r}, not of {len(symbol.arguments)} objects")
                 found = [self._element(symbol, sort, one, known)
                          for sort, one in zip(symbol.arguments, objects, strict=True)]
                 places, there = [p for p in found if p is not None], self._value(symbol, value, known)
@@ -288,34 +288,34 @@ class AnyBeside:
         """The symbol of this name, which is shown as it can be.
 
         Raises:
-            WrongRequest: if there is none, or it is not.
+            Unintelligible: if there is none, or it is not.
         """
         symbol = self._run.ground.machine.symbol_by_name.get(name)
         if symbol is None or symbol.rigid:
-            raise WrongRequest(f"{self._shows} {name!r}, which is no symbol of the state")
+            raise Unintelligible(f"{self._shows} {name!r}, which is no symbol of the state")
         if symbol.arguments and not isinstance(shown, Mapping):
-            raise WrongRequest(f"{self._shows} {shown!r} as {name}, which is no mapping from objects to values")
+            raise Unintelligible(f"{self._shows} {shown!r} as {name}, which is no mapping from objects to values")
         return symbol
 
     def _element(self, symbol: Symbol, sort: Sort, name: Any, known: Mapping[tuple[Sort, Any], int]) -> int | None:
         """The object that the engine calls so; None if it is one of those that rules make, and none made it.
 
         Raises:
-            WrongRequest: if there is no such object.
+            Unintelligible: if there is no such object.
         """
         if sort in self._made and isinstance(name, Hashable):
             return known.get((sort, name))
         elements = self._run.ground.layout.elements(sort)
         if isinstance(name, int) and not isinstance(name, bool) and name in elements:
             return name
-        raise WrongRequest(f"{self._shows} {symbol.name} of {name!r}, which is no object: of the sort {sort.name} "
-                           f"there are {elements[0]} to {elements[-1]}")
+        raise Unintelligible(f"{self._shows} {symbol.name} of {name!r}, which is no object: of the sort "
+                             f"{sort.name} there are {elements[0]} to {elements[-1]}")
 
     def _value(self, symbol: Symbol, value: Any, known: Mapping[tuple[Sort, Any], int]) -> int | bool | None:
         """The value that the engine shows; None if it is an object of those that rules make, and none made it.
 
         Raises:
-            WrongRequest: if it is none of the symbol's.
+            Unintelligible: if it is none of the symbol's.
         """
         sort, number = symbol.result, isinstance(value, int) and not isinstance(value, bool)
         if sort.values and value in sort.values:
@@ -326,4 +326,4 @@ class AnyBeside:
             return known.get((sort, value))
         if number and not sort.values and value in self._run.ground.layout.elements(sort):
             return int(value)
-        raise WrongRequest(f"{self._shows} {value!r} as {symbol.name}, which is no {sort.name}")
+        raise Unintelligible(f"{self._shows} {value!r} as {symbol.name}, which is no {sort.name}")

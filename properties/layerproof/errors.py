@@ -21,12 +21,46 @@ class WrongRequest(LayerproofError):
     """The request itself was wrong: an unknown name, a malformed file, nothing to check."""
 
 
-class EngineUnreachable(LayerproofError):
-    """The engine could not be started or reached, died, or did not answer in time."""
+class Misbehaved(LayerproofError):
+    """An engine did not answer as an engine does; while it is judged that is a finding.
+
+    Attributes:
+        kind: in a word, what it did.
+    """
+
+    kind = "misbehaved"
+
+
+class EngineUnreachable(Misbehaved):
+    """The engine could not be started or reached, or it died."""
+
+    kind = "died"
+
+
+class EngineHung(EngineUnreachable):
+    """The engine did not answer in time."""
+
+    kind = "hung"
+
+
+class Unintelligible(Misbehaved):
+    """The engine answered what nobody can read: no JSON, a number where a list is to be, half an answer."""
+
+    kind = "unintelligible answer"
+
+
+class Contradiction(Misbehaved):
+    """Two answers of the engine cannot both be true, and it goes on giving both."""
+
+    kind = "contradicts itself"
 
 
 class VacuousCheck(LayerproofError):
     """A check that ought to have checked something checked nothing."""
+
+
+UNCLASSIFIED = "unclassified"
+"""The refusal that stands for words of an engine that nobody knows."""
 
 
 class Refused(Exception):

@@ -63,21 +63,21 @@ def _file(where: str, what: str) -> ModuleType:
 
 
 @contextlib.contextmanager
-def told(words: str, within: Callable[..., Any] | None = None) -> Iterator[None]:
+def told(words: str, within: Callable[..., Any] | None = None,
+         raising: type[LayerproofError] = WrongRequest) -> Iterator[None]:
     """What the user's own raises in the block is told in one sentence, which begins with these words.
 
     Args:
         within: the function of the user's that is called there.
-
-    Raises:
-        WrongRequest: for whatever is raised, be it SystemExit, which would end the run as if all had held.
+        raising: what to raise for whatever is raised, be it SystemExit, which would end the run as if all had
+            held.
     """
     try:
         yield
     except BaseException as error:
         if not is_theirs(error):
             raise
-        raise WrongRequest(f"{words}: {said(error, within)}") from error
+        raise raising(f"{words}: {said(error, within)}") from error
 
 
 def is_theirs(error: BaseException) -> bool:

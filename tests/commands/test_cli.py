@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,9 +20,11 @@ from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
 from layerproof.cli import main
 from layerproof.commands.engine import chosen
 from layerproof.commands.report import finding_text
+from layerproof.engines.directory.engine import DirectoryEngine
 from layerproof.engines.directory.faults import faulty
 from layerproof.engines.docker.deviations import DEVIATIONS
 from layerproof.engines.registry import Entry, deviations, entry
+from layerproof.errors import Refused
 from layerproof.machines.store.laws import STORE_LAWS
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import Conformance, replay_on
@@ -175,10 +178,42 @@ def test_a_trace_replays_and_is_explained(tmp_path):
     assert 2 == run("explain", str(path), "image-7").exit_code
 
 
+class DockerLike(DirectoryEngine):
+    """As Docker does it: what is forced to go goes, the container stays with its layers, which nobody counts."""
+
+    taken = frozenset()
+
+    def __init__(self):
+        super().__init__()
+        self.name, self.version = "docker", "20.10.24"  # of which the catalogue knows this
+
+    def remove_by_id(self, image, force):
+        try:
+            super().remove_by_id(image, force)
+        except Refused as refused:
+            if not force or refused.refusal != "used-by-container":
+                raise
+            self.taken |= {image}
+
+    def observe(self):
+        seen, sizes = super().observe(), self._layers()
+        images = {image: shown for image, shown in seen.images.items() if image not in self.taken}
+        counted = {layer for shown in images.values() for layer in shown.layers}
+        return replace(seen, images=images, usage=sum(sizes[layer].size for layer in counted))
+
+
+def test_what_a_known_deviation_does_and_no_more_is_known():
+    engine = faulty("forced-removal-takes-used-image")  # and the container's layers
+    engine.name, engine.version = "docker", "20.10.24"
+    try:
+        assert replay_on(STORE_SUBJECT, a_trace(), engine, deviations=DEVIATIONS).known is None
+    finally:
+        engine.close()
+
+
 @pytest.mark.parametrize(("options", "verdict", "status"), [((), "held", 0), (("--strict",), "violated", 1)])
 def test_known_deviations_fail_a_strict_run_in_text_data_and_status(monkeypatch, options, verdict, status):
-    engine = faulty("forced-removal-takes-used-image")
-    engine.name, engine.version = "docker", "20.10.24"  # of which the catalogue knows this
+    engine = DockerLike()
     try:
         finding = replay_on(STORE_SUBJECT, a_trace(), engine, deviations=DEVIATIONS)
     finally:
@@ -191,6 +226,17 @@ def test_known_deviations_fail_a_strict_run_in_text_data_and_status(monkeypatch,
     assert f"0 findings, 1 known deviation: {verdict}" == text.output.splitlines()[-1]
     assert verdict == json.loads(data.output)["verdict"]
     assert (status, status) == (text.exit_code, data.exit_code)
+
+
+def test_findings_are_written_as_they_are_made(tmp_path):
+    path = tmp_path / "findings.jsonl"
+    path.write_text("of another run\n")
+    arguments = ("conform", "samples/forgetful.py:Forgetful", "--operations", "3000", "--format", "json")
+    judged = json.loads(run(*arguments, "--findings", str(path)).stdout)
+    early = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [f["rule"] for f in judged["findings"]] == [f["rule"] for f in early]
+    assert len(judged["findings"][0]["trace"]["events"]) < len(early[0]["trace"]["events"])
+    assert "the findings file / cannot be written" in run(*arguments, "--findings", "/").output
 
 
 def test_a_run_that_its_budget_ends_is_incomplete():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from layerproof.errors import EngineUnreachable, WrongRequest
 from layerproof.machines.union.mutants import UNION_MUTANTS
 from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.mutants.runs import kill_by_conform
-from layerproof.readings.conform import conform_to
+from layerproof.readings.conform import conform, conform_to
 from layerproof.readings.drive import ROUND
 from layerproof.runs.trace import Event, trace_json, trace_of
 from mounts import AT, follow, judged, needs, over, plain
@@ -237,11 +238,31 @@ def test_nothing_is_left_however_it_ends(tmp_path, number):
             time.sleep(0.01)
         time.sleep(1.5)
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        report, said = process.communicate(timeout=60)
     finally:
         process.kill()
     assert (128 + number, f"layerproof: ended by {number.name}\n") == (process.returncode, said)
+    assert re.search(rf"the run ended early: [\d,]+ operations were not done, as {number.name}\n", report)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_worker_that_dies_is_found_to_and_another_one_started():
+    needs("overlayfs")
+    engine, calls, do = MountEngine("overlayfs"), [], MountEngine.do
+
+    def dying(request):
+        calls.append(request["do"])
+        if calls[-1] == "rmdir" and calls.count("rmdir") % 3 == 0:
+            engine._process.kill()
+        return do(engine, request)
+
+    with closing(engine):
+        engine.do = dying
+        result = conform(UNION_SUBJECT, engine, operations=900, complete=False)
+    finding, = result.findings
+    assert ("died", True) == (finding.kind, finding.unstable)
+    assert "overlayfs: its process is gone" in finding.detail
+    assert result.statistics.steps >= 900
 
 
 def test_a_worker_that_is_killed_is_an_error_and_leaves_nothing():

@@ -4,7 +4,7 @@ import pytest
 
 from layerproof.engines.directory.engine import DirectoryEngine
 from layerproof.engines.directory.faults import faulty
-from layerproof.errors import EngineUnreachable, WrongRequest
+from layerproof.errors import WrongRequest
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import conform, replay_on
 from layerproof.runs.trace import trace_json, trace_of
@@ -42,21 +42,6 @@ def test_a_sound_engine_passes_the_trace_that_a_faulty_one_fails():
     finally:
         faults.close()
         sound.close()
-
-
-def test_an_engine_that_dies_in_the_middle_is_unreachable():
-    class Dying(DirectoryEngine):
-        calls = 0
-
-        def tag(self, image, reference):
-            raise EngineUnreachable("the engine is gone")
-
-    engine = Dying()
-    try:
-        with pytest.raises(EngineUnreachable, match="the engine is gone"):
-            conform(STORE_SUBJECT, engine, operations=2000)
-    finally:
-        engine.close()
 
 
 def test_no_operations_are_a_wrong_request():

@@ -52,7 +52,7 @@ def emit(format_: str, output: str | None, data: Callable[[], Any], text: Callab
         _write(Path(output), shown + "\n")
     except OSError as error:
         print(shown, flush=True)
-        raise _not_writable("output", output, error) from None
+        raise not_writable("output", output, error) from None
 
 
 def _write(path: Path, text: str) -> None:
@@ -80,7 +80,8 @@ def _umask() -> int:
     return mask
 
 
-def _not_writable(what: str, name: str, error: OSError) -> WrongRequest:
+def not_writable(what: str, name: str, error: OSError) -> WrongRequest:
+    """What to say of a file that cannot be written."""
     return WrongRequest(f"the {what} file {name} cannot be written: {error.strerror}")
 
 
@@ -102,7 +103,7 @@ def check_written(option: str, name: str | None) -> None:
         if fresh:
             path.unlink()
     except OSError as error:
-        raise _not_writable(option, name, error) from None
+        raise not_writable(option, name, error) from None
 
 
 # The end.
@@ -300,11 +301,15 @@ def recorded(path: str | None, machine: Subject, findings: Iterable[Finding]) ->
         yield
     finally:
         if path is not None:
-            _record(path, machine, findings)
+            record_trace(path, machine, findings)
 
 
-def _record(path: str, machine: Subject, findings: Iterable[Finding]) -> None:
-    """Write the trace of the first finding to a file; say so where there is none."""
+def record_trace(path: str, machine: Subject, findings: Iterable[Finding]) -> None:
+    """Write the trace of the first finding to a file; say so where there is none.
+
+    Raises:
+        WrongRequest: if it cannot be written.
+    """
     from layerproof.runs.trace import trace_text
 
     finding = next(iter(findings), None)
@@ -314,7 +319,7 @@ def _record(path: str, machine: Subject, findings: Iterable[Finding]) -> None:
     try:
         _write(Path(path), trace_text(machine, finding.trace) + "\n")
     except OSError as error:
-        raise _not_writable("record", path, error) from None
+        raise not_writable("record", path, error) from None
 
 
 def read_limit_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,20 +12,25 @@ import click
 
 from layerproof.commands.common import (
     Progress,
+    check_written,
     common,
     emit,
     joined,
     machine_option,
+    not_writable,
     record_option,
+    record_trace,
     recorded,
     seconds,
     status,
 )
 from layerproof.errors import EngineUnreachable, LayerproofError, WrongRequest
 from layerproof.process.signals import held_back
+from layerproof.words import counted
 
 if TYPE_CHECKING:
     from layerproof.engines.registry import Entry
+    from layerproof.runs.finding import Finding
     from layerproof.subject import Subject
 
 _OPTIONS = {
@@ -167,6 +173,41 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
                         "makes is touched, and nothing is pruned.")(command)
 
 
+class _Kept:
+    """Keeps each finding as soon as it is made, should nothing follow: the first as a trace, all as lines of JSON.
+
+    Attributes:
+        number: how many there were.
+    """
+
+    def __init__(self, record: str | None, findings: str | None, subject: Subject) -> None:
+        """Nothing was found yet; the file of findings is empty."""
+        self.number, self._record, self._findings, self._subject = 0, record, findings, subject
+        self._write("", "w")
+
+    def __call__(self, finding: Finding) -> None:
+        """Keep it.
+
+        Raises:
+            WrongRequest: if it cannot be written.
+        """
+        from layerproof.commands.report import finding_json
+
+        self.number += 1
+        self._write(json.dumps(finding_json(finding, self._subject)) + "\n", "a")
+        if self.number == 1 and self._record is not None:
+            record_trace(self._record, self._subject, [finding])
+
+    def _write(self, text: str, mode: str) -> None:
+        if self._findings is None:
+            return
+        try:
+            with open(self._findings, mode, encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise not_writable("findings", self._findings, error) from None
+
+
 @click.command("conform")
 @click.argument("engine")
 @click.option("--operations", type=int, help="How many at least, in rounds of about 450; up to twice as many at "
@@ -176,14 +217,16 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--dialect", help="Hold it to this dialect, whatever it says itself.")
 @click.option("--trait", "traits", multiple=True, metavar="NAME=true|false", help="Set a trait of the dialect.")
 @click.option("--strict", is_flag=True, help="Known deviations fail the run, too.")
+@click.option("--findings", metavar="FILE", help="Write each finding there as soon as it is made, before a "
+              "shorter run is looked for: a line of JSON each.")
 @engine_options
 @machine_option(usual=False)
 @record_option
 @common
 def conform_command(
     engine: str, subject: Subject | None, operations: int | None, seed: int, dialect: str | None,
-    traits: tuple[str, ...], strict: bool, timeout: float, budget: float | None, record: str | None, format_: str,
-    output: str | None, **given: Any,
+    traits: tuple[str, ...], strict: bool, findings: str | None, timeout: float, budget: float | None,
+    record: str | None, format_: str, output: str | None, **given: Any,
 ) -> None:
     """Judge an engine by random operations beside the model.
 
@@ -195,7 +238,9 @@ def conform_command(
 
     if operations is not None and operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
+    check_written("findings", findings)
     known, judge, options = chosen(engine, subject, {**given, "timeout": timeout})
+    kept = _Kept(record, findings, judge)
 
     def said(result: Conformance) -> None:
         with recorded(record, judge, result.findings):
@@ -214,11 +259,11 @@ def conform_command(
         valuation = judge.traits((spoken,), traits)[spoken] if traits else None
         try:
             result = conform(judge, there.engine, operations=operations, seed=seed, budget=budget, dialect=dialect,
-                             traits=valuation, deviations=known.deviations,
-                             progress=lambda n: tell(f"{engine}: {n:,} operations"))
-        except LayerproofError as error:
-            if isinstance(error.so_far, Conformance):
-                said(error.so_far)
+                             traits=valuation, deviations=known.deviations, found=kept, progress=lambda n: tell(
+                                 f"{engine}: {n:,} operations, {counted(kept.number, 'finding')}"))
+        except BaseException as error:  # a signal, too, ends with what was found before it came
+            if isinstance(so_far := getattr(error, "so_far", None), Conformance):
+                said(so_far)
             raise
     said(result)
     there.end(report.verdict_of(result, strict) != "held")

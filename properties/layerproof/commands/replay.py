@@ -57,7 +57,8 @@ def replay_command(
 ) -> None:
     """Replay a trace file in the model, or beside an engine."""
     from layerproof.commands import report
-    from layerproof.readings.conform import OutOfTime, conform_to
+    from layerproof.readings.conform import conform_to
+    from layerproof.readings.judge import OutOfTime
     from layerproof.readings.replay import replay
     from layerproof.runs.trace import trace_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import indent
 from typing import Any
 
 from layermodel.language.rules import BOOL
@@ -16,6 +17,7 @@ from layerproof.readings.replay import Replayed
 from layerproof.runs.finding import Finding, Violation, listed
 from layerproof.runs.statistics import Statistics
 from layerproof.runs.trace import Event, Scene, Settled, Trace, trace_json
+from layerproof.runs.trouble import DIFFERS
 from layerproof.subject import Subject
 
 # Runs.
@@ -273,7 +275,8 @@ def finding_json(finding: Finding, subject: Subject) -> dict[str, Any]:
     return {
         "engine": finding.engine, "version": finding.version, "rule": finding.rule,
         "expected": finding.expected or "done", "observed": finding.observed or "done",
-        "detail": finding.detail, "laws": list(finding.laws),
+        "detail": finding.detail, "laws": list(finding.laws), "kind": finding.kind, "log": finding.log,
+        "again": {"shown": finding.again[0], "of": finding.again[1]}, "unstable": finding.unstable,
         "known": finding.known.key if finding.known else None,
         "differences": [{"what": d.what, "where": d.where, "expected": d.expected, "observed": d.observed}
                         for d in finding.differences],
@@ -287,22 +290,35 @@ def finding_text(finding: Finding, subject: Subject) -> str:
     laws = finding.laws or (finding.known.laws if finding.known else ())
     named = [f"{i}: {subject.catalogue.law(i).statement}" for i in laws]
     rule = f"from the rule {finding.rule}" if finding.rule else "in what it starts from"
-    head = f"{'KNOWN DEVIATION' if finding.known else 'FINDING'}: {_engine(finding)}"
-    parts = [prose(f"{head} breaks" if laws else f"{head} departs {rule}, and breaks no law", 2),
-             *(prose(f"  {n}", 4) for n in named)]
+    what = "KNOWN DEVIATION" if finding.known else "UNSTABLE FINDING" if finding.unstable else "FINDING"
+    head = f"{what}: {_engine(finding)}"
+    does = _MISBEHAVES.get(finding.kind) or ("breaks" if laws else f"departs {rule}, and breaks no law")
+    parts = [prose(f"{head} {does}", 2), *(prose(f"  {n}", 4) for n in named)]
+    if finding.unstable:
+        shown, tried = finding.again
+        parts.append(prose(f"  it showed again in {shown} of {tried} further runs of the same operations", 4))
     if finding.known:
         parts.append(prose(f"  listed as {finding.known.key}: {finding.known.says} ({finding.known.source})", 4))
     run = trace_text(subject, finding.trace)
     parts += [run if "operations:" in run else f"operations:\n{run}",
               prose(f"the last one: expected {finding.expected or 'done'}, observed {finding.observed or 'done'}"
                     + (f" ({finding.detail})" if finding.detail else ""), 2),
-              *(prose(f"  {d}", 4) for d in finding.differences)]
+              *(prose(f"  {d}", 4) for d in finding.differences if finding.kind == DIFFERS)]
+    if finding.log:
+        parts += ["its log ends with:", indent(finding.log.rstrip(), "  ")]
     states, scene = finding.states, finding.trace.scene
     if states is not None and states.expected != states.observed and subject.shown.compared(scene):
         parts += ["afterwards:", picture(subject, scene.sizes, states.rigid, (states.expected, states.observed),
                                          titles=("expected", "observed"))]
     script = finding.script()
     return "\n".join([*parts, *(["a script that shows it:", script] if script is not None else [])])
+
+
+_MISBEHAVES = {
+    "died": "died, or cannot be reached any more", "hung": "did not answer in time",
+    "unintelligible answer": "answered what cannot be understood", "contradicts itself": "contradicts itself",
+    "raised": "raised an exception that is no refusal"}
+"""What is said of an engine that did something else than to answer, by kind of finding."""
 
 
 def _engine(finding: Finding) -> str:
@@ -331,6 +347,7 @@ def conformance_json(result: Conformance, subject: Subject, strict: bool = False
         "refused": {f"{r} {n}": c for (r, n), c in result.statistics.refused.items()},
         "pairs": len(result.statistics.pairs),
         "never": result.never, "not_applicable": result.not_applicable, "not_done": result.not_done,
+        "ended": result.ended, "not_compared": list(result.not_compared),
         "findings": [finding_json(f, subject) for f in result.findings],
     }
 
@@ -347,10 +364,13 @@ def conformance_text(result: Conformance, subject: Subject, strict: bool = False
     if result.not_applicable:
         parts.append(prose(
             f"not applicable (the engine cannot express them): {' '.join(result.not_applicable)}", 4))
+    if result.not_compared:
+        parts.append(prose(f"not compared, though the engine reports it: {', '.join(result.not_compared)}", 4))
     parts += [f"never reached: {text}" for text in result.never]
     if result.not_done:
-        parts.append(f"the run ended early: {counted(result.not_done, 'operation')} "
-                     f"{'was' if result.not_done == 1 else 'were'} not done")
+        parts.append(prose(f"the run ended early: {counted(result.not_done, 'operation')} "
+                           f"{'was' if result.not_done == 1 else 'were'} not done"
+                           + (f", as {result.ended}" if result.ended else ""), 4))
     parts.append(f"{counted(len(unknown), 'finding')}, {counted(len(known), 'known deviation')}: "
                  f"{verdict_of(result, strict)}")
     return "\n".join(parts)

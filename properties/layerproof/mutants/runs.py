@@ -13,8 +13,9 @@ from layerproof.engines.registry import closed, embedded
 from layerproof.errors import WrongRequest
 from layerproof.laws.mutant import Mutant
 from layerproof.mutants.kills import Kill, confined, kill_by_exploration
-from layerproof.readings.conform import Judge, conform, replay_on
+from layerproof.readings.conform import conform, replay_on
 from layerproof.readings.drive import drive, sizes_of_runs
+from layerproof.readings.judge import Judge
 from layerproof.runs.finding import Finding
 from layerproof.runs.monitor import Bench
 from layerproof.subject import Subject, Traits

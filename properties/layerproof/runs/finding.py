@@ -7,7 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from layermodel.language.ground import Vector
+from layerproof.errors import UNCLASSIFIED, WrongRequest
+from layerproof.laws.law import Law
+from layerproof.laws.mutant import Change
 from layerproof.runs.trace import Trace
+from layerproof.runs.trouble import DIFFERS
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Difference:
         where: the object, or nothing.
         law: one that says that it may not differ, if that is known without looking further.
         tags: what the object is, for telling known deviations.
+        figure: it is reported, and follows from what is there.
     """
 
     what: str
@@ -36,6 +41,7 @@ class Difference:
     where: str = ""
     law: str = ""
     tags: frozenset[str] = frozenset()
+    figure: bool = False
 
     def __str__(self) -> str:
         """One line."""
@@ -47,23 +53,36 @@ def _never(difference: Difference) -> bool:
     return False
 
 
+def _unsaid(rule: str, difference: Difference) -> bool:
+    """What stands in another process for what a deviation says; nothing is judged there."""
+    raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Deviation:
-    """A departure that is known of an engine.
+    """A departure that is known of an engine; it excuses what it says and nothing beside it.
+
+    What the engine does is said in one of two ways: of a whole step, by ``change`` and ``apart``, or of single
+    differences, by ``shows``.
 
     Attributes:
         key: a stable name for it.
         engine: of which it is known.
         versions: of the engine in which it is known, as a version specifier (PEP 440); for overlayfs the kernel's.
-        laws: that are broken.
+        laws: that are broken, and no others.
         says: one sentence.
         source: a measurement or a public thread.
-        rules: the operations with which it shows; all if empty.
-        shows: whether a difference after an operation (a rule's name) is this one. Where nothing is said, a
-            finding is this one if it breaks one of its laws by one of its operations.
+        rules: the operations with which it shows; all if empty, which ``change`` does not allow.
+        change: what the engine does instead of the rule, as a mutant of the machine does; answer and store are to
+            be what that comes to.
+        apart: symbols of which what is shown need not be so, and the law that is so of the step with them.
+        shows: whether a difference after an operation (a rule's name) is this one.
         brings: whether a difference that would not be known by itself comes of this one, where both are.
         lasting: what differs goes on to differ without doing harm; a run looks past it and goes on.
         option: the option of the engine, or the condition, without which it is not known.
+
+    Raises:
+        WrongRequest: if it does not say what the engine does.
     """
 
     key: str
@@ -73,14 +92,35 @@ class Deviation:
     says: str
     source: str
     rules: tuple[str, ...] = ()
+    change: Change | None = None
+    apart: Apart | None = None
     shows: Callable[[str, Difference], bool] | None = None
     brings: Callable[[Difference], bool] = _never
     lasting: bool = False
     option: str = ""
 
+    def __post_init__(self) -> None:
+        """See that it says one thing."""
+        if self.exact == (self.shows is not None) or (self.exact and not self.rules):
+            raise WrongRequest(f"the deviation {self.key} is to say what is done instead of which rules, or which "
+                               "differences are known")
+
+    @property
+    def exact(self) -> bool:
+        """Whether it says of the whole step what the engine does."""
+        return self.change is not None or self.apart is not None
+
     def about(self, rule: str) -> bool:
         """Whether it can show with an operation."""
         return not self.rules or rule in self.rules
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Symbols that a step may leave otherwise than its rule says, and what is so of the step then: a step law."""
+
+    symbols: tuple[str, ...]
+    law: Law
 
 
 @dataclass(frozen=True)
@@ -116,6 +156,10 @@ class Finding:
         detail: the engine's own words.
         differences: between what was expected and what is there.
         states: around the last operation.
+        kind: ``differs``, or how the engine misbehaved: see :class:`~layerproof.runs.trouble.Trouble`.
+        log: what the engine's own log said last, where it misbehaved.
+        again: in how many of how many further runs of the same operations it showed again, as far as that was
+            tried.
         known: the deviation that the engine's catalogue lists, if it does.
         script: makes a shell script that shows it, or None.
     """
@@ -130,12 +174,15 @@ class Finding:
     detail: str = ""
     differences: tuple[Difference, ...] = ()
     states: States | None = None
+    kind: str = DIFFERS
+    log: str = ""
+    again: tuple[int, int] = (0, 0)
     known: Deviation | None = None
     script: Callable[[], str | None] = _Written()
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to another process: data, and not the functions that made it."""
-        known = self.known and replace(self.known, shows=None, brings=_never)
+        known = self.known and replace(self.known, change=None, apart=None, shows=_unsaid, brings=_never)
         return {**self.__dict__, "known": known, "script": _Written(self.script())}
 
     @property
@@ -144,12 +191,31 @@ class Finding:
         return self.trace.events[-1].rule if self.trace.events else ""
 
     @property
+    def unstable(self) -> bool:
+        """Whether it did not show each time that the same operations were done again."""
+        shown, tried = self.again
+        return shown < tried
+
+    @property
     def signature(self) -> tuple[object, ...]:
-        """What makes two findings the same one: the operation, both answers, and what broke or differs first."""
+        """What makes two findings the same one: the operation, both answers, and what broke or differs first.
+
+        A figure that an engine reports wrongly, though all that it is computed from is right, is one finding,
+        whatever operation it shows after.
+        """
         if self.known is not None:
             return (self.known.key,)
+        if self.differences and all(d.figure for d in self.differences):
+            return ("figure", self.differences[0].what)
         broke = self.laws[:1] if not self.differences else self.differences[0].what
         return (self.rule, self.expected, self.observed, broke)
+
+    @property
+    def manner(self) -> tuple[object, ...] | None:
+        """What one unstable finding has in common with others of the same cause, whatever was done; or None."""
+        if self.kind != DIFFERS or self.observed == UNCLASSIFIED:
+            return (self.kind, self.observed)
+        return None
 
 
 def listed(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
+from layermodel.formats.content import layer_tar
 from layerproof.cli import main
 from layerproof.engines.directory.engine import DirectoryEngine
-from layerproof.errors import Refused, WrongRequest
+from layerproof.errors import Refused, Unintelligible, WrongRequest
 from layerproof.machines.store.engine import ContainerSeen, ImageSeen, Observation
 from layerproof.machines.store.shown import check_observation
 from layerproof.machines.store.subject import STORE_SUBJECT
@@ -60,16 +61,57 @@ def judged(engine):
 
 
 @pytest.mark.parametrize(("engine", "says"), [
-    (ShowsNothing, "the engine directory shows None, which is not an Observation: it has no 'images' (after "),
-    (ShowsNoImages, "the engine directory shows None as 'images', which is not a mapping from image IDs to ImageSeen (after "),
+    (ShowsNothing, "the engine directory shows None, which is not an Observation: it has no 'images'"),
+    (ShowsNoImages, "the engine directory shows None as 'images', which is not a mapping from image IDs to ImageSeen"),
     (Numbered, "the engine directory has no attribute 'version' that is a string, but 5"),
-    (MakesNothing, "the method pull_begin of the engine directory returns None, and is to return the ID of the new lease"),
 ])
-def test_an_engine_that_shows_nonsense(engine, says):
+def test_an_engine_that_shows_nonsense_from_the_first_is_not_judged(engine, says):
     result = judged(engine)
     line, = result.output.splitlines()
     assert 2 == result.exit_code
     assert says in line
+
+
+def test_one_that_says_nonsense_later_is_found_to():
+    result = judged(MakesNothing)
+    says = "the method pull_begin of the engine directory returns None, and is to return the ID of the new lease"
+    assert (1, True) == (result.exit_code, says in " ".join(result.output.split()))
+
+
+class LeavesBehind(DirectoryEngine):
+    """Emptying it leaves an image, when it had one with a tag."""
+
+    def reset(self):
+        left = getattr(self, "left", None)
+        self.left = max(self.observe().images.items(), default=None, key=lambda one: one[0])
+        super().reset()
+        if left is not None:
+            self.import_(layer_tar({"left": b"behind"}), None)
+
+
+def test_what_an_earlier_run_left_behind_is_seen_before_the_next_begins():
+    engine = LeavesBehind()
+    try:
+        finding, *_ = conform(STORE_SUBJECT, engine, operations=450, complete=False).findings
+    finally:
+        engine.close()
+    assert ("", ()) == (finding.rule, finding.trace.events)
+    assert "an image that no operation made" in str(finding.differences[0])
+
+
+def test_what_cannot_be_so_is_a_difference():
+    class Twice(DirectoryEngine):
+        def observe(self):
+            seen = super().observe()
+            return replace(seen, strange=tuple(f"the list shows image {i} 2 times" for i in sorted(seen.images)[:1]))
+
+    engine = Twice()
+    try:
+        finding, *_ = conform(STORE_SUBJECT, engine, operations=450, complete=False, most=1).findings
+    finally:
+        engine.close()
+    assert 1 == len(finding.trace.events)
+    assert "the list shows image" in str(finding.differences[0])
 
 
 def test_an_engine_that_leaves_or_cannot_be_closed():
@@ -84,7 +126,7 @@ def test_an_engine_that_leaves_or_cannot_be_closed():
 def test_a_refusal_without_a_name_is_not_taken_as_done():
     engine = SaysNoMore()
     try:
-        found = conform(STORE_SUBJECT, engine, operations=100, complete=False, most=1).findings
+        found = conform(STORE_SUBJECT, engine, operations=900, complete=False, most=1, often=("pull-begin", "abort")).findings
     finally:
         engine.close()
     assert ["None"] == [finding.observed for finding in found]
@@ -107,7 +149,7 @@ def test_what_is_an_observation():
     (replace(SEEN, containers={"c": replace(CONTAINER, status=None)}), "shows None as 'status' of the container c"),
 ])
 def test_what_is_none(seen, says):
-    with pytest.raises(WrongRequest) as error:
+    with pytest.raises(Unintelligible) as error:
         check_observation("mine", seen)
     assert f"the engine mine {says}" in str(error.value) or says in str(error.value)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from layermodel.formats.content import Files, digest, files_digest
-from layerproof.errors import Refused
+from layerproof.errors import UNCLASSIFIED, Refused
 
 _BLOCK = 512  # bytes of a tar block
 _NAME_BYTES, _PATH_BYTES = 255, 2048  # Linux allows 255 and 4096, the store's own folder included
@@ -40,7 +40,7 @@ class ArchiveRow:
 
 
 def _bad(sentence: str) -> Refused:
-    return Refused("unclassified", sentence)
+    return Refused(UNCLASSIFIED, sentence)
 
 
 def clean_path(path: str) -> str:

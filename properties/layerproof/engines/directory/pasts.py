@@ -9,7 +9,7 @@ from typing import Any
 from layermodel.formats.content import Files
 from layerproof.engines.directory.content import read_archive, read_files
 from layerproof.engines.directory.planting import Faulty, fault
-from layerproof.errors import Refused
+from layerproof.errors import UNCLASSIFIED, Refused
 from layerproof.machines.store.engine import Observation
 
 # Names
@@ -356,7 +356,7 @@ class _Unsteady(Faulty):
             return operation()
         if not self.before:
             operation()
-        raise Refused("unclassified", "500: the server is out of order")
+        raise Refused(UNCLASSIFIED, "500: the server is out of order")
 
     def tag(self, image: str, reference: str) -> None:
         self._now_and_then(lambda: super(_Unsteady, self).tag(image, reference))

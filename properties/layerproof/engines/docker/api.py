@@ -20,7 +20,7 @@ import urllib3.exceptions
 from docker.constants import DEFAULT_DOCKER_API_VERSION, MINIMUM_DOCKER_API_VERSION
 from docker.errors import DockerException
 
-from layerproof.errors import EngineUnreachable, Refused, WrongRequest
+from layerproof.errors import UNCLASSIFIED, EngineHung, EngineUnreachable, Refused, Unintelligible, WrongRequest
 
 _REFUSALS: tuple[tuple[str, str], ...] = (
     ("no such container", "no-such-container"),
@@ -50,7 +50,7 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
 def refusal_of(words: str) -> str:
     """Return the name of the refusal that Docker's words stand for, else ``unclassified``."""
     lower = words.lower()
-    return next((refusal for part, refusal in _REFUSALS if part in lower), "unclassified")
+    return next((refusal for part, refusal in _REFUSALS if part in lower), UNCLASSIFIED)
 
 
 class DockerApi:
@@ -99,7 +99,7 @@ class DockerApi:
         try:
             server = self.get("/version")
             return server["Version"], min(server["ApiVersion"], DEFAULT_DOCKER_API_VERSION, key=_ordered)
-        except (Refused, LookupError, TypeError, AttributeError, ValueError) as error:
+        except (Refused, Unintelligible, LookupError, TypeError, AttributeError, ValueError) as error:
             words = f"no Docker Engine answers at {self.socket} (GET /version): {_brief(str(error))}"
             raise EngineUnreachable(words) from error
 
@@ -113,13 +113,13 @@ class DockerApi:
             yield
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as error:
             _let_go(_chain(error, before))
-            raise EngineUnreachable(late) from error
+            raise EngineHung(late) from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             errors = _chain(error, before)
             _let_go(errors)
             words = _brief(_root(errors))
             if "timed out" in words:
-                raise EngineUnreachable(late) from error
+                raise EngineHung(late) from error
             raise EngineUnreachable(f"{where} is not reachable ({operation}): {words}") from error
 
     def request(
@@ -144,7 +144,7 @@ class DockerApi:
 
         Raises:
             Refused: if the status is 400 or above.
-            EngineUnreachable: if the engine can't be reached or is silent for too long.
+            EngineUnreachable: if the engine can't be reached; EngineHung: if it is silent for too long.
         """
         query = {key: str(int(v) if isinstance(v, bool) else v) for key, v in (params or {}).items()}
         headers = {"Content-Type": content_type} if data is not None else None
@@ -178,7 +178,7 @@ class DockerApi:
             return json.loads(content)
         except ValueError:
             words = f"the Docker Engine at {self.socket} did not answer in JSON ({operation})"
-            raise EngineUnreachable(f"{words}: {_brief(content.decode(errors='replace'))!r}") from None
+            raise Unintelligible(f"{words}: {_brief(content.decode(errors='replace'))!r}") from None
 
     def stream(self, path: str, data: bytes, **params: object) -> list[dict[str, Any]]:
         """Send an archive and return the messages streamed back.
@@ -189,8 +189,10 @@ class DockerApi:
         content = self.request("POST", path, params=params, data=data)
         messages = [self._parsed(line, f"POST {path}") for line in content.splitlines() if line.strip()]
         for message in messages:
+            if not isinstance(message, dict):
+                raise Unintelligible(f"a message of POST {path} is {message!r:.80}, not an object")
             if "error" in message:
-                raise Refused(refusal_of(message["error"]), message["error"].strip())
+                raise Refused(refusal_of(words := str(message["error"])), words.strip())
         return messages
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from types import TracebackType
 
 from layerproof.engines.docker import guard as docker_guard
@@ -25,6 +26,8 @@ from layerproof.process.folders import Temporary
 from layerproof.process.signals import held_back
 
 _CANNOT = "a private Docker Engine cannot be started"
+_MANY = 10_000
+"""Lines of a log that are looked at for why a daemon did not start."""
 _LEVEL = re.compile(r'level=(?P<level>\w+) msg="(?P<words>(?:[^"\\]|\\.)*)"')
 
 
@@ -108,6 +111,14 @@ class PrivateDaemon:
         """The folder of its images, layers and containers."""
         return f"{self.folder}/data"
 
+    def log(self, lines: int = 20) -> str:
+        """The last lines of the daemon's log, as far as it can be read."""
+        try:
+            with open(f"{self.folder}/dockerd.log", encoding="utf-8", errors="replace") as log:
+                return "".join(deque(log, lines))
+        except OSError:
+            return ""
+
     def stop(self) -> None:
         """End every process of it, then remove its mounts and its folder; may be called again."""
         if self._stopped or os.getpid() != self._owner:
@@ -168,12 +179,7 @@ class PrivateDaemon:
         """Return why it failed: what the guard said, or else dockerd's own last words."""
         if said.startswith("failed "):
             return said.removeprefix("failed ")
-        try:
-            with open(f"{self.folder}/dockerd.log", encoding="utf-8", errors="replace") as log:
-                words = last_words(log.read())
-        except OSError:
-            words = ""
-        return words or "it gave no reason"
+        return last_words(self.log(_MANY)) or "it gave no reason"
 
 
 def _program(dockerd: str) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
@@ -17,10 +18,18 @@ from urllib.parse import quote
 
 from layermodel.formats.content import Files, chain_ids
 from layerproof.engines.docker import files as docker_files
+from layerproof.engines.docker.answers import Fields, rows
 from layerproof.engines.docker.api import DockerApi
 from layerproof.engines.docker.daemon import PrivateDaemon
 from layerproof.engines.docker.store import DiskStore
-from layerproof.errors import EngineUnreachable, Refused, WrongRequest
+from layerproof.errors import (
+    Contradiction,
+    EngineHung,
+    EngineUnreachable,
+    Refused,
+    Unintelligible,
+    WrongRequest,
+)
 from layerproof.machines.store.engine import Call, ContainerSeen, ImageSeen, Observation
 from layerproof.process.signals import held_back
 
@@ -32,6 +41,8 @@ _ALWAYS = frozenset(
 )
 _PRIVATE = frozenset({"prune", "prune_all", "container_prune"})
 _SETTLED = ("created", "running", "paused", "exited")
+_COMES_BACK = 10.0
+"""Seconds that a shared engine may take until it answers again, as when a supervisor starts it anew."""
 
 _Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
@@ -64,10 +75,12 @@ class DockerEngine:
         socket: the address of the API.
         daemon: the private daemon, or None in shared mode.
         leaked: what the last reset could not remove: layers, images or containers, as the engine names them.
+        not_compared: what it reports, and nothing is compared with.
     """
 
     name = "docker"
     dialect = "docker"
+    not_compared = ("Config of images and containers", "times", "labels", "networks", "mounts", "history")
 
     def __init__(
         self,
@@ -102,17 +115,53 @@ class DockerEngine:
         self.prefix = "" if socket is None else f"{prefix or 'lp-' + secrets.token_hex(4)}-"
         # A prefix that was chosen for us may be another's, too.
         self._unique = socket is not None and prefix is None
-        self.daemon = PrivateDaemon(dockerd=dockerd, limit=timeout) if socket is None else None
+        self._dockerd = dockerd
+        self.daemon: PrivateDaemon | None = None
+        self.capabilities = _ALWAYS if socket is not None else _ALWAYS | _PRIVATE
+        self._start(socket)
+
+    def _start(self, socket: str | None) -> None:
+        """Connect to a running engine, or start a private one."""
+        self.daemon = PrivateDaemon(dockerd=self._dockerd, limit=self._timeout) if socket is None else None
         self.socket = socket if self.daemon is None else self.daemon.socket
-        self.capabilities = _ALWAYS if self.daemon is None else _ALWAYS | _PRIVATE
         try:
-            self._api = DockerApi(str(self.socket), timeout)
+            self._api = DockerApi(str(self.socket), self._timeout)
             self._disk = self._disk_store()
         except BaseException:
             if self.daemon is not None:
                 self.daemon.stop()
             raise
         self.version = self._api.engine_version
+
+    def revive(self) -> None:
+        """Have an engine answer again that does not: a private one is started anew, a shared one is waited for.
+
+        Raises:
+            EngineUnreachable: if it can't be started, or does not answer.
+        """
+        self._api.close()
+        if self.daemon is None:
+            self._start_again(str(self.socket))
+            return
+        self.daemon.stop()
+        for known in (self._images, self._containers, self._uppers):
+            known.clear()
+        self._start(None)
+
+    def _start_again(self, socket: str) -> None:
+        """Connect to a shared engine that may be about to come back."""
+        deadline = time.monotonic() + min(self._timeout, _COMES_BACK)
+        while True:
+            try:
+                return self._start(socket)
+            except EngineUnreachable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def log(self) -> str:
+        """The last lines of a private engine's log; of a shared one nobody here may read it."""
+        return "" if self.daemon is None else self.daemon.log()
 
     def script(self, calls: tuple[Call, ...]) -> str:
         """A shell script of ``docker`` commands that does these calls."""
@@ -122,7 +171,7 @@ class DockerEngine:
 
     def _disk_store(self) -> DiskStore | None:
         """Return the view of the private engine's layers, if it keeps them in a way that we can read."""
-        if self.daemon is None or self._api.get("/info")["Driver"] != "overlay2":
+        if self.daemon is None or self._fields("/info").text("Driver") != "overlay2":
             return None
         return DiskStore(self.daemon.data_root)
 
@@ -142,20 +191,18 @@ class DockerEngine:
         made = set(docker_files.image_ids_in(archive))
         if foreign := (made & before) - self._images:
             raise WrongRequest(f"the Docker Engine had image {min(foreign)} before; it is left alone")
-        try:
-            renamed = docker_files.with_references(archive, self._outer)
-            told = self._api.stream("/images/load", renamed, quiet=True)
-            made |= set(self._loaded(told))
-        finally:
-            # A load that fails may have stored some of its images.
-            self._images |= made & (self._image_ids() - before)
+        renamed = docker_files.with_references(archive, self._outer)
+        # A load that fails, or of which no answer comes, may have stored some of its images.
+        self._images |= made
+        told = self._api.stream("/images/load", renamed, quiet=True)
+        self._images |= set(self._loaded(told)) - before
 
     def _loaded(self, told: list[dict[str, Any]]) -> Iterator[str]:
         """Yield the image IDs that the engine said it loaded; with containerd's store no config's digest."""
-        for line in "".join(message.get("stream", "") for message in told).splitlines():
+        for line in "".join(str(message.get("stream", "")) for message in told).splitlines():
             words, _, name = line.partition(": ")
             if words in ("Loaded image", "Loaded image ID"):
-                yield self._api.get(f"/images/{_quoted(name.strip())}/json")["Id"]
+                yield self._fields(f"/images/{_quoted(name.strip())}/json").text("Id")
 
     @_whole
     def import_(self, tree: bytes, reference: str | None) -> str:
@@ -168,7 +215,8 @@ class DockerEngine:
         told = self._api.stream(
             "/images/create", tree, fromSrc="-", repo=repository, tag=tag, changes=f"CMD [{command}]"
         )
-        return self._own_image(str(told[-1]["status"]))
+        last = told[-1] if told else None
+        return self._own_image(Fields(last, "the last message of POST /images/create").text("status"))
 
     @_whole
     def tag(self, image: str, reference: str) -> None:
@@ -204,13 +252,13 @@ class DockerEngine:
 
     def _prune_images(self, filters: str) -> int:
         self._private_only("prune")
-        return int(self._api.post("/images/prune", filters=filters)["SpaceReclaimed"])
+        return self._posted("/images/prune", filters=filters).number("SpaceReclaimed")
 
     @_whole
     def commit(self, container: str) -> str:
         """Make an image without a reference from a container, without pausing it; return its image ID."""
         self._need_container(container)
-        return self._own_image(self._api.post("/commit", {}, container=container, pause=False)["Id"])
+        return self._own_image(self._posted("/commit", {}, container=container, pause=False).text("Id"))
 
     @_whole
     def build_step(self, image: str, files: Files) -> str:
@@ -224,7 +272,7 @@ class DockerEngine:
         context = docker_files.build_context(image, files)
         options = {"nocache": True, "rm": True, "forcerm": True, "networkmode": "none", "version": 1}
         told = self._api.stream("/build", context, **options)
-        return self._own_image(next(row["aux"]["ID"] for row in reversed(told) if "ID" in row.get("aux", {})))
+        return self._own_image(self._made(told, "the answer of POST /build"))
 
     # Containers
 
@@ -233,7 +281,7 @@ class DockerEngine:
         """Create a container of an image, with its command and without a network; return its ID."""
         self._need_image(image)
         body = {"Image": image, "StopSignal": "SIGKILL", "HostConfig": {"NetworkMode": "none"}}
-        container = str(self._api.post("/containers/create", body, name=self.prefix + name)["Id"])
+        container = self._posted("/containers/create", body, name=self.prefix + name).text("Id")
         self._containers.add(container)
         return container
 
@@ -283,7 +331,7 @@ class DockerEngine:
     def container_prune(self) -> int:
         """Remove containers that are not running; return the bytes reported as reclaimed."""
         self._private_only("container_prune")
-        return int(self._api.post("/containers/prune")["SpaceReclaimed"])
+        return self._posted("/containers/prune").number("SpaceReclaimed")
 
     @_whole
     def write(self, container: str, files: Files) -> None:
@@ -304,11 +352,11 @@ class DockerEngine:
         """Wait until a container's status is one of those wanted, and return it."""
         deadline = time.monotonic() + self._timeout
         while time.monotonic() < deadline:
-            status = str(self._api.get(f"/containers/{container}/json")["State"]["Status"])
+            status = self._fields(f"/containers/{container}/json").fields("State").text("Status")
             if status in wanted:
                 return status
             time.sleep(0.005)
-        raise EngineUnreachable(
+        raise EngineHung(
             f"the Docker Engine at {self.socket} left container {container[:12]} in status {status} "
             f"for {self._timeout:g} seconds"
         )
@@ -365,9 +413,9 @@ class DockerEngine:
         """Return the engine's name of a reference of the caller."""
         return self.prefix + reference
 
-    def _inner(self, references: list[str] | None) -> frozenset[str]:
+    def _inner(self, references: list[str]) -> frozenset[str]:
         """Return the caller's names of the engine's references, without those of others."""
-        own = (name for name in references or () if name.startswith(self.prefix) and "<none>" not in name)
+        own = (name for name in references if name.startswith(self.prefix) and "<none>" not in name)
         return frozenset(name.removeprefix(self.prefix) for name in own)
 
     def _own_image(self, image: str) -> str:
@@ -382,22 +430,43 @@ class DockerEngine:
         if self.daemon is None and container not in self._containers:
             raise Refused("no-such-container", f"{container} is not a container of this run")
 
+    def _fields(self, path: str, **params: object) -> Fields:
+        """The object that a GET answers."""
+        return Fields(self._api.get(path, **params), f"the answer of GET {path}")
+
+    def _posted(self, path: str, body: object = None, **params: object) -> Fields:
+        """The object that a POST answers."""
+        return Fields(self._api.post(path, body, **params), f"the answer of POST {path}")
+
+    def _rows(self, path: str, **params: object) -> list[Fields]:
+        """The list that a GET answers."""
+        return list(rows(self._api.get(path, **params), f"the answer of GET {path}"))
+
+    @staticmethod
+    def _made(messages: list[dict[str, Any]], what: str) -> str:
+        """The ID of the image that a stream of messages says last."""
+        found = [Fields(row["aux"], what).text("ID") for row in messages if isinstance(row.get("aux"), dict)
+                 and "ID" in row["aux"]]
+        if not found:
+            raise Unintelligible(f"{what} says of no image that it was made")
+        return found[-1]
+
     def _image_ids(self) -> set[str]:
-        return {row["Id"] for row in self._api.get("/images/json", all=True)}
+        return {row.text("Id") for row in self._rows("/images/json", all=True)}
 
-    def _image_rows(self) -> list[dict[str, Any]]:
-        rows = self._api.get("/images/json", all=True)
-        return [row for row in rows if self._is_own(row["Id"] in self._images, row["RepoTags"])]
+    def _image_rows(self) -> list[Fields]:
+        return [row for row in self._rows("/images/json", all=True)
+                if self._is_own(row.text("Id") in self._images, row.texts("RepoTags"))]
 
-    def _container_rows(self, size: bool = False) -> list[dict[str, Any]]:
-        rows = self._api.get("/containers/json", all=True, size=size)
-        return [row for row in rows if self._is_own(row["Id"] in self._containers, row["Names"])]
+    def _container_rows(self, size: bool = False) -> list[Fields]:
+        return [row for row in self._rows("/containers/json", all=True, size=size)
+                if self._is_own(row.text("Id") in self._containers, row.texts("Names"))]
 
-    def _is_own(self, known: bool, names: list[str] | None) -> bool:
+    def _is_own(self, known: bool, names: list[str]) -> bool:
         """Tell whether a thing is this run's; the answer that told its ID may never have come."""
         if known or self.daemon is not None:
             return True
-        return self._unique and any(name.lstrip("/").startswith(self.prefix) for name in names or ())
+        return self._unique and any(name.lstrip("/").startswith(self.prefix) for name in names)
 
     # What is there
 
@@ -414,47 +483,63 @@ class DockerEngine:
             raise EngineUnreachable(words) from refused
 
     def _observed(self) -> Observation:
-        usage = self._api.get("/system/df") if self.daemon is not None else {}
-        shared = {row["Id"]: row["SharedSize"] for row in usage.get("Images") or () if row["SharedSize"] >= 0}
-        images = {row["Id"]: self._image_seen(row, shared.get(row["Id"])) for row in self._image_rows()}
-        rows = self._settled_rows()
+        usage = self._fields("/system/df") if self.daemon is not None else None
+        shared = {} if usage is None else {
+            row.text("Id"): size for row in usage.rows("Images") if (size := row.number("SharedSize")) >= 0}
+        images, containers = self._image_rows(), self._settled_rows()
         return Observation(
-            images=images,
-            containers={row["Id"]: self._container_seen(row) for row in rows},
+            images={(identity := row.text("Id")): self._image_seen(row, shared.get(identity)) for row in images},
+            containers={row.text("Id"): self._container_seen(row) for row in containers},
             layers=self._disk.layers() if self._disk is not None else None,
-            usage=usage.get("LayersSize"),
+            usage=None if usage is None else usage.number("LayersSize"),
+            strange=(*_repeated("image", images), *_repeated("container", containers), *_sized_twice(images)),
         )
 
-    def _settled_rows(self) -> list[dict[str, Any]]:
-        """Return the containers, none of them between two states."""
+    def _settled_rows(self) -> list[Fields]:
+        """Return the containers, none of them between two states.
+
+        Raises:
+            Contradiction: if the list goes on to say that one is, when it is asked for by itself, is not.
+        """
+        deadline = time.monotonic() + self._timeout
         while True:
             rows = self._container_rows(size=True)
-            moving = [row["Id"] for row in rows if row["State"] not in _SETTLED]
+            moving = [row for row in rows if row.text("State") not in _SETTLED]
             if not moving:
                 return rows
-            for container in moving:
+            for row in moving:
                 # One that is being removed may be gone by now.
                 with contextlib.suppress(Refused):
-                    self._settle(container)
+                    status = self._settle(row.text("Id"))
+                    if time.monotonic() > deadline:
+                        raise Contradiction(
+                            f"the Docker Engine at {self.socket} lists container {row.text('Id')[:12]} as "
+                            f"{row.text('State')}, and shows it as {status}, for {self._timeout:g} seconds")
+            if time.monotonic() > deadline:
+                raise Contradiction(
+                    f"the Docker Engine at {self.socket} lists container {moving[0].text('Id')[:12]} as "
+                    f"{moving[0].text('State')}, and says that there is none, for {self._timeout:g} seconds")
+            time.sleep(0.005)
 
-    def _image_seen(self, row: dict[str, Any], shared: int | None) -> ImageSeen:
-        diff_ids = self._api.get(f"/images/{_quoted(row['Id'])}/json")["RootFS"].get("Layers") or []
+    def _image_seen(self, row: Fields, shared: int | None) -> ImageSeen:
+        shown = self._fields(f"/images/{_quoted(row.text('Id'))}/json")
         return ImageSeen(
-            references=self._inner(row["RepoTags"]) | self._inner(row["RepoDigests"]),
-            parent=row["ParentId"] or None,
-            layers=tuple(chain_ids(diff_ids)),
-            size=row["Size"],
+            references=self._inner(row.texts("RepoTags")) | self._inner(row.texts("RepoDigests")),
+            parent=row.text("ParentId") or None,
+            layers=tuple(chain_ids(shown.fields("RootFS").texts("Layers"))),
+            size=row.number("Size"),
             shared=shared,
         )
 
-    def _container_seen(self, row: dict[str, Any]) -> ContainerSeen:
+    def _container_seen(self, row: Fields) -> ContainerSeen:
+        names = row.texts("Names")
         return ContainerSeen(
-            name=row["Names"][0].removeprefix("/").removeprefix(self.prefix),
-            image=row["ImageID"],
-            status=row["State"],
-            size_rw=row.get("SizeRw", 0),
-            size_root_fs=row.get("SizeRootFs", 0),
-            upper=self._upper(row["Id"]),
+            name=names[0].removeprefix("/").removeprefix(self.prefix) if names else "",
+            image=row.text("ImageID"),
+            status=row.text("State"),
+            size_rw=row.number("SizeRw") if row.has("SizeRw") else 0,
+            size_root_fs=row.number("SizeRootFs") if row.has("SizeRootFs") else 0,
+            upper=self._upper(row.text("Id")),
         )
 
     def _upper(self, container: str) -> str | None:
@@ -462,8 +547,8 @@ class DockerEngine:
         if self._disk is None:
             return None
         if container not in self._uppers:
-            driver = self._api.get(f"/containers/{container}/json")["GraphDriver"]
-            self._uppers[container] = driver["Data"]["UpperDir"]
+            driver = self._fields(f"/containers/{container}/json").fields("GraphDriver")
+            self._uppers[container] = driver.fields("Data").text("UpperDir")
         try:
             return self._disk.folder_digest(self._uppers[container])
         except FileNotFoundError:
@@ -476,11 +561,11 @@ class DockerEngine:
         """Remove everything that this run made, in private mode everything there is; set ``leaked``."""
         for row in self._container_rows():
             with contextlib.suppress(Refused):
-                self._api.request("DELETE", f"/containers/{row['Id']}", params={"force": True})
+                self._api.request("DELETE", f"/containers/{row.text('Id')}", params={"force": True})
         while rows := self._image_rows():
             if not sum(self._try_remove(row) for row in rows):
                 break
-        left = [row["Id"] for row in (*self._container_rows(), *self._image_rows())]
+        left = [row.text("Id") for row in (*self._container_rows(), *self._image_rows())]
         if self._disk is not None:
             left += self._disk.chains()
         self.leaked = tuple(left)
@@ -488,15 +573,15 @@ class DockerEngine:
         self._images.intersection_update(left)
         self._containers.intersection_update(left)
 
-    def _try_remove(self, row: dict[str, Any]) -> bool:
+    def _try_remove(self, row: Fields) -> bool:
         """Remove an image, unless others of the engine use it; tell whether anything was removed."""
         if self.daemon is not None:
-            return self._removed(row["Id"], force=True)
-        tags = [tag for tag in row["RepoTags"] or () if "<none>" not in tag]
+            return self._removed(row.text("Id"), force=True)
+        tags = [tag for tag in row.texts("RepoTags") if "<none>" not in tag]
         own = [tag for tag in tags if tag.startswith(self.prefix)]
         if own:
             return sum(self._removed(tag, force=False) for tag in own) > 0
-        return not tags and self._removed(row["Id"], force=False)
+        return not tags and self._removed(row.text("Id"), force=False)
 
     def _removed(self, name: str, force: bool) -> bool:
         try:
@@ -535,6 +620,21 @@ class DockerEngine:
     ) -> None:
         """Close it."""
         self.close()
+
+
+def _repeated(what: str, listed: list[Fields]) -> Iterator[str]:
+    """What is listed more than once, in words."""
+    for identity, times in Counter(row.text("Id") for row in listed).items():
+        if times > 1:
+            yield f"the list shows {what} {identity} {times} times"
+
+
+def _sized_twice(images: list[Fields]) -> Iterator[str]:
+    """Images of which two sizes are reported, in words. ``VirtualSize`` is ``Size``, until API 1.43."""
+    for row in images:
+        if row.has("VirtualSize") and row.number("VirtualSize") != row.number("Size"):
+            yield (f"image {row.text('Id')} has {row.number('Size')} as Size and {row.number('VirtualSize')} as "
+                   "VirtualSize")
 
 
 def _quoted(name: str) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 from layermodel.union.words import DIALECTS, TRAITS
 from layerproof.engines.mount.deviations import WITHOUT_ROOT
 from layerproof.engines.mount.options import checked, dialect_of, given_up
-from layerproof.errors import EngineUnreachable, WrongRequest
+from layerproof.errors import EngineHung, EngineUnreachable, Unintelligible, WrongRequest
 from layerproof.machines.union.engine import EVERY, Request
 from layerproof.machines.union.lacking import known_lacks, rules_lacking
 from layerproof.machines.union.mounting import HIDING, NAMED, UNPRIVILEGED, Hiding, Mounting, hiding_file, words
@@ -75,10 +75,14 @@ class MountEngine:
             self._named(program, dialect, traits, unmount, whiteouts)
         else:
             self._own(command, unmount, dialect, traits, whiteouts)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._start()
+
+    def _start(self) -> None:
+        """Start the worker, and see that it can mount."""
         self._mounted = False
         self._temporary = Temporary()
         self._folder = self._temporary.path
-        self._process: subprocess.Popen[bytes] | None = None
         try:
             self._process = self._started()
             self._use()
@@ -175,6 +179,15 @@ class MountEngine:
             self.dialect = dialect_of(shown)
         self._mounted = True
 
+    def revive(self) -> None:
+        """Start another worker in place of one that is gone, or silent.
+
+        Raises:
+            EngineUnreachable: if the union cannot be mounted any more.
+        """
+        self.close()
+        self._start()
+
     def begin(self, layers: Sequence[Request], upper: Request, names: Sequence[str], containers: int) -> Request:
         """Start afresh: containers over a stack of layers, bottom first; return what is seen.
 
@@ -211,12 +224,15 @@ class MountEngine:
         # There is one reply to each request, so that nothing is ever left in the reader's buffer.
         if not select.select([process.stdout], [], [], self._timeout)[0]:
             said = self._last_words()
-            raise EngineUnreachable(f"{self.name} did not answer within {self._timeout:g} s"
-                                    + (f"; it said last: {said}" if said else ""))
+            raise EngineHung(f"{self.name} did not answer within {self._timeout:g} s"
+                             + (f"; it said last: {said}" if said else ""))
         line = process.stdout.readline()
         if not line:
             raise EngineUnreachable(self._why_not(self._last_words() or _GONE))
-        reply: Request = json.loads(line)
+        try:
+            reply: Request = json.loads(line)
+        except ValueError:
+            raise Unintelligible(f"{self.name}: its process wrote {line!r:.80}, which is no JSON") from None
         if "error" in reply:
             failed = "failed" if self._mounted else "cannot be used here"
             raise EngineUnreachable(f"{self.name} {failed}: {reply['error']}")

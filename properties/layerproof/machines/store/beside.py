@@ -12,9 +12,10 @@ from layermodel.language.ground import Outcome, Vector
 from layermodel.language.rules import Machine, Rule, Sort
 from layermodel.language.run import Run
 from layermodel.objects import CONTAINER
+from layermodel.store.pieces import chain_size
 from layermodel.store.reference import Reference
 from layermodel.store.view import element_name, reference_name
-from layermodel.store.words import IMAGE, REFERENCE, shared, size_root_fs, total
+from layermodel.store.words import IMAGE, REFERENCE, shared, total
 from layerproof.anyengine import check_capabilities, check_has, is_texts
 from layerproof.errors import Refused, WrongRequest
 from layerproof.machines.store.engine import Engine
@@ -64,9 +65,14 @@ class StoreBeside:
         self._observer = Observer(self._caller)
 
     def begin(self) -> Sequence[Difference]:
-        """Empty the engine."""
+        """Empty the engine; return what an earlier run has left behind all the same."""
         self._engine.reset()
-        return []
+        self._look(self._engine.observe())
+        return self._state(self._run.state, self._seen)
+
+    def _look(self, seen: Any) -> None:
+        check_observation(self._engine.name, seen)
+        self._seen = self._observer.translate(seen)
 
     def do(self, rule: Rule, arguments: Vector) -> Answer:
         """Do an operation, and look at all that is there afterwards."""
@@ -80,8 +86,7 @@ class StoreBeside:
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answers, the states, and the figures that an engine reports for itself."""
-        check_observation(self._engine.name, answer.seen)
-        self._seen = self._observer.translate(answer.seen)
+        self._look(answer.seen)
         return [*_answers(outcome, answer), *self._state(outcome.state, self._seen), *self._figures(self._seen)]
 
     def observed(self, before: Vector, outcome: Outcome, answer: Answer) -> Observed:
@@ -123,7 +128,8 @@ class StoreBeside:
             wanted = _figure(run, what)(run.state, (), run.rigid, run.traits, (element,))
             if wanted != seen:
                 sort, law = (IMAGE, "SIZE-5") if what == "shared size" else (CONTAINER, "SIZE-3")
-                result.append(Difference(what, str(wanted), str(seen), self._called(sort, element), law))
+                result.append(Difference(
+                    what, str(wanted), str(seen), self._called(sort, element), law, figure=True))
         return result
 
 
@@ -143,7 +149,9 @@ def _figure(run: Run, what: str) -> Callable[..., Any]:
             ground.kept[what] = ground.formula(term, ("?image",))
         else:
             container = CONTAINER.constant("?container")
-            ground.kept[what] = ground.formula(size_root_fs(state, container), ("?container",))
+            # As SIZE-3 has it, so that it is right even where the container's image was taken away.
+            size = chain_size(state, state.image_of(container)) + state.size_rw(container)
+            ground.kept[what] = ground.formula(size, ("?container",))
     compiled: Callable[..., Any] = ground.kept[what]
     return compiled
 

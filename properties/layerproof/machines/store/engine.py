@@ -90,6 +90,7 @@ class Observation:
             (:func:`layermodel.formats.content.files_digest`), or None if the engine does not let one see them.
         usage: bytes of all stored layers, each counted once, as the engine reports it, or None.
         leases: the operations in progress, or None if the engine has none.
+        strange: what its answers say that cannot be so, in words: that a list shows an object twice, for one.
     """
 
     images: Mapping[str, ImageSeen]
@@ -97,6 +98,7 @@ class Observation:
     layers: Mapping[str, str] | None = None
     usage: int | None = None
     leases: frozenset[str] | None = None
+    strange: tuple[str, ...] = ()
 
 
 @runtime_checkable

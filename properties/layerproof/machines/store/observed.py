@@ -47,6 +47,7 @@ class Observer:
     def translate(self, seen: Observation) -> Translation:
         """Return the observed state."""
         result = _Draft(self._reference)
+        result.strange += seen.strange
         handles = self._caller.handles
         images = {identity: element for element, identity in handles.images.items()}
         references = {self._caller.reference_text(r): r for r in self._reference.choices("Reference")}

@@ -21,7 +21,7 @@ from layermodel.formats.content import (
     measure,
 )
 from layermodel.store.reference import Reference
-from layerproof.errors import WrongRequest
+from layerproof.errors import Unintelligible, WrongRequest
 from layerproof.machines.store.engine import Call, Engine
 
 _ABSENT = "0" * 64
@@ -101,8 +101,8 @@ class Caller:
         result = getattr(self.engine, method)(*self._real(method, values))
         if made is not None:
             if not isinstance(result, str):
-                raise WrongRequest(f"the method {method} of the engine {self.engine.name} returns {result!r}, and "
-                                   f"is to return the ID of the new {made[0]}, a string")
+                raise Unintelligible(f"the method {method} of the engine {self.engine.name} returns {result!r}, "
+                                     f"and is to return the ID of the new {made[0]}, a string")
             getattr(self.handles, f"{made[0]}s")[made[1]] = result
             if made[0] == "image":
                 self._made.add(made[1])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerproof.anyengine import is_texts
-from layerproof.errors import WrongRequest
+from layerproof.errors import Unintelligible
 
 
 def _is_text(value: Any) -> bool:
@@ -33,6 +33,7 @@ _STORE: _Fields = {
     "layers": (_or_none(_is_layers), "a mapping from chain IDs to digests, or None"),
     "usage": (_or_none(_is_number), "a number of bytes, or None"),
     "leases": (_or_none(is_texts), "a set of leases, or None"),
+    "strange": (is_texts, "a tuple of sentences"),
 }
 _IMAGE: _Fields = {
     "references": (is_texts, "a set of references"),
@@ -56,14 +57,14 @@ def check_observation(engine: str, seen: Any) -> None:
     """See that what an engine shows is an observation.
 
     Raises:
-        WrongRequest: if it is none, naming what was shown.
+        Unintelligible: if it is none, naming what was shown.
     """
     _check(engine, "an Observation", seen, _STORE, "")
     for images, kind, fields, what in ((seen.images, "an ImageSeen", _IMAGE, "image"),
                                        (seen.containers, "a ContainerSeen", _CONTAINER, "container")):
         for identity, one in images.items():
             if not isinstance(identity, str):
-                raise WrongRequest(f"the engine {engine} shows {identity!r} among its {what}s, which is no ID: "
+                raise Unintelligible(f"the engine {engine} shows {identity!r} among its {what}s, which is no ID: "
                                    "no string")
             _check(engine, kind, one, fields, f" of the {what} {identity}")
 
@@ -72,6 +73,6 @@ def _check(engine: str, kind: str, one: Any, fields: _Fields, of: str) -> None:
     """See that something shown has the attributes of its kind, and each as it is to be."""
     for name, (is_so, words) in fields.items():
         if not hasattr(one, name):
-            raise WrongRequest(f"the engine {engine} shows {one!r}{of}, which is not {kind}: it has no {name!r}")
+            raise Unintelligible(f"the engine {engine} shows {one!r}{of}, which is not {kind}: it has no {name!r}")
         if not is_so(value := getattr(one, name)):
-            raise WrongRequest(f"the engine {engine} shows {value!r} as {name!r}{of}, which is not {words}")
+            raise Unintelligible(f"the engine {engine} shows {value!r} as {name!r}{of}, which is not {words}")

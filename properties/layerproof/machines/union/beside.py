@@ -19,7 +19,7 @@ from layermodel.language.run import Run, named_in
 from layermodel.union.reference import Scene, UnionReference, View
 from layermodel.union.trees import SYMLINK, Layer
 from layerproof.anyengine import check_capabilities, check_has
-from layerproof.errors import WrongRequest
+from layerproof.errors import Unintelligible, WrongRequest
 from layerproof.machines.union.compare import Inodes, answers, looked, views
 from layerproof.machines.union.drive import scenes
 from layerproof.machines.union.engine import LOOKING, UnionEngine
@@ -155,13 +155,13 @@ def _check_reply(engine: UnionEngine, reply: Any, wanted: Sequence[str]) -> None
     """See that an engine replies what :class:`~layerproof.machines.union.engine.UnionEngine` says.
 
     Raises:
-        WrongRequest: if it does not, naming what it replied.
+        Unintelligible: if it does not, naming what it replied.
     """
     if not isinstance(reply, Mapping):
-        raise WrongRequest(f"the engine {engine.name} replies {reply!r}, which is no mapping")
+        raise Unintelligible(f"the engine {engine.name} replies {reply!r}, which is no mapping")
     for name in wanted:
         if name not in reply:
-            raise WrongRequest(f"the engine {engine.name} replies {reply!r}, which says nothing of {name!r}")
+            raise Unintelligible(f"the engine {engine.name} replies {reply!r}, which says nothing of {name!r}")
 
 
 def _scenes(subject: Subject, bench: Bench, engine: UnionEngine) -> st.SearchStrategy[Mounted]:
