@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from layerproof.readings.conform import replay_on as replay_on
     from layerproof.readings.drive import Driven as Driven
     from layerproof.readings.drive import drive as drive
+    from layerproof.readings.exhaust import Certificate as Certificate
+    from layerproof.readings.exhaust import exhaust as exhaust
     from layerproof.readings.exploration import Exploration as Exploration
     from layerproof.readings.explore import explore as explore
     from layerproof.readings.prove.prove import Proof as Proof
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from layerproof.subject import Answer as Answer
     from layerproof.subject import Beside as Beside
     from layerproof.subject import Drivable as Drivable
+    from layerproof.subject import Exhausted as Exhausted
     from layerproof.subject import Explored as Explored
     from layerproof.subject import Finite as Finite
     from layerproof.subject import Judged as Judged
@@ -126,6 +129,8 @@ _FROM = {
     "Driven": "layerproof.readings.drive:Driven",
     "drive": "layerproof.readings.drive:drive",
     "Exploration": "layerproof.readings.exploration:Exploration",
+    "Certificate": "layerproof.readings.exhaust:Certificate",
+    "exhaust": "layerproof.readings.exhaust:exhaust",
     "explore": "layerproof.readings.explore:explore",
     "Proof": "layerproof.readings.prove.prove:Proof",
     "Verdict": "layerproof.readings.prove.prove:Verdict",
@@ -145,6 +150,7 @@ _FROM = {
     "Answer": "layerproof.subject:Answer",
     "Beside": "layerproof.subject:Beside",
     "Drivable": "layerproof.subject:Drivable",
+    "Exhausted": "layerproof.subject:Exhausted",
     "Explored": "layerproof.subject:Explored",
     "Finite": "layerproof.subject:Finite",
     "Judged": "layerproof.subject:Judged",
@@ -163,6 +169,7 @@ __all__ = [
     "Beside",
     "Case",
     "Catalogue",
+    "Certificate",
     "Checks",
     "Conformance",
     "ContainerSeen",
@@ -177,6 +184,7 @@ __all__ = [
     "EngineHung",
     "EngineUnreachable",
     "Event",
+    "Exhausted",
     "Exploration",
     "Explored",
     "Finding",
@@ -213,6 +221,7 @@ __all__ = [
     "conformance_text",
     "drive",
     "ends_agree",
+    "exhaust",
     "explore",
     "forgets",
     "half_happens",

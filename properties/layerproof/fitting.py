@@ -389,14 +389,17 @@ _PARTS: dict[str, dict[str, Fit]] = {
     "Judged": {
         "beside": _function(_beside), "able": _function(_anything), "needs": _function(_anything),
         "sizes": _perhaps(_function(_gives(_all_sizes))), "scenes": _perhaps(_function(_strategy)),
-        "unreachable": _function(_refusals), "tours": _every(_sizes), "searched": _number(1),
-        "operations": _number(1)},
+        "unreachable": _function(_refusals), "tours": _every(_sizes),
+        "exhausted": _every(_made_of("Exhausted")), "runs": _function(_gives(_is(Sequence, "a sequence"))),
+        "laid": _function(_gives(_all_sizes)),
+        "searched": _number(1), "operations": _number(1)},
     "Shown": {
         "any_size": _text, "picture": _function(_gives(_text)), "data": _function(_gives(_is(list, "a list"))),
         "before": _function(_gives(_text)), "compared": _function(_anything), "says": _function(_gives(_text)),
         "put": _function(_anything), "got": _function(_gives(_number(0))),
         "scene_json": _function(_gives(_is(dict, "a dict"))), "scene_of": _function(_scene)},
     "Plan": {"explored": _every(_made_of("Explored")), "driven": _number(1), "judged": _number(0)},
+    "Exhausted": {"sizes": _sizes, "everywhere": _is(bool, "True or False")},
     "Explored": {"sizes": _sizes, "dialects": _dialects, "algebra": _is(bool, "True or False")},
 }
 """Of each part that is made of others what these are to be."""

@@ -160,6 +160,28 @@ class Beside(Protocol):
         """The engine is not needed any more; it is emptied."""
 
 
+Doable = Callable[[Rule, Vector], bool]
+"""Whether an engine can be made to do an operation with these arguments."""
+
+
+def anything(rule: Rule, arguments: Vector) -> bool:
+    """Whatever it is."""
+    return True
+
+
+@dataclass(frozen=True)
+class Exhausted:
+    """Of what every step is executed on an engine.
+
+    Attributes:
+        sizes: other than the machine's usual ones.
+        everywhere: in all universes, and not only in such as bring a rule or a refusal that was not had before.
+    """
+
+    sizes: Sizes
+    everywhere: bool = True
+
+
 @dataclass(frozen=True)
 class Judged:
     """What judging an engine asks.
@@ -172,6 +194,10 @@ class Judged:
         scenes: draws what runs start from, for an engine; None for those of random runs.
         unreachable: refusals that cannot be had of an engine that can do only these rules.
         tours: sizes in which shortest runs are looked for to what random operations did not reach.
+        exhausted: of what every step is executed, where that is asked; the machine's usual sizes if there is none.
+        runs: what every step is executed over: scenes over the sizes of a machine that is laid out, each with the
+            operations that can be done in one run; for a subject and an engine. All universes, if nothing is said.
+        laid: the sizes that runs have on an engine where these are asked for.
         searched: states that are visited at most in looking for them.
         operations: that are done at least where nobody says how many.
     """
@@ -183,6 +209,10 @@ class Judged:
     scenes: Callable[[Subject, Bench, Any], SearchStrategy[Any]] | None = None
     unreachable: Callable[[Any, Collection[str]], set[tuple[str, str]]] = lambda engine, rules: set()
     tours: tuple[Sizes, ...] = ()
+    exhausted: tuple[Exhausted, ...] = ()
+    runs: Callable[[Subject, GroundMachine, Any], Sequence[tuple[Any, Doable]]] = lambda subject, ground, engine: [
+        (Settled(ground.layout.sizes, rigid), anything) for rigid in subject.finite.universes(ground)]
+    laid: Callable[[Sizes], Sizes] = lambda sizes: sizes
     searched: int = 1_000_000
     operations: int = 2000
 
@@ -464,7 +494,7 @@ _FEW = 5
 """Names that a sentence has at most."""
 
 
-_KINDS = {kind.__name__: kind for kind in (Small, Finite, Drivable, Judged, Shown, Explored, Plan)}
+_KINDS = {kind.__name__: kind for kind in (Small, Finite, Drivable, Exhausted, Judged, Shown, Explored, Plan)}
 """The parts that are made of others."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,20 +16,17 @@ from layerproof.commands.common import (
     emit,
     joined,
     machine_option,
-    not_writable,
     record_option,
-    record_trace,
     recorded,
     seconds,
     status,
 )
+from layerproof.commands.judging import AtRandom, Exhausting, Judging, Kept
 from layerproof.errors import EngineUnreachable, LayerproofError, WrongRequest
 from layerproof.process.signals import held_back
-from layerproof.words import counted
 
 if TYPE_CHECKING:
     from layerproof.engines.registry import Entry
-    from layerproof.runs.finding import Finding
     from layerproof.subject import Subject
 
 _OPTIONS = {
@@ -173,39 +169,16 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
                         "makes is touched, and nothing is pruned.")(command)
 
 
-class _Kept:
-    """Keeps each finding as soon as it is made, should nothing follow: the first as a trace, all as lines of JSON.
+def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any]) -> None:
+    """See that no option was given that says nothing of such a run.
 
-    Attributes:
-        number: how many there were.
+    Raises:
+        WrongRequest: if one was.
     """
-
-    def __init__(self, record: str | None, findings: str | None, subject: Subject) -> None:
-        """Nothing was found yet; the file of findings is empty."""
-        self.number, self._record, self._findings, self._subject = 0, record, findings, subject
-        self._write("", "w")
-
-    def __call__(self, finding: Finding) -> None:
-        """Keep it.
-
-        Raises:
-            WrongRequest: if it cannot be written.
-        """
-        from layerproof.commands.report import finding_json
-
-        self.number += 1
-        self._write(json.dumps(finding_json(finding, self._subject)) + "\n", "a")
-        if self.number == 1 and self._record is not None:
-            record_trace(self._record, self._subject, [finding])
-
-    def _write(self, text: str, mode: str) -> None:
-        if self._findings is None:
-            return
-        try:
-            with open(self._findings, mode, encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise not_writable("findings", self._findings, error) from None
+    for option, value in (others if exhaust else given).items():
+        if value:
+            raise WrongRequest(f"{option} is for random operations, and --exhaust executes every one" if exhaust
+                               else f"{option} goes with --exhaust")
 
 
 @click.command("conform")
@@ -217,6 +190,15 @@ class _Kept:
 @click.option("--dialect", help="Hold it to this dialect, whatever it says itself.")
 @click.option("--trait", "traits", multiple=True, metavar="NAME=true|false", help="Set a trait of the dialect.")
 @click.option("--strict", is_flag=True, help="Known deviations fail the run, too.")
+@click.option("--exhaust", is_flag=True, help="Execute every step that few objects have, instead of random ones, "
+              "and print a certificate of what was executed.")
+@click.option("--size", "sizes", metavar="SORT=N,…", multiple=True, callback=joined,
+              help="With --exhaust: how many objects of each sort; if not given, some that the machine names, so"
+              " that every rule and refusal is had.")
+@click.option("--everywhere", is_flag=True, help="With --exhaust: in all choices of layers and images, also in "
+              "such as bring no rule and no refusal that was not had.")
+@click.option("--resume", metavar="FILE", help="With --exhaust: go on from this file, if it is there, and leave "
+              "there what was executed.")
 @click.option("--findings", metavar="FILE", help="Write each finding there as soon as it is made, before a "
               "shorter run is looked for: a line of JSON each.")
 @engine_options
@@ -225,27 +207,28 @@ class _Kept:
 @common
 def conform_command(
     engine: str, subject: Subject | None, operations: int | None, seed: int, dialect: str | None,
-    traits: tuple[str, ...], strict: bool, findings: str | None, timeout: float, budget: float | None,
-    record: str | None, format_: str, output: str | None, **given: Any,
+    traits: tuple[str, ...], strict: bool, exhaust: bool, sizes: str | None, everywhere: bool, resume: str | None,
+    findings: str | None, timeout: float, budget: float | None, record: str | None, format_: str,
+    output: str | None, **given: Any,
 ) -> None:
     """Judge an engine by random operations beside the model.
 
     ENGINE is directory or docker, a union file system (memory, overlayfs, fuse-overlayfs, or tmpfs as the
     control), or one of your own: PATH.py:NAME or module:NAME, a class or a function of no arguments.
     """
-    from layerproof.commands import report
-    from layerproof.readings.conform import Conformance, conform
-
     if operations is not None and operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
+    _check_exhaust(exhaust, {"--size": sizes, "--everywhere": everywhere, "--resume": resume},
+                   {"--operations": operations, "--seed": seed or None})
     check_written("findings", findings)
     known, judge, options = chosen(engine, subject, {**given, "timeout": timeout})
-    kept = _Kept(record, findings, judge)
+    kept = Kept(record, findings, judge)
+    way: Judging = Exhausting(judge, sizes, everywhere, resume, kept) if exhaust else AtRandom(
+        judge, operations, seed, kept)
 
-    def said(result: Conformance) -> None:
-        with recorded(record, judge, result.findings):
-            emit(format_, output, lambda: report.conformance_json(result, judge, strict),
-                 lambda: report.conformance_text(result, judge, strict))
+    def said(result: Any) -> None:
+        with recorded(record, judge, way.findings(result)):
+            emit(format_, output, lambda: way.data(result, strict), lambda: way.text(result, strict))
 
     if dialect is not None:
         judge.dialect(dialect)
@@ -258,12 +241,11 @@ def conform_command(
         # Without traits of the user's own, an engine that is none is told what it lacks before what it speaks.
         valuation = judge.traits((spoken,), traits)[spoken] if traits else None
         try:
-            result = conform(judge, there.engine, operations=operations, seed=seed, budget=budget, dialect=dialect,
-                             traits=valuation, deviations=known.deviations, found=kept, progress=lambda n: tell(
-                                 f"{engine}: {n:,} operations, {counted(kept.number, 'finding')}"))
+            result = way.run(there.engine, lambda text: tell(f"{engine}: {text}"), budget=budget, dialect=dialect,
+                             traits=valuation, deviations=known.deviations, found=kept)
         except BaseException as error:  # a signal, too, ends with what was found before it came
-            if isinstance(so_far := getattr(error, "so_far", None), Conformance):
+            if (so_far := getattr(error, "so_far", None)) is not None:
                 said(so_far)
             raise
     said(result)
-    there.end(report.verdict_of(result, strict) != "held")
+    there.end(not way.held(result, strict))

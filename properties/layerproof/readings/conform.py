@@ -8,8 +8,6 @@ from what a known deviation left, where the model has such a store; a finding al
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -88,9 +86,8 @@ def conform(
         BaseException: whatever else ends the run, a signal for one. All of these have in ``so_far`` what the run
             had come to, if it had come to anything.
     """
-    until = _until(budget)
     judge = Judge(subject, engine, dialect, traits, deviations, like=like)
-    judge.until = until
+    judge.limit(budget)
     check_operations(least := judge.judging.operations if operations is None else operations)
     statistics, unreachable = judge.statistics, judge.unreachable
     asked = [subject.machine.rule_by_name[n] for n in judge.rules] if complete else []
@@ -153,11 +150,6 @@ def _came_to(
         engine.name, engine.version, judge.dialect, statistics, tuple(getattr(engine, "options", ())),
         list(judge.seen.values()), statistics.never(rules, unreachable), judge.not_applicable,
         not_done, ended, tuple(getattr(engine, "not_compared", ())))
-
-
-def _until(budget: float | None) -> float:
-    """The moment at which a time limit that begins now is reached."""
-    return math.inf if budget is None else time.monotonic() + budget
 
 
 def _tour(judge: Judge, wanted: set[Reached], tell: Callable[[Finding], None]) -> None:
@@ -250,9 +242,8 @@ def _judge_of(
     subject: Subject, trace: Trace, engine: Any, deviations: Iterable[Deviation], budget: float | None,
 ) -> Judge:
     """A judge of the operations of a trace, all of which the engine has."""
-    until = _until(budget)
     judge = Judge(subject, engine, trace.dialect, trace.traits, deviations, trace.scene.sizes)
-    judge.until = until
+    judge.limit(budget)
     for number, event in enumerate(trace.events, 1):
         if event.rule not in judge.rules:
             raise WrongRequest(f"event {number}: the engine {engine.name} has no operation {event.rule}")
@@ -267,12 +258,17 @@ _HANGS = 8
 """Runs that making a finding shorter may take where each waits until the time for an answer is over."""
 
 
-def shrunk(judge: Judge, finding: Finding) -> Finding:
+def shrunk(judge: Judge, finding: Finding, shorter: Trace | None = None) -> Finding:
     """Return the finding with nothing that could be left out, and with the laws that are broken there.
 
     What does not show each time that the same is done is unstable, and is said to be; it stays as it was found.
+
+    Args:
+        shorter: another run that is likely to show it.
     """
     judge.watched = finding.signature
+    if shorter is not None:
+        finding = _again(judge, finding, shorter, judged=True) or finding
     again, shown, tried = _repeated(judge, finding, 1)
     if again is None or shown < tried:
         return replace(finding, again=(shown, tried))

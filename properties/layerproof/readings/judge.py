@@ -91,10 +91,15 @@ class Judge:
             return self.judging.scenes(self.subject, self.bench, self.engine)
         return self.subject.drivable.scenes(self.subject, self.bench)
 
+    def limit(self, budget: float | None) -> None:
+        """Let the run end after so many seconds from now; at no time, if it is None."""
+        self.until = math.inf if budget is None else time.monotonic() + budget
+
     def like(self, sizes: Any) -> Judge:
-        """One for other sizes, that counts as this one does."""
+        """One for other sizes, that counts and remembers as this one does."""
         other = Judge(self.subject, self.engine, self.dialect, self.traits, self.deviations, sizes)
         other.statistics, other.until = self.statistics, self.until
+        other.seen, other.unsteady = self.seen, self.unsteady
         return other
 
     def known(self, rule: str, differences: Sequence[Difference]) -> Deviation | None:
@@ -190,11 +195,13 @@ class EngineWorld:
     def __init__(self, judge: Judge, scene: Scene) -> None:
         """Start both from a scene.
 
+        That they differ before anything is done, as was found before, is in ``finding``; nothing can be done then.
+
         Raises:
             Broken: if they differ before anything is done, and that was not found before.
         """
         self._judge, self._scene = judge, scene
-        self._dead = False
+        self.finding: Finding | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -219,7 +226,7 @@ class EngineWorld:
                                                known=judge.known("", differences)))
 
     def _found_at_begin(self, finding: Finding) -> None:
-        self._dead = True  # nothing can be learned from what is wrong already
+        self.finding = finding  # nothing can be learned from what is wrong already
         if self._judge.is_new(finding):
             self._raise(finding)
 
@@ -230,7 +237,7 @@ class EngineWorld:
 
     def step(self, rule: Rule, arguments: Vector) -> None:
         """Do one operation on both and compare."""
-        if self._dead:
+        if self.finding is not None:
             return
         finding = self.compare(rule, arguments, judged=False)
         if finding is None:

@@ -19,12 +19,13 @@ from layermodel.store.words import IMAGE, REFERENCE, shared, total
 from layerproof.anyengine import check_capabilities, check_has, is_texts
 from layerproof.errors import Refused, WrongRequest
 from layerproof.machines.store.engine import Engine
+from layerproof.machines.store.making import runs
 from layerproof.machines.store.observed import Observer, Translation
 from layerproof.machines.store.payload import Caller
 from layerproof.machines.store.shown import check_observation
 from layerproof.runs.finding import Difference
 from layerproof.runs.trace import Trace
-from layerproof.subject import Answer, Judged, Observed
+from layerproof.subject import Answer, Exhausted, Judged, Observed
 
 _ATTRIBUTES = ("name", "version", "dialect", "capabilities", "program", "command")
 _METHODS = ("observe", "reset")
@@ -181,9 +182,18 @@ _TOURS = (
 """Sizes in which the shortest runs are looked for to what random operations did not reach."""
 
 
+_SMALL = {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
+          "Content": 1}
+_EXHAUSTED = (
+    Exhausted(_SMALL | {"Container": 2, "Name": 2, "Content": 2}),
+    Exhausted(_SMALL | {"Reference": 2, "Repository": 2}),
+    Exhausted(_SMALL | {"Layer": 2, "Image": 2, "Content": 2}, everywhere=False))
+"""Two containers and names; two references; two images, one upon the other where an operation needs that."""
+
+
 def judged(machine: Machine) -> Judged:
     """What judging a container engine asks."""
     return Judged(
         StoreBeside, lambda engine, rule: method_of(rule) in engine.capabilities,
-        needs=lambda engine: check_engine(machine, engine), tours=_TOURS,
-        unreachable=lambda engine, rules: _unreachable(machine, rules))
+        needs=lambda engine: check_engine(machine, engine), tours=_TOURS, exhausted=_EXHAUSTED,
+        runs=runs, unreachable=lambda engine, rules: _unreachable(machine, rules))

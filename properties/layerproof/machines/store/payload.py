@@ -23,6 +23,7 @@ from layermodel.formats.content import (
 from layermodel.store.reference import Reference
 from layerproof.errors import Unintelligible, WrongRequest
 from layerproof.machines.store.engine import Call, Engine
+from layerproof.machines.store.making import MADE
 
 _ABSENT = "0" * 64
 
@@ -110,6 +111,10 @@ class Caller:
 
     def _expect_layers(self, rule: str, arguments: Mapping[str, int]) -> None:
         """The chain IDs of layers that come in archives are known; those that an engine packs are not."""
+        if rule in MADE:
+            top = self.reference.read("top", arguments["image"])
+            if not self.reference.read("layer", top):  # packed once more, it may be called otherwise
+                self.handles.chains.pop(top, None)
         if rule == "pull-layer":
             tops = [arguments["layer"]]
         elif rule.startswith("load"):

@@ -13,11 +13,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from layermodel.language.ground import Outcome, Vector
+from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layermodel.language.rules import Machine, Rule
 from layermodel.language.run import Run, named_in
 from layermodel.union.reference import Scene, UnionReference, View
-from layermodel.union.trees import SYMLINK, Layer
+from layermodel.union.trees import SYMLINK, Layer, Paths
+from layermodel.union.universe import images, trees
 from layerproof.anyengine import check_capabilities, check_has
 from layerproof.errors import Unintelligible, WrongRequest
 from layerproof.machines.union.compare import Inodes, answers, looked, views
@@ -27,11 +28,11 @@ from layerproof.machines.union.lacking import as_expected, scene_without, stack_
 from layerproof.machines.union.observed import HIDDEN, Encoder, seen_of
 from layerproof.machines.union.script import Shown, script
 from layerproof.machines.union.stacks import PLAIN
-from layerproof.machines.union.values import Mounted, layer_request, request
+from layerproof.machines.union.values import KEYS, Mounted, layer_request, request
 from layerproof.runs.finding import Difference
 from layerproof.runs.monitor import Bench
 from layerproof.runs.trace import Event, Trace
-from layerproof.subject import Answer, Judged, Observed, Subject
+from layerproof.subject import Answer, Doable, Exhausted, Judged, Observed, Sizes, Subject, anything
 
 ROOM = Scene()
 """What random runs beside an engine have: a larger tree than those of the model alone."""
@@ -182,9 +183,43 @@ def _unreachable(engine: UnionEngine, rules: Collection[str]) -> set[tuple[str, 
     return set() if engine.image else _NEEDS_IMAGE
 
 
+_FEW = {"Path": 2, "Container": 1, "Data": 1, "Mode": 1, "Owner": 1, "Time": 2, "Value": 1}
+_EXHAUSTED = (Exhausted(_FEW | {"Path": 3}), Exhausted(_FEW | {"Container": 2}),
+              Exhausted(_FEW | {"Data": 2, "Value": 2}))
+"""A name in a directory; two containers; contents and attributes."""
+
+
+def _room(paths: Paths, sizes: Sizes) -> Scene:
+    """The tree of paths, and as many of everything else.
+
+    Keys are always those that nodes of layers have; of times there is one beside that of the operation.
+    """
+    return Scene(paths, sizes["Container"], sizes["Data"], sizes["Mode"], sizes["Owner"], max(2, sizes["Time"]),
+                 len(KEYS), sizes["Value"])
+
+
+def _laid(sizes: Sizes) -> Sizes:
+    """With one layer, and as many inodes as the paths and containers may have."""
+    return _room(next(trees(sizes["Path"])), sizes).sizes
+
+
+def _runs(subject: Subject, ground: GroundMachine, engine: UnionEngine) -> list[tuple[Mounted, Doable]]:
+    """Every tree of paths, and all that a layer may show of it."""
+    sizes, lacks, found = ground.layout.sizes, _lacks(engine), list[Mounted]()
+    for paths in trees(sizes["Path"]):
+        room = scene_without(_room(paths, sizes), lacks)
+        for shown in images(paths, sizes["Data"], sizes["Time"]):
+            nodes = tuple(replace(node, xattr=(0,) * len(KEYS)) for node, _ in shown.nodes)
+            scene = Mounted(stack_without((Layer(nodes, shown.entries),), lacks), room)
+            if scene not in found and (engine.image or len(nodes) == 1):
+                found.append(scene)
+    return [(scene, anything) for scene in found]
+
+
 def judged(machine: Machine) -> Judged:
     """What judging a union file system asks."""
     return Judged(UnionBeside, lambda engine, rule: rule in engine.capabilities,
                   needs=lambda engine: check_engine(machine, engine),
                   sizes=lambda engine: scene_without(ROOM, _lacks(engine)).sizes,
-                  scenes=_scenes, unreachable=_unreachable, operations=_OPERATIONS)
+                  exhausted=_EXHAUSTED, runs=_runs, laid=_laid, scenes=_scenes, unreachable=_unreachable,
+                  operations=_OPERATIONS)

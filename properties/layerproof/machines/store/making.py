@@ -1,0 +1,61 @@
+"""Which images come in archives and which an engine makes: in one run, no image does both.
+
+An image that an engine makes (by an import, a commit, a build) has the ID that the engine gives it, and its top
+layer the bytes that the engine packs; an archive that would be the very same image cannot be written beforehand.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from layermodel.language.ground import GroundMachine, Vector
+from layermodel.language.rules import Rule
+from layerproof.runs.trace import Settled
+from layerproof.subject import Doable, Subject
+
+_ARCHIVED = {"load": ("image",), "load-unnamed": ("image",), "load-with-parent": ("image", "parent"),
+             "pull-finish": ("image",)}
+"""Operations by which images come, and which of their arguments are such."""
+MADE = ("import", "import-unnamed", "commit", "build-step", "build-add")
+"""Operations by which an engine makes an image of its own."""
+
+
+def runs(subject: Subject, ground: GroundMachine, engine: Any) -> list[tuple[Settled, Doable]]:
+    """All universes, each with every choice of what comes in archives."""
+    return [(Settled(ground.layout.sizes, rigid), doable) for rigid in subject.finite.universes(ground)
+            for doable in ways_of_making(ground, rigid)]
+
+
+def ways_of_making(ground: GroundMachine, rigid: Vector) -> list[Doable]:
+    """Every choice of the images that come in archives, such that the others can be made beside them.
+
+    No two images that are made have the same top layer, nor is that one of an image in an archive: what an engine
+    packs twice need not be the same bytes.
+    """
+    layout = ground.layout
+    images, layers = range(layout.sizes["Image"]), range(layout.sizes["Layer"])
+    top = [int(ground.read(layout.zero, rigid, "top", i)) for i in images]
+    chain = [{m for m in layers if ground.read(layout.zero, rigid, "below", m, top[i])} for i in images]
+    found = []
+    for archived in itertools.chain.from_iterable(
+            itertools.combinations(images, n) for n in range(len(images), -1, -1)):
+        made = [top[i] for i in images if i not in archived]
+        packed = set[int]().union(*(chain[i] for i in archived))
+        if len(set(made)) == len(made) and packed.isdisjoint(made):
+            found.append(_doable(archived, packed))
+    return found
+
+
+def _doable(archived: Sequence[int], layers: Collection[int]) -> Doable:
+    """Whether an operation can be done where these images, of these layers, come in archives."""
+    def doable(rule: Rule, arguments: Vector) -> bool:
+        named = {p.name: int(a) for p, a in zip(rule.parameters, arguments, strict=True)}
+        if rule.name in _ARCHIVED:
+            return all(named[name] in archived for name in _ARCHIVED[rule.name])
+        if rule.name in MADE:
+            return named["image"] not in archived
+        return rule.name != "pull-layer" or named["layer"] in layers
+
+    return doable
