@@ -9,6 +9,7 @@ from layerproof.laws.law import Catalogue
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.readings.drive import PATIENCE, ROUND, drive, impossible
+from layerproof.subject import mutated
 
 
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))
@@ -16,6 +17,14 @@ def test_every_rule_and_refusal_is_reached_and_every_law_holds(dialect):
     result = drive(STORE_SUBJECT, dialect=dialect, operations=1500)
     assert [] == result.findings
     assert [] == result.never
+
+
+def test_what_a_rule_leaves_open_is_chosen_otherwise_at_times():
+    """A commit that may make any image would make the right one each time, if nobody chose another."""
+    wrong = mutated(STORE_SUBJECT, "commit-stores-else")
+    result = drive(wrong, dialect="docker", operations=6000, seed=1, complete=False, often=("commit",),
+                   rules=("load-unnamed", "create", "write", "commit", "remove", "remove-by-id"))
+    assert "SIZE-11" in result.findings[0].laws
 
 
 def test_a_dialect_rules_out_refusals():

@@ -57,6 +57,10 @@ class Run:
         """All elements that an argument can be."""
         return (0, 1) if parameter.sort.name == "Bool" else self.ground.layout.elements(parameter.sort)
 
+    def settled_elements(self, parameter: Parameter) -> Sequence[int]:
+        """Those of the elements that an argument can be of which is known what they are like."""
+        return self.elements(parameter)
+
     def complete(self, rule: Rule, named: Mapping[str, int]) -> Vector | None:
         """Add to the arguments that a caller names those that the operation makes or finds.
 

@@ -156,6 +156,10 @@ class Reference(Run):
         made = self._new(rule.name, parameter.sort.name, named)
         return [] if made is None else [made]
 
+    def settled_elements(self, parameter: Parameter) -> Sequence[int]:
+        """All but the slots that are free for images that are yet to be made."""
+        return range(self.used_images) if parameter.sort.name == "Image" else self.elements(parameter)
+
     def _new(self, rule: str, sort: str, named: Mapping[str, int]) -> int | None:
         if sort in ("Container", "Lease"):
             relation, which = ("container", CONTAINER) if sort == "Container" else ("lease", LEASE)

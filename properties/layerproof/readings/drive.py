@@ -125,7 +125,7 @@ _TRIES = 4
 
 def state_machine(
     subject: Subject, rules: Collection[str], scenes: st.SearchStrategy[Any], world: Callable[[Scene], World],
-    statistics: Statistics, often: Collection[str] = (),
+    statistics: Statistics, often: Collection[str] = (), open_choices: bool = False,
 ) -> type[RuleBasedStateMachine]:
     """Derive a Hypothesis state machine from a machine's rules.
 
@@ -140,6 +140,8 @@ def state_machine(
         world: makes the world of one example from its scene.
         statistics: what was had so far.
         often: those of them that are done more often than usual.
+        open_choices: what an operation makes is at times another object than the run would take, if the rule lets
+            it be: where there is no engine whose choice it is.
     """
     machine, drivable = subject.machine, subject.drivable
     weights = {name: _weight(machine.rule_by_name[name], drivable, name in often) for name in rules}
@@ -149,6 +151,7 @@ def state_machine(
         self.turns = st.sampled_from(_swarm(weights, swarm)).map(machine.rule_by_name.__getitem__)
         # Half of the runs go where they come to: what needs one thing over and over is seldom in seldom company.
         self.candidates = _CANDIDATES if swarm % 2 else 1
+        self.choices = Random(swarm) if open_choices and swarm % 8 < 2 else None
         self.world = _keeping(self, lambda: self.runs.world(scene))
         self.past = Past(self.world.run, self.runs.known)
         coming = iter(escalating(lambda: drivable.opening(self.world.run, scene)))
@@ -175,7 +178,7 @@ def state_machine(
         finally:
             now.clear()
         if one is not None:
-            _driven_step(self, one)
+            _driven_step(self, one if self.choices is None else _otherwise(self.world.run, one, self.choices))
 
     body = {"runs": _Runs(scenes, world, statistics, Known.of(statistics)),
             "begin": initialize(data=st.data())(begin), "operation": rule(data=st.data())(operation)}
@@ -213,6 +216,20 @@ def _chosen(draw: st.DrawFn, drivable: Drivable, running: Any) -> _Operation | N
         if worth:
             return min(worth, key=lambda o: past.seldom(o.rule, o.arguments, o.refusal))
     return None
+
+
+def _otherwise(run: Run, one: _Operation, random: Random) -> _Operation:
+    """The same operation, which may make something else than it would, as far as the rule leaves that open."""
+    new = [n for n, p in enumerate(one.rule.parameters) if p.role == "new"]
+    for place in new:
+        elements = list(run.settled_elements(one.rule.parameters[place]))
+        random.shuffle(elements)
+        for element in elements:
+            arguments = (*one.arguments[:place], element, *one.arguments[place + 1:])
+            if run.given(one.rule.name, arguments):
+                one = _Operation(one.rule, arguments, run.would(one.rule.name, arguments).refusal)
+                break
+    return one
 
 
 def _weight(one: Rule, drivable: Drivable, often: bool) -> int:
@@ -369,7 +386,7 @@ def drive(
         return ModelWorld(begun(scene), statistics)
 
     derived = state_machine(subject, names, subject.drivable.scenes(subject, bench), world, statistics,
-                            often)
+                            often, open_choices=True)
     driven_rules = [subject.machine.rule_by_name[n] for n in names]
     unreachable = impossible(subject.machine, chosen) if complete else set()
 

@@ -1,9 +1,9 @@
 """Execute every step of a machine over few objects on an engine, and say in a certificate what was executed.
 
-The states of a few objects and the steps between them are a graph. A tour goes along all of its edges: at each
-state first the steps that lead nowhere (refusals, most of them), then one that was not taken yet; where there is
-none, the shortest way to a state where there is, or from the beginning. After each, the engine is compared. Then
-every way in which one step can follow another on an object is had at least once, for faults that hide in the past.
+The states of a few objects and the steps between them are a graph. First every way in which one step can follow
+another on one object is had, for faults that hide in the past. Then a tour goes along all edges: at each state
+first the steps that lead nowhere (refusals, most of them), then one that was not taken yet; where there is none,
+the shortest way to a state where there is, or from the beginning. After each step the engine is compared.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class _Run:
 
     def all(self) -> None:
         """Go through them all."""
-        judge, had = self.judge, set[Any]()
+        judge, had, tours = self.judge, set[Any](), list[_Tour]()
         asked = [Exhausted(sizes) for sizes in self.asked.sizes] or judge.judging.exhausted or [Exhausted({})]
         for one in asked:
             touring = judge.like(judge.judging.laid(judge.subject.sizes(one.sizes)))
@@ -196,7 +196,10 @@ class _Run:
                 if one.everywhere or self.asked.everywhere or not tour.graph.outcomes <= had:
                     had |= tour.graph.outcomes
                     part.universes += 1
-                    tour.all()
+                    tours.append(tour)
+                    tour.first()
+        for tour in tours:
+            tour.rest()
         statistics = Statistics()
         for rule, refusal in had:
             statistics.count(rule, refusal)
@@ -268,16 +271,25 @@ class _Tour:
         self.certificate.causes.setdefault(finding.signature, Cause(finding)).count += 1
         raise Misbehaved(f"the engine is not as it was, though it was emptied ({finding.differences[0]})")
 
-    def all(self) -> None:
-        """Execute every step, then every pair that was not had."""
+    def first(self) -> None:
+        """Have every pair that was not had, which finds soon most of what there is to find."""
         part = self.part
         part.states += len(self.graph.states)
         part.steps += self.graph.size
         part.executed += sum(done > 0 for row in self.done for done in row)
         part.differed += len(self.barred)
-        self._tour(self._undone, self._execute_all)
         if self.run.asked.pairs:
             self._pairs()
+
+    def rest(self) -> None:
+        """Execute every step."""
+        if self._way_is_there():
+            self._begin()
+            self._tour(self._undone, self._execute_all)
+
+    def _way_is_there(self) -> bool:
+        """Whether anything is left to be executed, and can be come to."""
+        return self.graph.way(0, self._undone, self.barred) is not None
 
     def _undone(self, number: int) -> bool:
         return 0 in self.done[number]
