@@ -32,6 +32,7 @@ IMPORTS = {
     "__init__.py": "the façade lists what is public of the machines and the engines, by module",
     "commands/answers.py": "the command about stores",
     "commands/explain.py": "the same",
+    "commands/schema.py": "the messages are those of engines of stores",
 }
 
 

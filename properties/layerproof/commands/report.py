@@ -346,7 +346,8 @@ def conformance_json(result: Conformance, subject: Subject, strict: bool = False
         "done": dict(result.statistics.done),
         "refused": {f"{r} {n}": c for (r, n), c in result.statistics.refused.items()},
         "pairs": len(result.statistics.pairs),
-        "never": result.never, "not_applicable": result.not_applicable, "not_done": result.not_done,
+        "never": result.never, "not_applicable": result.not_applicable,
+        "beyond": result.beyond, "not_done": result.not_done,
         "ended": result.ended, "not_compared": list(result.not_compared),
         "findings": [finding_json(f, subject) for f in result.findings],
     }
@@ -364,6 +365,8 @@ def conformance_text(result: Conformance, subject: Subject, strict: bool = False
     if result.not_applicable:
         parts.append(prose(
             f"not applicable (the engine cannot express them): {' '.join(result.not_applicable)}", 4))
+    if result.beyond:
+        parts.append(prose(f"nor what needs them: {'; '.join(result.beyond)}", 4))
     if result.not_compared:
         parts.append(prose(f"not compared, though the engine reports it: {', '.join(result.not_compared)}", 4))
     parts += [f"never reached: {text}" for text in result.never]

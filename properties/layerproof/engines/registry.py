@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +51,9 @@ def names() -> list[str]:
 
 
 def entry(name: str, machine: str, mounted: bool = False) -> Entry:
-    """What is known of an engine by its name, or of the user's own: ``PATH.py:NAME`` or ``module:NAME``.
+    """What is known of an engine by its name, or of the user's own: ``PATH.py:NAME``, ``module:NAME``, a program.
+
+    A program is named by its path, with a slash in it, and may have arguments.
 
     Args:
         machine: the machine that the user's own is an engine of.
@@ -63,9 +67,25 @@ def entry(name: str, machine: str, mounted: bool = False) -> Entry:
         opening = importlib.import_module(f"layerproof.engines.{folder}.opening")
         made: Entry = opening.entry(name)
         return made
+    if _is_program(name):
+        opening = importlib.import_module("layerproof.engines.program.opening")
+        program: Entry = opening.entry(name)
+        return program
     if ":" in name:
         return Entry(machine, own(name))
-    raise WrongRequest(f"unknown engine {name!r}; known: {', '.join(_FOLDERS)}, or your own as PATH.py:NAME")
+    raise WrongRequest(f"unknown engine {name!r}; known: {', '.join(_FOLDERS)}, or your own as PATH.py:NAME or as "
+                       "./PROGRAM")
+
+
+def _is_program(name: str) -> bool:
+    """Whether what is named begins with the path of something that can be run, and is not a Python object."""
+    with suppress(ValueError):
+        words = shlex.split(name)
+        return bool(words) and "/" in words[0] and not _PYTHON.fullmatch(words[0])
+    return False
+
+
+_PYTHON = re.compile(r".*\.py:\w+")
 
 
 def embedded(machine: str) -> tuple[Callable[[], Any], ...]:

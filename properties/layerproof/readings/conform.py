@@ -34,6 +34,7 @@ class Conformance:
         options: of the engine.
         never: rules and refusals that were never reached, of a run that was to reach them all.
         not_applicable: rules that the engine cannot express.
+        beyond: refusals that cannot be had without what it cannot express, of what few objects can come to.
         not_done: operations that were not done.
         ended: why not, if not for lack of time: the engine was gone, or a signal ended the run.
         not_compared: what the engine reports, and nothing was compared with.
@@ -47,6 +48,7 @@ class Conformance:
     findings: list[Finding] = field(default_factory=list)
     never: list[str] = field(default_factory=list)
     not_applicable: list[str] = field(default_factory=list)
+    beyond: list[str] = field(default_factory=list)
     not_done: int = 0
     ended: str = ""
     not_compared: tuple[str, ...] = ()
@@ -106,7 +108,10 @@ def conform(
     try:
         _search(judge, derived, enough, seed, found)
         if complete and len(judge.seen) < most:
-            _tour(judge, statistics.missing(asked, unreachable), found)
+            out_of_reach = _tour(judge, statistics.missing(asked, unreachable), found)
+            if judge.not_applicable:  # it is for want of these
+                judge.beyond = {(rule, refusal) for rule, refusal in out_of_reach if refusal is not None}
+                unreachable = unreachable | judge.beyond
     except VacuousCheck:
         if not judge.seen:
             raise
@@ -149,23 +154,30 @@ def _came_to(
     return Conformance(
         engine.name, engine.version, judge.dialect, statistics, tuple(getattr(engine, "options", ())),
         list(judge.seen.values()), statistics.never(rules, unreachable), judge.not_applicable,
-        not_done, ended, tuple(getattr(engine, "not_compared", ())))
+        sorted(f"{rule} refused {refusal}" for rule, refusal in judge.beyond), not_done, ended,
+        tuple(getattr(engine, "not_compared", ())))
 
 
-def _tour(judge: Judge, wanted: set[Reached], tell: Callable[[Finding], None]) -> None:
-    """Take the shortest run to each rule and refusal that was not reached, and compare as always."""
+def _tour(judge: Judge, wanted: set[Reached], tell: Callable[[Finding], None]) -> set[Reached]:
+    """Take the shortest run to each rule and refusal that was not reached, and compare as always.
+
+    Returns what cannot be reached by the operations that the engine has, of all that there is with few objects.
+    """
+    whole = bool(judge.judging.tours)
     for sizes in judge.judging.tours:
         if not wanted:
-            return
+            break
         found = shortest(judge.subject, sizes, judge.traits, judge.dialect, judge.rules, wanted, judge.check_time,
                          judge.judging.searched)
+        whole = whole and not found.cut
         touring = judge.like(sizes)
-        for trace in found.values():
+        for trace in found.runs.values():
             finding = next(_follow(touring, trace), None)
             if finding is not None and judge.is_new(finding):
                 judge.keep(finding)
                 tell(finding)
-        wanted = wanted - found.keys()
+        wanted = wanted - found.runs.keys()
+    return wanted if whole else set()
 
 
 def _follow(judge: Judge, trace: Trace) -> Iterator[Finding]:

@@ -22,7 +22,6 @@ from layerproof.readings.compiled import CannotCompile, Compiler
 from layerproof.readings.exploration import Exploration, Stop, Wish
 from layerproof.readings.interpreted import Interpreter
 from layerproof.runs.statistics import Reached
-from layerproof.runs.trace import Trace
 from layerproof.subject import Subject, Traits
 
 _NO_CODE = ("no machine code can be made: llvmlite is not installed, an integer takes more than 32 bits, "
@@ -196,11 +195,11 @@ def explore(
 def shortest(
     subject: Subject, sizes: Mapping[str, int], traits: Traits, dialect: str, rules: Collection[str],
     wanted: Collection[Reached], progress: Callable[[], None] = lambda: None, most: int | None = None,
-) -> dict[Reached, Trace]:
-    """Return for each wanted rule and refusal a run of few operations that ends with it.
+) -> Exploration:
+    """Look for a run of few operations to each wanted rule and refusal; they are the ``runs`` of what is returned.
 
-    The first universe in which it can be reached is taken, and in it a shortest run; what cannot be reached with
-    these sizes is left out. No law is asked.
+    The first universe in which it can be reached is taken, and in it a shortest run. What is not there cannot be
+    reached with these sizes, unless the search was cut. No law is asked.
 
     Args:
         progress: is called for each state, and may end the search by raising.
@@ -210,4 +209,4 @@ def shortest(
         subject.finite, empties=False, large=frozenset()))
     explorer = Explorer(lawless, subject.sizes(sizes), algebra=False, rules=rules, wanted=wanted,
                         progress=lambda _: progress(), most=most)
-    return explorer.run({dialect: traits}).runs
+    return explorer.run({dialect: traits})

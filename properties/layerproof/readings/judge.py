@@ -39,6 +39,7 @@ class Judge:
         pending: what was found last, and is not among those yet.
         unsteady: in what manner the engine fails now and then, whatever is done.
         ailing: the engine misbehaved, and may have to be started anew.
+        beyond: refusals that cannot be had without operations that the engine cannot express.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Judge:
         self.pending: Finding | None = None
         self.unsteady: set[tuple[object, ...]] = set()
         self.ailing = False
+        self.beyond: set[tuple[str, str]] = set()
         self.not_applicable = [r.name for r in subject.machine.rules if r.name not in self.rules]
         if not self.rules:
             raise WrongRequest(f"the engine {engine.name} says that it can do none of the operations")
