@@ -170,16 +170,23 @@ _DAY = 86_400
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """What every command has: options, an early look at the output file, an orderly end on signals."""
+    return common_with()(command)
 
-    @functools.wraps(command)
-    def whole(*arguments: Any, output: str | None, **options: Any) -> None:
-        with ending_on_signals():
-            check_written("output", output)
-            command(*arguments, output=output, **options)
 
-    with_output = click.option("--output", metavar="FILE", help="Write the result there instead.")(whole)
-    return click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text",
-                        help="How to print the result.")(with_output)
+def common_with(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The same, with formats of the result beside text and JSON."""
+    def with_common(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def whole(*arguments: Any, output: str | None, **options: Any) -> None:
+            with ending_on_signals():
+                check_written("output", output)
+                command(*arguments, output=output, **options)
+
+        with_output = click.option("--output", metavar="FILE", help="Write the result there instead.")(whole)
+        return click.option("--format", "format_", type=click.Choice(["text", "json", *formats]), default="text",
+                            help="How to print the result.")(with_output)
+
+    return with_common
 
 
 def machine_option(usual: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

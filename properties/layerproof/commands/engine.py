@@ -12,7 +12,7 @@ import click
 from layerproof.commands.common import (
     Progress,
     check_written,
-    common,
+    common_with,
     emit,
     joined,
     machine_option,
@@ -204,7 +204,7 @@ def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any])
 @engine_options
 @machine_option(usual=False)
 @record_option
-@common
+@common_with("junit")
 def conform_command(
     engine: str, subject: Subject | None, operations: int | None, seed: int, dialect: str | None,
     traits: tuple[str, ...], strict: bool, exhaust: bool, sizes: str | None, everywhere: bool, resume: str | None,
@@ -228,7 +228,8 @@ def conform_command(
 
     def said(result: Any) -> None:
         with recorded(record, judge, way.findings(result)):
-            emit(format_, output, lambda: way.data(result, strict), lambda: way.text(result, strict))
+            emit(format_, output, lambda: way.data(result, strict),
+                 lambda: (way.junit if format_ == "junit" else way.text)(result, strict))
 
     if dialect is not None:
         judge.dialect(dialect)

@@ -69,6 +69,9 @@ class Judging(Protocol):
     def text(self, result: Any, strict: bool) -> str:
         """What it came to, as text."""
 
+    def junit(self, result: Any, strict: bool) -> str:
+        """What it came to, as JUnit XML."""
+
     def held(self, result: Any, strict: bool) -> bool:
         """Whether all is as it should be."""
 
@@ -104,6 +107,18 @@ class AtRandom:
         from layerproof.commands.report import conformance_text
 
         return conformance_text(result, self.judge, strict)
+
+    def junit(self, result: Conformance, strict: bool) -> str:
+        """What it came to, as JUnit XML."""
+        from layerproof.commands.junit import Judged, junit_text
+
+        left = f"{counted(result.not_done, 'operation')} not done" if result.not_done else ""
+        return junit_text(Judged(
+            result.engine, result.version, result.findings, result.not_applicable, result.never,
+            ": ".join(filter(None, (left, result.ended))), {
+                "dialect": result.dialect, "options": ",".join(result.options),
+                "operations": str(result.statistics.steps), "runs": str(result.statistics.examples),
+                "seed": str(self.seed)}), self.judge, strict)
 
     def held(self, result: Conformance, strict: bool) -> bool:
         """Whether all is as it should be."""
@@ -149,6 +164,18 @@ class Exhausting:
         from layerproof.commands.certificate import certificate_text
 
         return certificate_text(result, self.judge, strict)
+
+    def junit(self, result: Certificate, strict: bool) -> str:
+        """What it came to, as JUnit XML."""
+        from layerproof.commands.junit import Judged, junit_text
+
+        steps, executed = (sum(getattr(p, name) for p in result.parts) for name in ("steps", "executed"))
+        left = "" if result.whole else result.ended or f"{steps - executed:,} of {steps:,} steps were not executed"
+        return junit_text(Judged(
+            result.engine, result.version, self.findings(result), result.not_applicable, (), left, {
+                "dialect": result.dialect, "options": ",".join(result.options), "steps": str(steps),
+                "executed": str(executed), "pairs": str(len(result.pairs)),
+                "operations": str(result.operations)}), self.judge, strict)
 
     def held(self, result: Certificate, strict: bool) -> bool:
         """Whether all is as it should be."""
