@@ -12,6 +12,8 @@ from layerproof.engines.directory.faults import FAULTS, faulty
 from layerproof.engines.directory.planting import ENGINES
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import Conformance, conform
+from layerproof.readings.exhaust import exhaust
+from layerproof.runs.finding import Finding
 
 NOT_FOUND: dict[str, str] = {
     "refused-load-leaves-layers": "damaged archives are not generated",
@@ -59,3 +61,32 @@ def test_fault_of_a_past_is_found(name: str) -> None:
     findings = judge(faulty(name), 20000).findings
     assert findings
     assert name in UNSTEADY or all(0 < len(finding.trace.events) <= 12 for finding in findings)
+
+
+# By executing every step.
+
+DEEP = {
+    "refused-load-leaves-layers": "damaged archives are not generated",
+    "aborted-build-is-never-pruned": "its past is longer than two steps; not found within 100,000 operations",
+    "commit-writes-lower": "its past is longer than two steps; not found within 100,000 operations",
+}
+"""Faults that executing every step, and every kind of two on one object, does not find soon, each with the reason."""
+
+
+def exhausted(name: str, budget: float) -> list[Finding]:
+    with closing(faulty(name)) as engine:
+        certificate = exhaust(STORE_SUBJECT, engine, most=1, budget=budget)
+    assert "certified" != certificate.verdict
+    return [cause.finding for cause in certificate.causes.values()]
+
+
+@pytest.mark.parametrize("name", ["refused-rename-frees-name", "remove-keeps-name", "removal-takes-shared-layers"])
+def test_a_fault_is_found_by_every_step(name: str) -> None:
+    finding, = exhausted(name, 300)
+    assert len(finding.trace.events) <= 6
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", sorted(FAULTS.keys() - DEEP.keys()))
+def test_every_fault_is_found_by_every_step(name: str) -> None:
+    assert exhausted(name, 600)
