@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -99,6 +101,17 @@ def _ends(error: BaseException) -> bool:
         not isinstance(error, Exception) and _package(error) == "layerproof")
 
 
+def code_of(one: Any) -> str:
+    """What an object is, as far as its code says: its class, and a digest of the file in which that is.
+
+    An object that has an ``identity`` says itself what it is beside that.
+    """
+    kind, digest = type(one), hashlib.blake2b(digest_size=16)
+    with contextlib.suppress(OSError, TypeError):
+        digest.update(Path(inspect.getfile(kind)).read_bytes())
+    return f"{kind.__module__}.{kind.__qualname__} {digest.hexdigest()} {getattr(one, 'identity', '')}"
+
+
 def is_ours(function: Callable[..., Any]) -> bool:
     """Whether a function comes with this package, so that what goes wrong in it is no fault of the user's."""
     return _package(function) in ("layerproof", "layermodel")
@@ -116,7 +129,10 @@ def said(error: BaseException, within: Callable[..., Any] | None = None) -> str:
         within: a function of the user's; where it begins is said of an error that came about in calling it.
     """
     ours = isinstance(error, (LayerproofError, Malformed))
-    words = " ".join(str(error).split())
+    try:
+        words = " ".join(str(error).split())
+    except Exception:  # what it is to say raises itself
+        words = ""
     if not ours or not words:
         words = f"{type(error).__name__}: {words}" if words else type(error).__name__
     place = where(error) or _beginning(within)

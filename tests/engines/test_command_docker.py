@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -138,6 +139,15 @@ def sentence(result: tuple[int, str, str]) -> str:
     return err.removeprefix("layerproof: ").rstrip("\n")
 
 
+def ended_by(result: tuple[int, str, str]) -> str:
+    """Return the signal that ended a command, which has printed what it had come to, if to anything."""
+    status, out, err = result
+    name = err.removeprefix("layerproof: ended by ").rstrip("\n")
+    assert (128 + signal.Signals[name], f"layerproof: ended by {name}\n") == (status, err)
+    assert not out or re.search(rf"operations were not done,\s+as {name}\n", out)
+    return name
+
+
 # Signals
 
 
@@ -146,7 +156,7 @@ def test_a_signal_in_the_middle_ends_it_and_nothing_is_left(place: Path, number:
     command = Command(place, "--operations", "100000")
     command.until(command.has_containers)
     command.send(number)
-    assert (128 + number, "", f"layerproof: ended by {number.name}\n") == command.result()
+    assert number.name == ended_by(command.result())
     assert [] == command.left()
 
 
@@ -154,7 +164,7 @@ def test_a_signal_while_the_daemon_starts(place: Path) -> None:
     command = Command(place)
     command.until(lambda: command.folder)
     command.send(signal.SIGINT)
-    assert (130, "", "layerproof: ended by SIGINT\n") == command.result()
+    assert "SIGINT" == ended_by(command.result())
     assert [] == command.left()
 
 
@@ -164,7 +174,7 @@ def test_further_signals_while_it_cleans_up(place: Path) -> None:
     while not command.ended:
         command.send(signal.SIGINT)
         time.sleep(0.01)
-    assert (130, "", "layerproof: ended by SIGINT\n") == command.result()
+    assert "SIGINT" == ended_by(command.result())
     assert [] == command.left()
 
 
@@ -172,20 +182,27 @@ def test_further_signals_while_it_cleans_up(place: Path) -> None:
 
 
 def test_a_daemon_that_is_killed_in_the_middle(place: Path) -> None:
-    command = Command(place, "--operations", "100000")
+    command = Command(place, "--operations", "100000", "--budget", "20")
     command.until(command.has_containers)
     os.kill(command.dockerd(), signal.SIGKILL)
-    said = sentence(command.result())
-    assert said.startswith(f"the Docker Engine at unix://{command.temporary}/")
+    status, out, err = command.result()
+    said = " ".join(out.split())
+    assert (1, "") == (status, err)
+    assert re.search(r"UNSTABLE FINDING: docker \S+ died, or cannot be reached any more", said)
     assert " is not reachable (" in said
+    assert "the run ended early: " in said
     assert [] == command.left()
 
 
 def test_a_daemon_that_hangs_in_the_middle(place: Path) -> None:
-    command = Command(place, "--operations", "100000", "--timeout", "5")
+    command = Command(place, "--operations", "100000", "--timeout", "5", "--budget", "25")
     command.until(command.has_containers)
     os.kill(command.dockerd(), signal.SIGSTOP)
-    assert " did not answer within 5 seconds (" in sentence(command.result())
+    status, out, err = command.result()
+    said = " ".join(out.split())
+    assert (1, "") == (status, err)
+    assert re.search(r"FINDING: docker \S+ did not answer in time", said)
+    assert " did not answer within 5 seconds (" in said
     assert [] == command.left()
 
 
@@ -379,7 +396,7 @@ def test_a_signal_in_the_middle_of_a_shared_run_removes_what_it_made(
         command.send(signal.SIGINT)
         times -= 1
         time.sleep(0.001)
-    assert (130, "", "layerproof: ended by SIGINT\n") == command.result()
+    assert "SIGINT" == ended_by(command.result())
     assert before == shared.everything()
     assert [] == command.left()
 
@@ -393,9 +410,11 @@ def test_a_shared_docker_that_is_killed_in_the_middle(place: Path) -> None:
         docker.close()
         pid = next(pid for pid, line in processes(daemon.folder).items() if "/dockerd " in line.partition("--")[0])
         os.kill(pid, signal.SIGKILL)
-        said = sentence(command.result())
-    assert " is not reachable (" in said
-    assert f"may be left, the names of it begin with {prefix}-" in said
+        status, out, err = command.result()
+    assert 1 == status
+    assert re.search(r"FINDING: docker \S+ died, or cannot be reached any more", out)
+    assert " is not reachable (" in err
+    assert f"may be left, the names of it begin with {prefix}-" in err
 
 
 # The output file

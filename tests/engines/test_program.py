@@ -205,3 +205,28 @@ def test_the_schema_is_printed():
     printed = CliRunner().invoke(main, ["schema", "engine"])
     assert (0, schema()) == (printed.exit_code, json.loads(printed.output))
     assert 2 == CliRunner().invoke(main, ["schema", "dreams"]).exit_code
+
+
+def test_a_line_that_nobody_asked_for_is_noticed(tmp_path):
+    engine = ProgramEngine(program(tmp_path, WELL.replace("    say(", "    if do == 'tag': say({'result': None})\n    say(", 1)))
+    engine.tag("image", "a:b")
+    time.sleep(0.2)
+    with pytest.raises(Unintelligible, match="before it was asked for observe"):
+        engine.observe()
+    engine.close()
+
+
+def test_what_has_no_result_is_to_give_none(tmp_path):
+    engine = ProgramEngine(program(tmp_path, WELL.replace("    say(", "    if do == 'tag': say({'result': 7}); continue\n    say(", 1)))
+    with pytest.raises(Unintelligible, match="its result is to be null"):
+        engine.tag("image", "a:b")
+    engine.close()
+
+
+@pytest.mark.parametrize("format_", ["text", "json", "junit"])
+def test_words_that_no_encoding_has_lose_nothing(tmp_path, format_):
+    body = WELL.replace("    say(", "    if do == 'tag': print('{\"refused\": \"\\\\ud800\", \"detail\": \"\\\\udfff\"}', flush=True); "
+                        "continue\n    say(", 1)
+    result = CliRunner().invoke(main, ["conform", program(tmp_path, body), "--operations", "60", "--format", format_])
+    assert (1, None) == (result.exit_code, result.exception if not isinstance(result.exception, SystemExit) else None)
+    assert "tag" in result.output

@@ -241,3 +241,31 @@ def test_the_command_prints_a_certificate(tmp_path):
 def test_options_that_say_nothing_of_such_a_run_are_refused(options, says):
     result = run(f"{FILE}:Lock", "--machine-file", FILE, *options)
     assert (2, True) == (result.exit_code, says in result.output), result.output
+
+
+def test_what_was_executed_of_another_engine_of_the_same_name_is_not_taken(tmp_path):
+    class Wrong(Lock):
+        """It calls itself as the right one does."""
+
+        def write(self, process):
+            self.writer = process
+
+    path = tmp_path / "run"
+    assert "certified" == exhaust(SUBJECT, Lock(), resume=path).verdict
+    with pytest.raises(WrongRequest, match="is of another run: its code is other than of this one"):
+        exhaust(SUBJECT, Wrong(), resume=path)
+
+
+def test_what_was_found_is_not_lost_where_it_cannot_be_kept(tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+
+    class Removes(Forgetful):
+        def observe(self):
+            if folder.exists():
+                folder.rmdir()
+            return super().observe()
+
+    with pytest.raises(WrongRequest, match="cannot be written: No such file") as error:
+        exhaust(SUBJECT, Removes(), resume=folder / "run")
+    assert ["violated", 1] == [error.value.so_far.verdict, len(error.value.so_far.causes)]

@@ -179,3 +179,17 @@ class NeverEmptied(Lock):
 def test_one_that_can_never_be_emptied_was_not_judged():
     with pytest.raises(WrongRequest, match="cannot be emptied, or does not say what it shows: OSError: busy"):
         conform(SUBJECT, NeverEmptied(), operations=100)
+
+
+class Speechless(Lock):
+    def write(self, process):
+        class Silent(Exception):
+            def __str__(self):
+                raise RuntimeError
+
+        raise Silent
+
+
+def test_what_cannot_say_what_is_wrong_is_found_to_all_the_same():
+    finding, = conform(SUBJECT, Speechless(), operations=300, most=1).findings
+    assert ("raised", "raised Silent") == (finding.kind, finding.observed)

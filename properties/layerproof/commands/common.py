@@ -46,13 +46,19 @@ def emit(format_: str, output: str | None, data: Callable[[], Any], text: Callab
     shown = json.dumps(data(), indent=1) if format_ == "json" else text()
     if output is None:
         # Not click.echo: where the encoding is ASCII, it would choose another for itself.
-        print(shown, flush=True)
+        _print(shown)
         return
     try:
         _write(Path(output), shown + "\n")
     except OSError as error:
-        print(shown, flush=True)
+        _print(shown)
         raise not_writable("output", output, error) from None
+
+
+def _print(text: str) -> None:
+    """Print, with escapes for what the encoding has not: an engine may say whatever it likes."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def _write(path: Path, text: str) -> None:

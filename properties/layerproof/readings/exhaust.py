@@ -1,9 +1,10 @@
 """Execute every step of a machine over few objects on an engine, and say in a certificate what was executed.
 
 The states of a few objects and the steps between them are a graph. First every way in which one step can follow
-another on one object is had, for faults that hide in the past. Then a tour goes along all edges: at each state
-first the steps that lead nowhere (refusals, most of them), then one that was not taken yet; where there is none,
-the shortest way to a state where there is, or from the beginning. After each step the engine is compared.
+another on one object is had, in a run that leads there at once, for faults that hide in the past. Then a tour goes
+along all edges: at each state first the steps that lead nowhere (refusals, most of them), then one that was not
+taken yet; where there is none, the shortest way to a state where there is, or from the beginning. After each step
+the engine is compared.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from layerproof.errors import LayerproofError, Misbehaved
+from layerproof.errors import LayerproofError, Misbehaved, WrongRequest
 from layerproof.laws.law import Catalogue
+from layerproof.own import code_of
 from layerproof.readings.conform import shrunk
 from layerproof.readings.drive import Broken
 from layerproof.readings.exploration import Steps, Wish
@@ -151,7 +153,11 @@ def exhaust(
         vars(error)["so_far"] = run.certificate
         raise
     finally:
-        run.leave()
+        try:
+            run.leave()
+        except WrongRequest as error:
+            error.so_far = run.certificate
+            raise
     return run.certificate
 
 
@@ -172,7 +178,8 @@ class _Run:
                                        tuple(getattr(engine, "options", ())), not_applicable=judge.not_applicable)
         self.kept = Kept(asked.resume, {
             "machine": judge.subject.name, "engine": engine.name, "version": engine.version,
-            "options": list(self.certificate.options), "dialect": judge.dialect, "traits": dict(judge.traits)})
+            "options": list(self.certificate.options), "code": code_of(engine), "dialect": judge.dialect,
+            "traits": dict(judge.traits)})
         self.certificate.pairs_had |= self.kept.pairs
         self.certificate.pairs_apart |= self.kept.apart
         known = {deviation.key: deviation for deviation in judge.deviations}
@@ -294,9 +301,13 @@ class _Tour:
     def _undone(self, number: int) -> bool:
         return 0 in self.done[number]
 
-    def _tour(self, wanted: Callable[[int], bool], there: Callable[[], None]) -> None:
-        """Go to where something is wanted, as long as there is such a place, and do it there."""
-        while (way := self._way(wanted)) is not None:
+    def _tour(self, wanted: Callable[[int], bool], there: Callable[[], None], anew: bool = False) -> None:
+        """Go to where something is wanted, as long as there is such a place, and do it there.
+
+        Args:
+            anew: always from the beginning, so that what was done before is but what leads there.
+        """
+        while (way := self._from_the_beginning(wanted) if anew else self._way(wanted)) is not None:
             if all(self._step(number, place) for number, place in way) and wanted(self.at):
                 there()
 
@@ -310,6 +321,13 @@ class _Tour:
             self._begin()
             return anew
         return here
+
+    def _from_the_beginning(self, wanted: Callable[[int], bool]) -> list[tuple[int, int]] | None:
+        """The shortest way to where something is wanted, in a run that has begun anew."""
+        way = self.graph.way(0, wanted, self.barred)
+        if way is not None and (self.at or self.last is not None):
+            self._begin()
+        return way
 
     def _execute_all(self) -> None:
         """Take all steps from here that lead nowhere, and then one that does."""
@@ -347,7 +365,7 @@ class _Tour:
             if pair not in had:
                 apart.add(pair)
 
-        self._tour(wanted, there)
+        self._tour(wanted, there, anew=True)
 
     def _step(self, number: int, place: int) -> bool:
         """Execute a step; whether the engine is where it leads."""

@@ -6,6 +6,7 @@ See :mod:`layerproof.machines.store.messages`. What the program writes to standa
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import select
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from layerproof.errors import EngineHung, EngineUnreachable, Unintelligible, WrongRequest
@@ -34,6 +36,7 @@ class ProgramEngine:
 
     Attributes:
         name, version, dialect, capabilities, program, command: as the program says in its first answer.
+        identity: the command, and a digest of the file that it runs.
     """
 
     def __init__(self, line: str, timeout: float = 60.0) -> None:
@@ -53,6 +56,8 @@ class ProgramEngine:
         except ValueError as error:
             raise WrongRequest(f"the command {line!r} cannot be split: {str(error).lower()}") from None
         self._timeout = timeout
+        with contextlib.suppress(OSError, IndexError):
+            self.identity = f"{line} {hashlib.blake2b(Path(self._command[0]).read_bytes()).hexdigest()}"
         self._process: subprocess.Popen[bytes] | None = None
         self._start()
 
@@ -119,6 +124,7 @@ class ProgramEngine:
         if process is None or process.stdin is None:
             raise EngineUnreachable(f"{self._command[0]} was ended")
         deadline = time.monotonic() + self._timeout
+        self._see_that_nothing_is_left(process, message["do"])
         self._send(process, json.dumps(message).encode() + b"\n", deadline, message["do"])
         line = self._line(process, deadline, message["do"])
         try:
@@ -127,6 +133,19 @@ class ProgramEngine:
             said = line.decode(errors="replace")
             raise Unintelligible(
                 f"{self._command[0]} answers {said!r:.120} to {message['do']}, which is no JSON") from None
+
+    def _see_that_nothing_is_left(self, process: subprocess.Popen[bytes], doing: str) -> None:
+        """See that the program has not written more than it was asked for.
+
+        Raises:
+            Unintelligible: if it has.
+        """
+        assert process.stdout is not None
+        if select.select([process.stdout], [], [], 0)[0]:
+            self._read += os.read(process.stdout.fileno(), 1 << 16)
+        if self._read:
+            said, self._read = self._read.decode(errors="replace"), b""
+            raise Unintelligible(f"{self._command[0]} wrote {said!r:.120} before it was asked for {doing}")
 
     def _send(self, process: subprocess.Popen[bytes], data: bytes, deadline: float, doing: str) -> None:
         """Write a line; a program that does not read is silent, too."""

@@ -80,6 +80,8 @@ def result(method: str, answer: Any) -> Any:
         return observation(value)
     if kind in (str, int) and (not isinstance(value, kind) or isinstance(value, bool)):
         raise Unintelligible(f"{_brief(answer)} is no answer to {method}: its result is no {_WORDS[kind]}")
+    if kind is None and value is not None:
+        raise Unintelligible(f"{_brief(answer)} is no answer to {method}: its result is to be null")
     return value
 
 
