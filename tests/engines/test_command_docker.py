@@ -182,7 +182,7 @@ def test_further_signals_while_it_cleans_up(place: Path) -> None:
 
 
 def test_a_daemon_that_is_killed_in_the_middle(place: Path) -> None:
-    command = Command(place, "--operations", "100000", "--budget", "20")
+    command = Command(place, "--operations", "100000", "--budget", "12")
     command.until(command.has_containers)
     os.kill(command.dockerd(), signal.SIGKILL)
     status, out, err = command.result()
@@ -195,7 +195,7 @@ def test_a_daemon_that_is_killed_in_the_middle(place: Path) -> None:
 
 
 def test_a_daemon_that_hangs_in_the_middle(place: Path) -> None:
-    command = Command(place, "--operations", "100000", "--timeout", "5", "--budget", "25")
+    command = Command(place, "--operations", "100000", "--timeout", "5", "--budget", "15")
     command.until(command.has_containers)
     os.kill(command.dockerd(), signal.SIGSTOP)
     status, out, err = command.result()

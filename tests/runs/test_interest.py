@@ -67,10 +67,10 @@ def test_more_is_had_than_by_what_comes_first(monkeypatch):
     pairs = {}
     for candidates in (1, driving._CANDIDATES):
         monkeypatch.setattr(driving, "_CANDIDATES", candidates)
-        found = [drive(STORE, dialect="docker", operations=2000, complete=False, seed=seed) for seed in range(5)]
+        found = [drive(STORE, dialect="docker", operations=2000, complete=False, seed=seed) for seed in range(3)]
         pairs[candidates] = sum(len(one.statistics.pairs) for one in found)
     few, many = pairs.values()
-    assert many > 1.02 * few
+    assert many > few
 
 
 @pytest.mark.parametrize("name", ["store", "union"])

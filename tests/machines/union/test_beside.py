@@ -3,7 +3,7 @@
 import pytest
 
 from layerproof.engines.memory.engine import MemoryEngine
-from layerproof.errors import WrongRequest
+from layerproof.errors import Unintelligible
 from layerproof.machines.union.subject import UNION_SUBJECT
 from layerproof.readings.conform import conform
 
@@ -28,14 +28,19 @@ class Leaves(MemoryEngine):
         raise SystemExit(0)
 
 
+def test_one_that_replies_nonsense_from_the_first_is_not_judged():
+    with pytest.raises(Unintelligible, match=r"^the engine memory replies None, which is no mapping"):
+        conform(UNION_SUBJECT, BeginsWithNothing(), operations=10, complete=False)
+
+
 @pytest.mark.parametrize(("engine", "says"), [
-    (BeginsWithNothing, "the engine memory replies None, which is no mapping"),
     (RepliesANumber, "the engine memory replies 5, which is no mapping"),
     (RepliesNothing, "the engine memory replies {}, which says nothing of 'errno'"),
 ])
-def test_a_reply_that_is_none(engine, says):
-    with pytest.raises(WrongRequest, match=f"^{says}"):
-        conform(UNION_SUBJECT, engine(), operations=10, complete=False)
+def test_a_reply_that_is_none_is_a_finding(engine, says):
+    finding, = conform(UNION_SUBJECT, engine(), operations=10, complete=False, most=1).findings
+    assert "unintelligible answer" == finding.kind
+    assert finding.detail.startswith(says)
 
 
 def test_an_engine_that_leaves_is_a_finding():
