@@ -67,8 +67,8 @@ def test_fault_of_a_past_is_found(name: str) -> None:
 
 DEEP = {
     "refused-load-leaves-layers": "damaged archives are not generated",
-    "aborted-build-is-never-pruned": "its past is longer than two steps; not found within 100,000 operations",
-    "commit-writes-lower": "its past is longer than two steps; not found within 100,000 operations",
+    "aborted-build-is-never-pruned": "not found within 100,000 operations; why is not known",
+    "commit-writes-lower": "not found within 100,000 operations; why is not known",
 }
 """Faults that executing every step, and every kind of two on one object, does not find soon, each with the reason."""
 

@@ -263,8 +263,8 @@ class Compiler:
             result.steps += count
             if count and refusal is None:
                 result.fired[rule] += count
-            elif count:
-                result.refused[rule, refusal] += count  # type: ignore[index]
+            elif count and refusal is not None:
+                result.refused[rule, refusal] += count
         result.premises.update({law: count for law, count in search.premises().items() if count})
         ended = search.full or stopped or (broken and self._wish.stop_at_first)
         if self._wish.subject.finite.empties and not ended:
