@@ -134,7 +134,7 @@ class Caller:
         return value
 
     def _real(self, method: str, values: tuple[object, ...]) -> tuple[object, ...]:
-        # What the table of operations gives a method is of the kind that the method takes; its type is that of all.
+        # What the table of operations gives a method is of the kind that it takes; its type is that of all.
         if method == "load":
             return (archive(values[0]),)  # type: ignore[arg-type]
         if method == "import_":
