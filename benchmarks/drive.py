@@ -1,9 +1,11 @@
 """How fast random runs of the model are, beside Hypothesis with rules that do nothing, in one run.
 
 Both run as many operations in rounds of a state machine. *Hypothesis* draws the same beginnings of runs, for each
-step as often as the machine does, and counts the step: once with as many rules as the machine has, as one would
-write them, and once with a single one that draws which it is, as the machine is driven. Steps are those a second
-of processor time; compiling is not in it.
+step once for each thing that the caller of an operation says and once more (a run chooses, too, what it is to come
+to), and counts the step: once with as many rules as the machine has, as one would write them, and once with a
+single one that draws which it is. The machine has one number drawn a step, from which it chooses all, in half of
+the runs of three operations the one that was seldom had. Steps are those a second of processor time; compiling is
+not in it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +22,7 @@ from figures import Table, rounded, tabled
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from layermodel.language.rules import Rule
 from layerproof.machines.registry import names, subject
 from layerproof.readings import drive as driving
 from layerproof.runs.monitor import Bench
@@ -30,25 +34,22 @@ ROUNDS = 3
 """Times that all are measured, in turn; the median ratio is what is told."""
 
 
-class Draws:
-    """Counts how often a machine's rules draw.
+class Said:
+    """Counts what callers say of the operations that are chosen.
 
     Attributes:
         subject: the machine, of which that is counted.
     """
 
     def __init__(self, subject: Subject) -> None:
-        """Begin with nothing drawn."""
-        self.calls = self.drawn = 0
+        """Begin with nothing chosen."""
+        self.operations = self.arguments = 0
         drivable = subject.drivable
 
-        def counted(run: Any, one: Any, draw: Any) -> Any:
-            def drawing(strategy: Any) -> Any:
-                self.drawn += 1
-                return draw(strategy)
-
-            self.calls += 1
-            return drivable.choose(run, one, drawing)
+        def counted(run: Any, one: Rule, random: Random) -> Any:
+            self.operations += 1
+            self.arguments += sum(p.role == "named" for p in one.parameters)
+            return drivable.choose(run, one, random)
 
         self.subject = replace(subject, driven=lambda: replace(drivable, choose=counted))
 
@@ -74,7 +75,7 @@ def bare(rules: int, draws: float, scenes: Any) -> type[RuleBasedStateMachine]:
 
     body = {f"rule_{n}": make(n) for n in range(rules)}
     # What the rounds ask of a state machine.
-    runs = SimpleNamespace(known=None, end=lambda: None)
+    runs = SimpleNamespace(known=None, turn=0, end=lambda: None)
     return type("Bare", (RuleBasedStateMachine,), {
         "runs": runs, "counted": Statistics(), "begin": initialize(scene=scenes)(begin), **body})
 
@@ -102,9 +103,9 @@ def row(name: str) -> dict[str, Any]:
     of = subject(name)
     dialect, rules = next(iter(of.dialects)), len(of.machine.rules)
     bench = Bench(of.machine, of.catalogue, driving.sizes_of_runs(of))
-    counted = Draws(of)
+    counted = Said(of)
     driven(counted.subject, dialect, 9, bench)  # which compiles what is in use, too
-    draws = counted.drawn / counted.calls
+    draws = counted.arguments / counted.operations + 1
     found = []
     for seed in range(ROUNDS):
         scenes = of.drivable.scenes(of, bench)

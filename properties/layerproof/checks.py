@@ -295,8 +295,7 @@ def _explored(asked: _Asked, tell: _Tell, number: int) -> Exploration:
 def _driven(asked: _Asked, tell: _Tell, _: int) -> dict[str, Driven]:
     """Drive all dialects, some times over if there is a law whose premise held in none of them.
 
-    It is a matter of luck what a thousand operations come across, and Hypothesis draws from what stands in the
-    source of whatever is imported, if that is not installed but run from a folder: the draws differ there.
+    It is a matter of luck what a thousand operations come across.
     """
     subject = asked.subject
     operations, dialects, found = subject.plan.driven, [*subject.dialects], dict[str, Driven]()

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from layerproof.errors import LayerproofError
+from layerproof.process.heap import keep_freed_memory
 
 COMMANDS = {
     "check": ("check", "Everything about the model: the main job."),
@@ -64,6 +65,7 @@ def main() -> None:
     """A formal model of container storage, and a checker that judges real engines by it."""
     # Hypothesis would keep a cache in the working folder, which is the user's.
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.devnull)
+    keep_freed_memory()
 
 
 if __name__ == "__main__":

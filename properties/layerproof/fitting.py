@@ -297,7 +297,7 @@ def _arguments(part: Part, run: Run, rule: Rule, value: Any) -> Any:
     return value
 
 
-def _choice(part: Part, made: Any, run: Run, rule: Rule, draw: Any) -> Any:
+def _choice(part: Part, made: Any, run: Run, rule: Rule, random: Any) -> Any:
     return None if made is None else _arguments(part, run, rule, made)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property, partial
+from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
 from packaging.specifiers import SpecifierSet
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 Sizes = Mapping[str, int]
 Traits = Mapping[str, bool]
-Draw = usual.Draw
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Drivable:
         scene: what a run starts from, so that it can be done again.
         opening: operations with which a run begins, one after the other; each is asked for when the one before
             it is done.
-        choose: draws what a caller of an operation would say, or nothing.
+        choose: what a caller of an operation would say, chosen at random, or nothing.
         weights: how often each rule is chosen; the others by their kind.
         simpler: ways from a run to simpler ones.
         tries: runs that making one finding shorter may take.
@@ -96,7 +96,7 @@ class Drivable:
     begin: Callable[[GroundMachine, Any, Traits], Run] = usual.begin
     scene: Callable[[Run], Scene] = usual.scene
     opening: Callable[[Run, Any], Iterable[tuple[str, Vector]]] = lambda run, scene: ()
-    choose: Callable[[Run, Rule, Draw], Vector | None] = usual.choose
+    choose: Callable[[Run, Rule, Random], Vector | None] = usual.choose
     weights: Mapping[str, int] = field(default_factory=dict)
     simpler: Callable[[Machine, Collection[str]], Sequence[Callable[[Trace], Iterator[Trace]]]] = usual.simpler
     tries: int = 150

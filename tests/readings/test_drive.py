@@ -1,5 +1,9 @@
 """Hypothesis drives the model: it reaches everything, and it finds what is wrong."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from layermodel.store.rules import STORE
@@ -27,6 +31,23 @@ def test_what_a_rule_leaves_open_is_chosen_otherwise_at_times():
     assert {"SIZE-11", "SIZE-1", "SIZE-5"} & {*result.findings[0].laws}
 
 
+_COUNTED = """
+from layerproof import drive, machine
+for name, dialect in (("store", "docker"), ("union", "overlayfs")):
+    done = drive(machine(name), dialect=dialect, operations=300, seed=5, complete=False)
+    print(sorted((rule, refusal or "", n) for (rule, refusal), n in done.statistics.outcomes.items()))
+"""
+
+
+def test_the_same_seed_does_the_same_whatever_else_is_imported(tmp_path):
+    """Hypothesis prefers the constants that it finds in the sources of what a process has imported."""
+    (tmp_path / "numbers_of_somebody.py").write_text("".join(f"A{n} = {n}\n" for n in range(101, 2000)))
+    said = [subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True,
+                           env={**os.environ, "PYTHONPATH": os.pathsep.join((*sys.path, str(tmp_path)))}).stdout
+            for text in (_COUNTED, f"import numbers_of_somebody\n{_COUNTED}")]
+    assert said[0] == said[1] != ""
+
+
 def test_a_dialect_rules_out_refusals():
     docker, podman = (impossible(STORE, DIALECTS[d]) for d in ("docker", "podman"))
     assert ("stop", "is-paused") in docker - podman
@@ -45,9 +66,9 @@ def test_so_many_operations_are_done_and_more_only_to_reach_the_rest(subject, op
     few = subject.of(subject.machine, Catalogue(subject.catalogue.laws[:1]))  # how many does not depend on laws
     dialect = next(iter(subject.dialects))
     plain = drive(few, dialect=dialect, operations=operations, complete=False).statistics.steps
-    assert operations <= plain < operations + ROUND
+    assert operations <= plain < operations + ROUND * 3 // 2  # some begin with operations that count, too
     if operations < ROUND:
         result = drive(few, dialect=dialect, operations=operations)
-        assert plain <= result.statistics.steps < PATIENCE * operations + ROUND
+        assert plain <= result.statistics.steps < PATIENCE * operations + ROUND * 3 // 2
         assert 8 == PATIENCE
         assert [] == result.never or result.statistics.steps >= PATIENCE * operations

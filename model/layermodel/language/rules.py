@@ -559,6 +559,19 @@ class Machine:
         return State(self)
 
     @cached_property
+    def kept(self) -> dict[Any, Any]:
+        """What others have made of its terms, by a key of theirs, to be had again: it is the same at all sizes."""
+        return {}
+
+    def step(self, rule: Rule) -> Step:
+        """Return the step of one of its rules with the rule's own parameters left open."""
+        key = "step", rule.name
+        if key not in self.kept or self.kept[key].rule is not rule:
+            self.kept[key] = rule.step(self.state)
+        step: Step = self.kept[key]
+        return step
+
+    @cached_property
     def start(self) -> State:
         """The initial state."""
         return State(self, self.initial)

@@ -289,7 +289,7 @@ class _Request:
 def _condition(ground: GroundMachine, name: str, refusal: str) -> Callable[..., object]:
     """The condition of a refusal, compiled."""
     rule = ground.machine.rule_by_name[name]
-    when = next(r.when for r in rule.step(ground.machine.state).effect.refusals if r.name == refusal)
+    when = next(r.when for r in ground.machine.step(rule).effect.refusals if r.name == refusal)
     return ground.formula(when, [p.term.decl().name() for p in rule.parameters])
 
 

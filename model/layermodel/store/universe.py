@@ -28,25 +28,18 @@ def rigid_vector(
         repositories: of each reference.
         measures: bytes of each content; the first is the empty one and has none.
     """
-    layout = ground.layout
-    values: list[int | bool] = [0] * layout.lengths["R"]
-
-    def put(name: str, arguments: tuple[int, ...], value: int | bool) -> None:
-        values[layout.index(name, *arguments)] = value
-
-    for n, m in itertools.product(layout.elements(LAYER), repeat=2):
-        put("below", (m, n), m == n or m in ancestors(layers, n))
-    for n, m in itertools.product(layout.elements(IMAGE), repeat=2):
-        put("extends", (n, m), m in ancestors(images, n))
-    for name, sort, given in (("diff", LAYER, diffs), ("top", IMAGE, tops),
-                              ("repository", REFERENCE, repositories), ("measure", CONTENT, measures)):
-        for n in layout.elements(sort):
-            put(name, (n,), given[n])
-    for r in layout.elements(REFERENCE):
-        put("is_digest", (r,), r in digests)
-        put("pins", (r,), digests.get(r, 0))
-    put("nothing", (), 0)
-    return tuple(values)
+    layout, machine = ground.layout, ground.machine
+    every = {sort: layout.elements(sort) for sort in (LAYER, IMAGE, REFERENCE, CONTENT)}
+    beneath = [{n, *ancestors(layers, n)} for n in every[LAYER]]
+    parents = [{*ancestors(images, n)} for n in every[IMAGE]]
+    # Each symbol's values in the order of its slots: a run settles this each time that it makes an image.
+    values: dict[str, Sequence[int | bool]] = {
+        "below": [m in beneath[n] for m in every[LAYER] for n in every[LAYER]],
+        "extends": [m in parents[n] for n in every[IMAGE] for m in every[IMAGE]],
+        "diff": diffs, "top": tops, "repository": repositories, "measure": measures,
+        "is_digest": [r in digests for r in every[REFERENCE]],
+        "pins": [digests.get(r, 0) for r in every[REFERENCE]], "nothing": (0,)}
+    return tuple(itertools.chain.from_iterable(values[symbol.name] for symbol in machine.rigid))
 
 
 def universes(ground: GroundMachine) -> list[Vector]:

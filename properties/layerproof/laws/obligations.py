@@ -172,13 +172,14 @@ class Obligations:
     def step(self, rule: Rule) -> Step:
         """The step of a rule: the same terms for all laws."""
         if rule.name not in self._taken:
-            self._taken[rule.name] = self._settled(rule.step(self.machine.state))
+            self._taken[rule.name] = self._settled(self.machine.step(rule))
         return self._taken[rule.name]
 
     def _settled(self, step: Step) -> Step:
         """The step after which nothing is said of what is not there."""
-        step.__dict__["after"] = settled(self.machine, step.after, step.effect.updates)
-        return step
+        found = Step(step.rule, step.before, step.arguments, step.effect)  # others have the one that was given
+        found.__dict__["after"] = settled(self.machine, step.after, step.effect.updates)
+        return found
 
     def all(self, rules: set[str] | None = None, laws: set[str] | None = None) -> Iterator[Obligation]:
         """Yield every obligation, or those of some rules and laws."""

@@ -150,7 +150,7 @@ def _about(machine: Machine, law: Law) -> Iterable[tuple[Any, str]]:
     else:
         for rule in machine.rules:
             if law.about(rule):
-                yield rule.step(machine.state), f"the rule {rule.name}"
+                yield machine.step(rule), f"the rule {rule.name}"
 
 
 def _unknown(law: Law, what: str, name: str, machine: Machine) -> str:

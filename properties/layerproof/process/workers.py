@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from layerproof.process.folders import Temporary
+from layerproof.process.heap import keep_freed_memory
 
 
 @contextlib.contextmanager
@@ -39,6 +40,7 @@ def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
 def _begin(folder: str) -> None:
     """Have temporary files made in a folder, and end with the process that forked this one."""
     tempfile.tempdir = folder
+    keep_freed_memory()
     gc.freeze()  # what is there already stays: to look through it again and again takes long
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -34,6 +34,7 @@ from layerproof.runs.shorten import shortened
 from layerproof.runs.statistics import Statistics
 from layerproof.runs.trace import Event, Scene, Trace
 from layerproof.subject import Drivable, Subject, Traits
+from layerproof.usual import numbers
 
 
 class World(Protocol):
@@ -96,21 +97,21 @@ class ModelWorld:
 _USUAL_WEIGHT, _OFTEN, _OFTEN_SWEEPING = 3, 24, 5
 
 
-_SWARMS = st.integers(0, (1 << 32) - 1)
-
-
 @dataclass
 class _Runs:
     """What the runs of a state machine begin with. It is emptied after them: Hypothesis keeps classes for good.
 
     Attributes:
         known: what was had when the round began; within a round it stays, so that an example can be done again.
+        turn: the seed of the round: each begins with an example of which Hypothesis draws all as simple as can be,
+            and what is chosen in it is to be something else each time.
     """
 
     scenes: st.SearchStrategy[Any]
     world: Callable[[Scene], World] | None
     statistics: Statistics
     known: Known
+    turn: int = 0
 
     def end(self) -> None:
         """Let go of what was run in."""
@@ -129,10 +130,12 @@ def state_machine(
 ) -> type[RuleBasedStateMachine]:
     """Derive a Hypothesis state machine from a machine's rules.
 
-    It has one rule, which draws some of the machine's and what their callers say, and does the one that comes to
+    It has one rule, which chooses some of the machine's and what their callers say, and does the one that comes to
     what was had least, see :mod:`layerproof.runs.interest`. (With a rule for each of them, Hypothesis draws thirty
     times a step whether they are to be had in this example, which takes longer than all else. That is drawn once
-    for an example here.)
+    for an example here; and one number for a step, from which all is chosen: Hypothesis takes longer for each
+    thing that is drawn by itself than the model takes for the operation, and what it would know of them serves to
+    shrink, which is not left to it.)
 
     Args:
         rules: the names of the rules to drive.
@@ -147,8 +150,10 @@ def state_machine(
     weights = {name: _weight(machine.rule_by_name[name], drivable, name in often) for name in rules}
 
     def begin(self: Any, data: Any) -> None:
-        scene, swarm = data.draw(self.runs.scenes), data.draw(_SWARMS)
-        self.turns = st.sampled_from(_swarm(weights, swarm)).map(machine.rule_by_name.__getitem__)
+        scene = data.draw(self.runs.scenes)
+        self.seed = f"{data.draw(numbers())} {self.runs.turn}"
+        swarm = Random(self.seed).getrandbits(32)
+        self.operations, self.turns = 0, [machine.rule_by_name[name] for name in _swarm(weights, swarm)]
         # Half of the runs go where they come to: what needs one thing over and over is seldom in seldom company.
         self.candidates = _CANDIDATES if swarm % 2 else 1
         self.choices = Random(swarm) if open_choices and swarm % 8 < 2 else None
@@ -161,27 +166,14 @@ def state_machine(
                 one = machine.rule_by_name[name]
                 _driven_step(self, _Operation(one, arguments, self.world.run.would(name, arguments).refusal))
 
-    now: list[Any] = []  # nothing between two operations: Hypothesis keeps some rules for good
-
-    # One strategy that draws all of it, made once: to make one costs as much as to draw, and so does each that a
-    # rule draws beside it. The run that it looks at is another each time.
-    @st.composite
-    def chosen(draw: st.DrawFn) -> _Operation | None:
-        return _chosen(draw, drivable, now[0])
-
-    choosing = chosen()
-
-    def operation(self: Any, data: Any) -> None:
-        now.append(self)
-        try:
-            one = data.draw(choosing)
-        finally:
-            now.clear()
+    def operation(self: Any, number: int) -> None:
+        self.operations += 1
+        one = _chosen(Random(f"{number} {self.operations} {self.seed}"), drivable, self)
         if one is not None:
             _driven_step(self, one if self.choices is None else _otherwise(self.world.run, one, self.choices))
 
     body = {"runs": _Runs(scenes, world, statistics, Known.of(statistics)),
-            "begin": initialize(data=st.data())(begin), "operation": rule(data=st.data())(operation)}
+            "begin": initialize(data=st.data())(begin), "operation": rule(number=numbers())(operation)}
     return type(f"{machine.name.title()}Machine", (RuleBasedStateMachine,), body)
 
 
@@ -202,14 +194,14 @@ def _past(running: Any) -> Past:
     return past
 
 
-def _chosen(draw: st.DrawFn, drivable: Drivable, running: Any) -> _Operation | None:
-    """Draw some operations, and take the one that comes to what was seldom had; None if there is none."""
+def _chosen(random: Random, drivable: Drivable, running: Any) -> _Operation | None:
+    """Choose some operations, and take the one that comes to what was seldom had; None if there is none."""
     run, past = running.world.run, _past(running)
     for _ in range(_TRIES):
         found = []
         for _ in range(running.candidates):
-            one: Rule = draw(running.turns)
-            arguments = escalating(partial(drivable.choose, run, one, draw))
+            one: Rule = random.choice(running.turns)
+            arguments = escalating(partial(drivable.choose, run, one, random))
             if arguments is not None:
                 found.append(_Operation(one, arguments, run.would(one.name, arguments).refusal))
         worth = [o for o in found if not past.enough(o.rule, o.arguments, o.refusal)]
@@ -307,7 +299,8 @@ def rounds(
     try:
         while not enough():
             before, runs.known = statistics.steps, Known.of(statistics)
-            finding = _run_examples(machine_class, seed_ * 1_000_003 + number)
+            runs.turn = seed_ * 1_000_003 + number
+            finding = _run_examples(machine_class, runs.turn)
             number += 1
             if finding is not None:
                 yield finding
@@ -507,7 +500,7 @@ def impossible(machine: Machine, traits: Mapping[str, bool]) -> set[tuple[str, s
     valuation = [t.term == traits[t.name] for t in machine.traits]
     result = set()
     for one in machine.rules:
-        step = one.step(machine.state)
+        step = machine.step(one)
         for refusal in one.refused:
             solver = z3.SolverFor("AUFLIA")
             solver.set("rlimit", 1_000_000)

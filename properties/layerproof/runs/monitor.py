@@ -106,7 +106,6 @@ class Monitor:
     like: Monitor | None = None
     _state: _Group | None = None
     _steps: dict[tuple[str, str | None, bool], _Group] = field(default_factory=dict)
-    _symbolic: dict[str, Step] = field(default_factory=dict)
     _checked: Counter[_Group] = field(default_factory=Counter)
     _rare: dict[_Group, list[str]] = field(default_factory=dict)
 
@@ -158,7 +157,7 @@ class Monitor:
         """The laws about states, as nodes."""
         grounding = Grounding(self.ground.layout)
         laws = self.catalogue.of(Kind.STATE)
-        return grounding.nodes, [self._rows(law, self.ground.machine.state, grounding) for law in laws]
+        return grounding.nodes, [self._rows(law, None, grounding) for law in laws]
 
     def about_steps(self, rule: Rule, refusal: str | None, unchanged: bool) -> tuple[Nodes, list[Rows]]:
         """The laws about a rule that is refused so, or done, as nodes.
@@ -166,31 +165,44 @@ class Monitor:
         Args:
             unchanged: the state after is the one before.
         """
-        step = self._taken(rule)
+        step = self.ground.machine.step(rule)
         parameters = tuple(p.term.decl().name() for p in rule.parameters)
         about = (law for law in self.catalogue.of(Kind.STEP) if law.about(rule) and (
             (not law.refusals) if refusal is None else (law.refusals == ("*",) or refusal in law.refusals)))
         grounding = Grounding(self.ground.layout, parameters, step.effect.definitions, unchanged=unchanged)
-        return grounding.nodes, [self._rows(law, step, grounding) for law in about]
+        return grounding.nodes, [self._rows(law, rule, grounding) for law in about]
 
-    def _taken(self, rule: Rule) -> Step:
-        if rule.name not in self._symbolic:
-            machine = self.ground.machine
-            self._symbolic[rule.name] = _AfterStep.of(rule.step(machine.state), machine.state.renamed("'"))
-        return self._symbolic[rule.name]
-
-    def _rows(self, law: Law, subject: State | Step, grounding: Grounding) -> Rows:
-        variables = [sort.constant(f"v!{name}") for name, sort in law.variables]
-        given, then = law.premise(subject, *variables), law.conclusions(subject, *variables)
-        terms = [_abstract(variables, t) for t in (given, *(z3.And(given, z3.Not(t)) for t in then.values()))]
+    def _rows(self, law: Law, rule: Rule | None, grounding: Grounding) -> Rows:
+        false, terms = _terms(self.ground.machine, self.catalogue, law, rule)
         chosen = list(itertools.product(*(self.ground.layout.elements(s) for _, s in law.variables)))
         rows = [[grounding.ground(term, tuple(map(grounding.nodes.const, elements))) for term in terms]
                 for elements in chosen]
-        return Rows(law, tuple(then), chosen, rows)
+        return Rows(law, false, chosen, rows)
 
 
 _ENOUGH = 1000
 """Evaluations of a true premise after which it is no longer counted."""
+
+
+_Terms = tuple[tuple[str, ...], list[Term]]
+
+
+def _terms(machine: Machine, catalogue: Catalogue, law: Law, rule: Rule | None) -> _Terms:
+    """What a law of states, or of a rule's steps, says at any choice of its variables, at all sizes.
+
+    Returns:
+        The names of its conclusions, and its premise with each way in which it fails.
+    """
+    key = catalogue, law.id, rule and rule.name
+    if key not in machine.kept:
+        subject: State | Step = machine.state if rule is None else _AfterStep.of(
+            machine.step(rule), machine.state.renamed("'"))
+        variables = [sort.constant(f"v!{name}") for name, sort in law.variables]
+        given, then = law.premise(subject, *variables), law.conclusions(subject, *variables)
+        terms = [_abstract(variables, t) for t in (given, *(z3.And(given, z3.Not(t)) for t in then.values()))]
+        machine.kept[key] = tuple(then), terms
+    found: _Terms = machine.kept[key]
+    return found
 
 
 def _abstract(variables: list[Term], term: Term) -> Term:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -16,7 +16,8 @@ from layermodel.store.reference import BUILDS, ROOTS, UPPERS, WRITES, Archives, 
 from layermodel.store.words import IMAGE, LEASE, REFERENCE
 from layerproof.runs.monitor import Bench
 from layerproof.runs.trace import Event, Scene, Settled, Trace
-from layerproof.subject import Draw, Drivable, Subject, Traits
+from layerproof.subject import Drivable, Subject, Traits
+from layerproof.usual import numbers
 
 SHAPE = Shape()
 """What random runs have."""
@@ -56,16 +57,19 @@ class Drawn:
         return SHAPE.sizes
 
 
-@st.composite
-def archives(draw: st.DrawFn, shape: Shape) -> Archives:
-    """Draw the images that exist as archives."""
+def archives(shape: Shape) -> st.SearchStrategy[Archives]:
+    """Draw the images that exist as archives. They are shrunk as such: one number is enough."""
+    return numbers().map(lambda n: _archives(Random(n), shape))
+
+
+def _archives(random: Random, shape: Shape) -> Archives:
     layers: list[int | None] = [None]
-    diffs = [draw(st.sampled_from(ROOTS))]
+    diffs = [random.choice(ROOTS)]
     for n in range(1, shape.layers):
         taken = set(zip(layers, diffs, strict=True))
         free = [(p, d) for p in (None, *range(n)) for d in (ROOTS if p is None else UPPERS)
                 if (p, d) not in taken]
-        parent, diff = draw(st.sampled_from(free))
+        parent, diff = random.choice(free)
         layers.append(parent)
         diffs.append(diff)
     tops: list[int] = []
@@ -73,17 +77,21 @@ def archives(draw: st.DrawFn, shape: Shape) -> Archives:
     for n in range(shape.images):
         plain = [(top, None) for top in range(shape.layers)]
         children = [(top, j) for top in range(shape.layers) for j in range(n) if tops[j] == layers[top]]
-        chosen: tuple[int, int | None] = draw(st.sampled_from(plain) | st.sampled_from(children or plain))
+        chosen: tuple[int, int | None] = random.choice(random.choice((plain, children or plain)))
         tops.append(chosen[0])
         images.append(chosen[1])
-    pins = tuple(draw(st.sampled_from(range(shape.images))) for _ in range(shape.digests))
+    pins = tuple(random.randrange(shape.images) for _ in range(shape.digests))
     return Archives(tuple(layers), tuple(diffs), tuple(tops), tuple(images), pins)
 
 
 def scenes(_: Subject, __: Bench) -> st.SearchStrategy[Drawn]:
     """Draw what a run starts from."""
-    loaded = st.lists(st.sampled_from(range(SHAPE.images)), max_size=SHAPE.tags).map(tuple)
-    return st.builds(Drawn, archives(SHAPE), loaded, st.booleans(), st.integers(0, 2))
+    return numbers().map(lambda number: _drawn(Random(number)))
+
+
+def _drawn(random: Random) -> Drawn:
+    loaded = tuple(random.randrange(SHAPE.images) for _ in range(random.randrange(SHAPE.tags + 1)))
+    return Drawn(_archives(random, SHAPE), loaded, random.random() < 0.5, random.randrange(3))
 
 
 def begin(ground: GroundMachine, scene: Any, traits: Traits) -> Run:
@@ -125,30 +133,24 @@ def _pull(reference: Reference) -> list[tuple[str, Vector]]:
 # What callers say.
 
 
-def choose(run: Run, rule: Rule, draw: Draw) -> Vector | None:
-    """Draw what a caller says: most operations are to find what they name, some of it removed or never there."""
+def choose(run: Run, rule: Rule, random: Random) -> Vector | None:
+    """Choose what a caller says: most operations are to find what they name, some of it removed or never there."""
     assert isinstance(run, Reference)
     if rule.sweeps and _objects(run) <= _FEW:  # there is little to sweep in an almost empty store
         return None
-    usual = draw(_USUAL) and not rule.name.startswith("load")
+    usual = random.randrange(_SELDOM) > 0 and not rule.name.startswith("load")
     named = {}
     for parameter in (p for p in rule.parameters if p.role == "named"):
-        element = draw(_FORCE if parameter.sort == BOOL else _one_of(
-            _elements(run, rule.name, parameter.name, parameter.sort.name)))
+        element = random.randrange(2) if parameter.sort == BOOL else random.choice(
+            _elements(run, rule.name, parameter.name, parameter.sort.name))
         named[parameter.name] = _living(run, parameter.sort.name, element) if usual else element
     if rule.name in _CONTENTS:
-        named["content"] = draw(_one_of(_CONTENTS[rule.name]))
+        named["content"] = random.choice(_CONTENTS[rule.name])
     return run.complete(rule, named)
 
 
-@lru_cache(maxsize=256)
-def _one_of(elements: Sequence[int]) -> st.SearchStrategy[int]:
-    """Draws one of some; to make a strategy costs as much as to draw."""
-    return st.sampled_from(elements)
-
-
-_FORCE = st.booleans()
-_USUAL = st.sampled_from([True] * 7 + [False])
+_SELDOM = 8
+"""Once in so many times an operation may name what is not there."""
 
 
 def _elements(run: Reference, rule: str, name: str, sort: str) -> Sequence[int]:

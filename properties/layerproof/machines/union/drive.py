@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -20,7 +20,8 @@ from layerproof.machines.union.stacks import simpler as simpler_stacks
 from layerproof.machines.union.values import Mounted
 from layerproof.runs.monitor import Bench
 from layerproof.runs.trace import Event, Settled, Trace
-from layerproof.subject import Draw, Drivable, Subject, Traits
+from layerproof.subject import Drivable, Subject, Traits
+from layerproof.usual import numbers
 
 _WEIGHTS = {"unlink": 5, "rmdir": 5, "mkdir": 6, "create": 5, "rename": 5, "rename-directory": 8,
             "rename-to-itself": 1, "remount": 1, "stat": 1, "read": 2, "list": 2, "readlink": 2,
@@ -39,7 +40,7 @@ def scenes(room: Scene, bench: Bench) -> st.SearchStrategy[Mounted]:
     Stacks are shrunk as stacks and not by way of the choices that made them: one number is enough.
     """
     merger = Views.of(bench.ground, room).merger
-    return st.integers(0, (1 << 62) - 1).map(lambda n: Mounted(random_stack(Random(n), room, merger), room))
+    return numbers().map(lambda n: Mounted(random_stack(Random(n), room, merger), room))
 
 
 def begin(ground: GroundMachine, scene: Any, traits: Traits) -> Run:
@@ -58,31 +59,27 @@ def scene_of(run: Run) -> Mounted | Settled:
 
 # What callers say.
 
-_AS_DRAWN, _REFUSED, _TURNS = 4, 10, 15
-"""Of so many turns, the first take the paths as they were drawn, the last look for some with which the operation
+_AS_CHOSEN, _REFUSED, _TURNS = 4, 10, 15
+"""Of so many turns, the first take the paths as they were chosen, the last look for some with which the operation
 is refused in some way, and the others for some with which it is done."""
 
 _ATTEMPTS = 24
 _OF_DIRECTORIES = ("rmdir", "rename-directory")
 
 
-@lru_cache(maxsize=64)
-def _below(count: int) -> st.SearchStrategy[int]:
-    """Draws one of so many; to make a strategy costs as much as to draw."""
-    return st.integers(0, count - 1)
-
-
-def choose(run: Run, rule: Rule, draw: Draw) -> Vector | None:
-    """Draw arguments, and mostly look for some near them with which the outcome is one that is wanted."""
+def choose(run: Run, rule: Rule, random: Random) -> Vector | None:
+    """Choose arguments, and mostly look for some near them with which the outcome is one that is wanted."""
     assert isinstance(run, UnionReference)
     sizes = run.scene.sizes
-    named = {p.name: draw(_below(sizes[p.sort.name])) for p in rule.parameters if p.role == "named"}
-    turn = draw(_below(_TURNS + 1))
-    return run.complete(rule, named) if turn < _AS_DRAWN else _near(run, rule, named, turn)
+    named = {p.name: random.randrange(sizes[p.sort.name]) for p in rule.parameters if p.role == "named"}
+    turn = random.randrange(_TURNS + 1)
+    return run.complete(rule, named) if turn < _AS_CHOSEN else _near(run, rule, named, turn, random)
 
 
-def _near(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: int) -> Vector | None:
-    """Arguments near those drawn with which the operation has an outcome, if there are any; else other ones."""
+def _near(
+    reference: UnionReference, one: Rule, named: Mapping[str, int], turn: int, random: Random,
+) -> Vector | None:
+    """Arguments near those chosen with which the operation has an outcome, if there are any; else other ones."""
     view, tree = reference.view(named["container"]), reference.scene.paths
     there = [p for p in sorted(view) if one.name not in _OF_DIRECTORIES or view[p].kind == DIRECTORY]
     free = [p for p, parent in enumerate(tree.parents)
@@ -91,7 +88,7 @@ def _near(reference: UnionReference, one: Rule, named: Mapping[str, int], turn: 
     paths = [name for name in ("path", "target") if name in named]
     refusals = list(one.refused)
     wanted = refusals[sum(named.values()) % len(refusals)] if turn >= _REFUSED and refusals else None
-    random, last, tried = Random(hash((turn, *named.values()))), None, set[tuple[int, ...]]()
+    last, tried = None, set[tuple[int, ...]]()
     for attempt in range(_ATTEMPTS if paths else 1):
         near = dict(named)
         for number, name in enumerate(paths):
