@@ -9,9 +9,10 @@ import socketserver
 import threading
 from http.server import BaseHTTPRequestHandler
 
-CLOSES, HANGS, GARBAGE, NULL, NUMBER, HALF, FAILS, FAILS_AFTER, TWICE, LATE, MOVING, NO_ID = (
-    "closes", "hangs", "garbage", "null", "number", "half", "fails", "fails-after", "twice", "late", "moving", "no-id")
-"""What it does instead of passing an answer on: the last four change a list, or an object, of the engine's own."""
+CLOSES, HANGS, GARBAGE, NULL, NUMBER, HALF, FAILS, FAILS_AFTER, TWICE, LATE, MOVING, NO_ID, LARGER, EXITED = (
+    "closes", "hangs", "garbage", "null", "number", "half", "fails", "fails-after", "twice", "late", "moving", "no-id",
+    "larger", "exited")
+"""What it does instead of passing an answer on: the last six change a list, or an object, of the engine's own."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -94,13 +95,20 @@ def _late(proxy, answer):
     return before or answer
 
 
+def _each(change):
+    """Change each row of a list, or the object."""
+    return _first(lambda value: [*map(change, value)] if isinstance(value, list) else change(value))
+
+
 _OUT = b'{"message": "out of order"}'
 _SAID = {GARBAGE: b"<html>it works</html>", NULL: b"null", NUMBER: b"7"}
 _CHANGED = {
     TWICE: _first(lambda rows: rows[:1] + rows), LATE: _late,
     MOVING: _first(lambda rows: [{**row, "State": "removing"} for row in rows]),
-    NO_ID: _first(lambda value: [{k: v for k, v in row.items() if k != "Id"} for row in value]
-                  if isinstance(value, list) else {k: v for k, v in value.items() if k != "Id"})}
+    NO_ID: _each(lambda row: {k: v for k, v in row.items() if k != "Id"}),
+    LARGER: _each(lambda row: {**row, "Size": row["Size"] + 1}),
+    EXITED: _each(lambda row: {**row, "State": {**row["State"], "Status": "exited"} if isinstance(row["State"], dict)
+                               else "exited"})}
 
 
 class Proxy:

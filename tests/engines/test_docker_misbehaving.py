@@ -2,23 +2,27 @@
 
 import os
 import re
+import shutil
 import signal
 from dataclasses import replace
 
 import pytest
 
 from engines.test_docker_daemon import dockerd
+from engines.test_docker_engine import ran
 from layerproof.engines.docker.engine import DockerEngine
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import conform, conform_to
 from layerproof.runs.trace import Event
 from proxy import (
     CLOSES,
+    EXITED,
     FAILS,
     FAILS_AFTER,
     GARBAGE,
     HALF,
     HANGS,
+    LARGER,
     LATE,
     MOVING,
     NO_ID,
@@ -68,6 +72,33 @@ def test_what_it_does_is_told_with_the_operations_that_led_to_it(shared_docker, 
         assert 0 < len(finding.trace.events) <= 2
         if how == TWICE:
             assert re.search(r"the list shows (image|container) \S+ 2 times", str(finding.differences[0]))
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="needs the docker command")
+@pytest.mark.parametrize(("where", "how", "says"), [
+    (CREATE, FAILS, "the last command: expected done, observed refused"),
+    (CONTAINERS, TWICE, "the list of containers: expected "),
+    (r"GET .*/containers/(json|[^/]*/json)", EXITED, "container container-0: status: expected created, observed exited"),
+    (r"GET .*/images/(json|[^/]*/json)", LARGER, "image image-0: size: expected "),
+])
+def test_the_script_of_a_finding_exits_with_1_where_it_shows_and_with_0_where_it_does_not(
+        docker, tmp_path, where, how, says):
+    with Proxy(docker.socket, tmp_path) as proxy, DockerEngine(socket=proxy.path, timeout=5.0) as engine:
+        def plan(method, path):
+            return how if re.fullmatch(where, f"{method} {path.partition('?')[0]}") else None
+
+        proxy.plan = plan
+        finding = conform_to(STORE_SUBJECT, replace(a_trace(), events=a_trace().events[:2]), engine).findings[0]
+        engine.reset()
+        text = finding.script()
+        assert 40 >= len(text.splitlines()), text
+        shows = ran(f"unix://{proxy.path}", text)
+        assert 1 == shows.returncode, shows.stdout + shows.stderr
+        assert says in shows.stdout
+        docker.reset()
+        fine = ran(str(docker.socket), text)
+        assert 0 == fine.returncode, fine.stdout + fine.stderr
+        assert "as expected: " in fine.stdout
 
 
 def test_a_private_daemon_that_was_killed_is_started_anew():

@@ -30,7 +30,7 @@ from layerproof.errors import (
     Unintelligible,
     WrongRequest,
 )
-from layerproof.machines.store.engine import Call, ContainerSeen, ImageSeen, Observation
+from layerproof.machines.store.engine import Call, ContainerSeen, Fact, ImageSeen, Observation
 from layerproof.process.signals import held_back
 
 _ALWAYS = frozenset(
@@ -163,11 +163,11 @@ class DockerEngine:
         """The last lines of a private engine's log; of a shared one nobody here may read it."""
         return "" if self.daemon is None else self.daemon.log()
 
-    def script(self, calls: tuple[Call, ...]) -> str:
-        """A shell script of ``docker`` commands that does these calls."""
+    def script(self, calls: tuple[Call, ...], facts: tuple[Fact, ...] = ()) -> str:
+        """A shell script of ``docker`` commands that does these calls, and then checks these facts."""
         from layerproof.engines.docker.script import script
 
-        return script(calls)
+        return script(calls, facts)
 
     def _disk_store(self) -> DiskStore | None:
         """Return the view of the private engine's layers, if it keeps them in a way that we can read."""

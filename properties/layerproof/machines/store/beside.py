@@ -18,7 +18,8 @@ from layermodel.store.view import element_name, reference_name
 from layermodel.store.words import IMAGE, REFERENCE, shared, total
 from layerproof.anyengine import check_capabilities, check_has, is_texts
 from layerproof.errors import Refused, WrongRequest
-from layerproof.machines.store.engine import Engine
+from layerproof.machines.store.engine import Engine, Fact
+from layerproof.machines.store.facts import Facts
 from layerproof.machines.store.making import runs
 from layerproof.machines.store.observed import Observer, Translation
 from layerproof.machines.store.payload import Caller
@@ -64,6 +65,7 @@ class StoreBeside:
         run.burden(measure(engine.program))
         self._caller = Caller(engine, run)
         self._observer = Observer(self._caller)
+        self._compared: tuple[Outcome, Answer] | None = None
 
     def begin(self) -> Sequence[Difference]:
         """Empty the engine; return what an earlier run has left behind all the same."""
@@ -87,7 +89,9 @@ class StoreBeside:
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answers, the states, and the figures that an engine reports for itself."""
+        self._compared = None
         self._look(answer.seen)
+        self._compared = outcome, answer
         return [*_answers(outcome, answer), *self._state(outcome.state, self._seen), *self._figures(self._seen)]
 
     def observed(self, before: Vector, outcome: Outcome, answer: Answer) -> Observed:
@@ -95,9 +99,12 @@ class StoreBeside:
         return Observed(self._seen.state)
 
     def script(self, trace: Trace, differences: Sequence[Difference]) -> Callable[[], str | None]:
-        """What the engine's own writer of scripts makes of the calls, if it has one."""
-        writer, calls = getattr(self._engine, "script", None), tuple(self._caller.calls)
-        return lambda: None if writer is None else writer(calls)
+        """What the engine's own writer of scripts makes of the calls and of what is to be, if it has one."""
+        writer, calls, facts = getattr(self._engine, "script", None), tuple(self._caller.calls), tuple[Fact, ...]()
+        if writer is not None and self._compared is not None:
+            expected = self._compared[0].state
+            facts = Facts(self._caller, expected, self._seen, self._expected_figures()).of(*self._compared)
+        return lambda: None if writer is None else writer(calls, facts)
 
     def end(self) -> None:
         """Empty the engine."""
@@ -124,14 +131,20 @@ class StoreBeside:
 
     def _figures(self, observed: Translation) -> list[Difference]:
         """Figures that follow from the state and that the engine reports for itself."""
-        result, run = [], self._run
-        for (what, element), seen in observed.figures.items():
-            wanted = _figure(run, what)(run.state, (), run.rigid, run.traits, (element,))
-            if wanted != seen:
+        result = []
+        for (what, element), wanted in self._expected_figures().items():
+            if (seen := observed.figures[what, element]) != wanted:
                 sort, law = (IMAGE, "SIZE-5") if what == "shared size" else (CONTAINER, "SIZE-3")
                 result.append(Difference(
                     what, str(wanted), str(seen), self._called(sort, element), law, figure=True))
         return result
+
+
+    def _expected_figures(self) -> dict[tuple[str, int], int]:
+        """What is expected of the figures that the engine reports."""
+        run = self._run
+        return {(what, element): _figure(run, what)(run.state, (), run.rigid, run.traits, (element,))
+                for what, element in self._seen.figures}
 
 
 def called(run: Run, sort: Sort, element: int) -> str:

@@ -229,3 +229,22 @@ class Call:
     method: str
     arguments: tuple[object, ...]
     result: str | None = None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that can be seen after the last call, for scripts, with the value that it is to have.
+
+    Attributes:
+        of: an image or a container as arguments of a :class:`Call` name it; empty if it is of the whole store.
+        what: of an object whether it is ``there`` (bool); of an image its ``references`` (a set), its ``parent``
+            (named as ``of``, or empty), its ``size`` and what it has ``shared`` (bytes); of a container its
+            ``name``, its ``image`` (named as ``of``), ``status``, ``size_rw`` and ``size_root_fs`` (bytes), and
+            the ``files`` in its upper layer; of the store its ``usage`` (bytes), the sets of all ``images`` and
+            ``containers``, what the last call ``reclaimed`` (bytes), and its ``refusal`` (empty if it is to be
+            done).
+    """
+
+    of: str
+    what: str
+    expected: object

@@ -97,7 +97,7 @@ class Caller:
         method, values, made = self._call(rule, arguments)
         self._expect_layers(rule, arguments)
         names = tuple(self._symbolic(v) for v in values)
-        variable = None if made is None else f"{made[0]}_{made[1]}"
+        variable = _loaded(rule, arguments) if made is None else f"{made[0]}_{made[1]}"
         self.calls.append(Call(method, names, variable))
         result = getattr(self.engine, method)(*self._real(method, values))
         if made is not None:
@@ -132,6 +132,10 @@ class Caller:
                 return self._handle(value)
             return f"{value.kind}_{value.element}"
         return value
+
+    def called(self, kind: str, element: int) -> str:
+        """An image or a container as arguments of calls name it."""
+        return str(self._symbolic(_Handle(kind, element)))
 
     def _real(self, method: str, values: tuple[object, ...]) -> tuple[object, ...]:
         # What the table of operations gives a method is of the kind that it takes; its type is that of all.
@@ -216,6 +220,13 @@ class Caller:
         chain = self.reference.chain(layer)
         tars = [layer_tar(self.files(self.reference.content(m))) for m in chain]
         return tars[-1], chain_ids([digest(t) for t in tars[:-1]])[-1] if len(tars) > 1 else None
+
+
+def _loaded(rule: str, arguments: Mapping[str, int]) -> str | None:
+    """The variables of the IDs of the images that are loaded, in the order in which they are in the archive."""
+    if not rule.startswith("load"):
+        return None
+    return " ".join(f"image_{arguments[name]}" for name in ("parent", "image") if name in arguments)
 
 
 @dataclass(frozen=True)
