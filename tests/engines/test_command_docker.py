@@ -361,6 +361,12 @@ class Shared:
         names = [name for row in self._api.containers(all=True) for name in row["Names"]]
         return [name for name in names if name.startswith("/lp-")]
 
+    def use_of(self, container: str) -> str:
+        """Create a container of somebody else's from the image of another one; return the image's ID."""
+        image = self._client.containers.get(container.lstrip("/")).image.id
+        self._client.containers.create(image, name="user", network_mode="none")
+        return image
+
     def close(self) -> None:
         self._client.close()
 
@@ -399,6 +405,54 @@ def test_a_signal_in_the_middle_of_a_shared_run_removes_what_it_made(
     assert "SIGINT" == ended_by(command.result())
     assert before == shared.everything()
     assert [] == command.left()
+
+
+@pytest.mark.parametrize("moment", range(10))
+def test_what_a_killed_run_left_is_told_and_removed_and_nothing_else(
+        place: Path, shared: Shared, moment: int) -> None:
+    before = shared.everything()
+    killed = Command(place, "--socket", shared.address, "--operations", "100000")
+    killed.until(shared.made)
+    time.sleep(moment * 0.17)
+    killed.send(signal.SIGKILL)
+    killed.result()
+    left = shared.everything()
+    assert left != before
+    if moment == 0:  # another run on the same engine, meanwhile, meets none of it
+        status, out, err = Command(place, "--socket", shared.address, "--operations", "30", "--format", "json").result()
+        assert (0, 30) <= (status, json.loads(out)["operations"])
+        assert " that killed runs left can be removed: --cleanup lists and removes them\n" in err
+        assert left == shared.everything()
+    goes_on = Command(place, "--socket", shared.address, "--operations", "100000")
+    goes_on.until(lambda: len({name[:12] for name in shared.made()}) > 1)
+    status, out, err = Command(place, "--socket", shared.address, "--cleanup").result()
+    assert (0, "") == (status, err)
+    assert re.search(r"^removed: container [0-9a-f]{12} lp-", out, re.MULTILINE)
+    assert re.search(r"^left alone: \w+ [0-9a-f]{12}.*: the run lp-[0-9a-f]{8} goes on$", out, re.MULTILINE)
+    goes_on.send(signal.SIGINT)
+    goes_on.result()
+    assert before == shared.everything()
+    status, out, err = Command(place, "--socket", shared.address, "--cleanup").result()
+    assert (0, "0 things of killed runs removed\n", "") == (status, out, err)
+
+
+def test_what_somebody_else_uses_of_a_killed_run_stays(place: Path, shared: Shared) -> None:
+    killed = Command(place, "--socket", shared.address, "--operations", "100000")
+    killed.until(shared.made)
+    killed.send(signal.SIGKILL)
+    killed.result()
+    used = shared.use_of(shared.made()[0])
+    status, out, _ = Command(place, "--socket", shared.address, "--cleanup").result()
+    assert 1 == status
+    assert re.search(rf"^not removed: image {used[7:19]}.*: somebody else uses it$", out, re.MULTILINE)
+    assert used in {image["Id"] for image in shared.everything()["images"]}
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["--cleanup"], "--cleanup needs --socket: a private Docker Engine leaves nothing behind"),
+    (["--cleanup", "--socket", "/none.sock"], "is not reachable")])
+def test_what_cannot_be_cleaned_up(place: Path, arguments: list[str], says: str) -> None:
+    assert says in sentence(Command(place, *arguments).result())
 
 
 def test_a_shared_docker_that_is_killed_in_the_middle(place: Path) -> None:

@@ -24,6 +24,7 @@ from layerproof.commands.common import (
 from layerproof.commands.judging import AtRandom, Exhausting, Judging, Kept
 from layerproof.errors import EngineUnreachable, LayerproofError, WrongRequest
 from layerproof.process.signals import held_back
+from layerproof.words import counted
 
 if TYPE_CHECKING:
     from layerproof.engines.registry import Entry
@@ -169,6 +170,23 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
                         "makes is touched, and nothing is pruned.")(command)
 
 
+def cleaned(engine: str, given: dict[str, Any]) -> NoReturn:
+    """Remove what killed runs left in an engine, say what that was, and end the command.
+
+    Raises:
+        WrongRequest: if runs leave nothing in such an engine.
+    """
+    known, _, options = chosen(engine, None, given)
+    if known.cleanup is None:
+        raise WrongRequest(f"runs leave nothing in the engine {engine}; --cleanup is for docker with --socket")
+    done = known.cleanup(**{name: value for name, value in options.items() if name in ("socket", "timeout")})
+    for what, those in (("removed", done.removed), ("left alone", done.kept), ("not removed", done.refused)):
+        for thing in those:
+            click.echo(f"{what}: {thing}")
+    click.echo(f"{counted(len(done.removed), 'thing')} of killed runs removed")
+    status(bool(done.refused))
+
+
 def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any]) -> None:
     """See that no option was given that says nothing of such a run.
 
@@ -201,6 +219,8 @@ def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any])
               "there what was executed.")
 @click.option("--findings", metavar="FILE", help="Write each finding there as soon as it is made, before a "
               "shorter run is looked for: a line of JSON each.")
+@click.option("--cleanup", is_flag=True, help="Judge nothing: list and remove what killed runs left in the engine "
+              "at --socket.")
 @engine_options
 @machine_option(usual=False)
 @record_option
@@ -208,7 +228,7 @@ def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any])
 def conform_command(
     engine: str, subject: Subject | None, operations: int | None, seed: int, dialect: str | None,
     traits: tuple[str, ...], strict: bool, exhaust: bool, sizes: str | None, everywhere: bool, resume: str | None,
-    findings: str | None, timeout: float, budget: float | None, record: str | None, format_: str,
+    findings: str | None, cleanup: bool, timeout: float, budget: float | None, record: str | None, format_: str,
     output: str | None, **given: Any,
 ) -> None:
     """Judge an engine by random operations beside the model.
@@ -216,6 +236,8 @@ def conform_command(
     ENGINE is directory or docker, a union file system (memory, overlayfs, fuse-overlayfs, or tmpfs as the
     control), or one of your own: PATH.py:NAME or module:NAME, a class or a function of no arguments.
     """
+    if cleanup:
+        cleaned(engine, {**given, "timeout": timeout})
     if operations is not None and operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
     _check_exhaust(exhaust, {"--size": sizes, "--everywhere": everywhere, "--resume": resume},
@@ -236,6 +258,8 @@ def conform_command(
     if "dialect" in known.takes and dialect is not None:
         options |= {"dialect": dialect}
     with opened(known, options) as there, Progress() as tell:
+        for warning in getattr(there.engine, "warnings", ()):
+            click.echo(f"layerproof: {warning}", err=True)
         if subject is None:
             _check_fits(judge, there.engine)
         spoken = dialect or getattr(there.engine, "dialect", None) or next(iter(judge.dialects), "")

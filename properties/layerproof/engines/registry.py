@@ -24,6 +24,21 @@ _EMBEDDED = {"store": "directory", "union": "memory"}
 """For each machine the engine that runs anywhere, without root and without anything installed."""
 
 
+@dataclass
+class Cleaned:
+    """What became of what runs left in an engine, each thing in words.
+
+    Attributes:
+        removed: of runs that were killed.
+        kept: of runs that go on, or may.
+        refused: of runs that were killed, and that could not be removed, with the reason.
+    """
+
+    removed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Entry:
     """What the commands need of an engine.
@@ -35,6 +50,7 @@ class Entry:
         deviations: that are known of it.
         dialects: valuations of the machine's traits that it brings, beside those that the machine has.
         embedded: of an embedded engine what opens it, in each way in which it is to be judged.
+        cleanup: removes what killed runs left in it, where they can; it takes some of the options.
     """
 
     machine: str
@@ -43,6 +59,7 @@ class Entry:
     deviations: tuple[Deviation, ...] = ()
     dialects: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     embedded: tuple[Callable[[], Any], ...] = ()
+    cleanup: Callable[..., Cleaned] | None = None
 
 
 def names() -> list[str]:

@@ -28,6 +28,10 @@ class Fields:
         """Whether there is such a field."""
         return name in self._fields
 
+    def given(self, name: str) -> bool:
+        """Whether there is such a field, and it is not null."""
+        return self._fields.get(name) is not None
+
     def text(self, name: str) -> str:
         """A string."""
         value = self._fields.get(name)

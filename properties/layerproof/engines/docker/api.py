@@ -137,7 +137,7 @@ class DockerApi:
         Args:
             method: of HTTP.
             path: below the API version, e.g. ``/images/json``.
-            params: the query; a Boolean becomes ``1`` or ``0``.
+            params: the query; a Boolean becomes ``1`` or ``0``, a tuple is said once for each part.
             body: sent as JSON.
             data: sent as it is, of type ``content_type``.
             content_type: of ``data``.
@@ -146,7 +146,8 @@ class DockerApi:
             Refused: if the status is 400 or above.
             EngineUnreachable: if the engine can't be reached; EngineHung: if it is silent for too long.
         """
-        query = {key: str(int(v) if isinstance(v, bool) else v) for key, v in (params or {}).items()}
+        query = {key: list(v) if isinstance(v, tuple) else str(int(v) if isinstance(v, bool) else v)
+                 for key, v in (params or {}).items()}
         headers = {"Content-Type": content_type} if data is not None else None
         with self._reach(f"{method} {path}"):
             answer = self._client.request(

@@ -21,6 +21,7 @@ from layerproof.engines.docker import files as docker_files
 from layerproof.engines.docker.answers import Fields, rows
 from layerproof.engines.docker.api import DockerApi
 from layerproof.engines.docker.daemon import PrivateDaemon
+from layerproof.engines.docker.leftovers import LABEL, Left, Mark, left_behind, mark_of, told
 from layerproof.engines.docker.store import DiskStore
 from layerproof.errors import (
     Contradiction,
@@ -41,6 +42,8 @@ _ALWAYS = frozenset(
 )
 _PRIVATE = frozenset({"prune", "prune_all", "container_prune"})
 _SETTLED = ("created", "running", "paused", "exited")
+_OWN = ".layerproof"
+"""A file in the root layers of a run beside others, which has no such layers but by this run."""
 _COMES_BACK = 10.0
 """Seconds that a shared engine may take until it answers again, as when a supervisor starts it anew."""
 
@@ -73,7 +76,10 @@ class DockerEngine:
         command: what a container then runs.
         prefix: what this run's references and container names begin with; empty in private mode.
         socket: the address of the API.
+        api: what speaks to it.
         daemon: the private daemon, or None in shared mode.
+        labels: what all carries that this run makes, beside others' things: whose it is; nothing in private mode.
+        warnings: what is to be said before the run, a sentence each.
         leaked: what the last reset could not remove: layers, images or containers, as the engine names them.
         not_compared: what it reports, and nothing is compared with.
     """
@@ -112,26 +118,32 @@ class DockerEngine:
         self._closed = False
         self.program: Files
         self.program, self.command = docker_files.find_program(busybox)
-        self.prefix = "" if socket is None else f"{prefix or 'lp-' + secrets.token_hex(4)}-"
+        self.prefix, self.labels = "", dict[str, str]()
         # A prefix that was chosen for us may be another's, too.
         self._unique = socket is not None and prefix is None
+        if socket is not None:
+            # Layers of its own: what two runs share would be removed for one by the other.
+            self.prefix = f"{prefix or 'lp-' + secrets.token_hex(4)}-"
+            self.labels = {LABEL: str(Mark.own(self.prefix))}
+            self.program = {**self.program, _OWN: f"{self.prefix}{secrets.token_hex(4)}".encode()}
         self._dockerd = dockerd
         self.daemon: PrivateDaemon | None = None
         self.capabilities = _ALWAYS if socket is not None else _ALWAYS | _PRIVATE
         self._start(socket)
+        self.warnings = tuple(filter(None, (told(left_behind(self.api)),))) if socket is not None else ()
 
     def _start(self, socket: str | None) -> None:
         """Connect to a running engine, or start a private one."""
         self.daemon = PrivateDaemon(dockerd=self._dockerd, limit=self._timeout) if socket is None else None
         self.socket = socket if self.daemon is None else self.daemon.socket
         try:
-            self._api = DockerApi(str(self.socket), self._timeout)
+            self.api = DockerApi(str(self.socket), self._timeout)
             self._disk = self._disk_store()
         except BaseException:
             if self.daemon is not None:
                 self.daemon.stop()
             raise
-        self.version = self._api.engine_version
+        self.version = self.api.engine_version
 
     def revive(self) -> None:
         """Have an engine answer again that does not: a private one is started anew, a shared one is waited for.
@@ -139,7 +151,7 @@ class DockerEngine:
         Raises:
             EngineUnreachable: if it can't be started, or does not answer.
         """
-        self._api.close()
+        self.api.close()
         if self.daemon is None:
             self._start_again(str(self.socket))
             return
@@ -185,7 +197,7 @@ class DockerEngine:
             WrongRequest: in shared mode, if the engine had one of the images before this run.
         """
         if self.daemon is not None:
-            self._api.stream("/images/load", archive, quiet=True)
+            self.api.stream("/images/load", archive, quiet=True)
             return
         before = self._image_ids()
         made = set(docker_files.image_ids_in(archive))
@@ -194,7 +206,7 @@ class DockerEngine:
         renamed = docker_files.with_references(archive, self._outer)
         # A load that fails, or of which no answer comes, may have stored some of its images.
         self._images |= made
-        told = self._api.stream("/images/load", renamed, quiet=True)
+        told = self.api.stream("/images/load", renamed, quiet=True)
         self._images |= set(self._loaded(told)) - before
 
     def _loaded(self, told: list[dict[str, Any]]) -> Iterator[str]:
@@ -212,8 +224,9 @@ class DockerEngine:
         """
         repository, _, tag = (self._outer(reference) if reference else "").rpartition(":")
         command = ",".join(f'"{word}"' for word in self.command)
-        told = self._api.stream(
-            "/images/create", tree, fromSrc="-", repo=repository, tag=tag, changes=f"CMD [{command}]"
+        told = self.api.stream(
+            "/images/create", tree, fromSrc="-", repo=repository, tag=tag,
+            changes=(f"CMD [{command}]", *(f"LABEL {name}={value}" for name, value in self.labels.items()))
         )
         last = told[-1] if told else None
         return self._own_image(Fields(last, "the last message of POST /images/create").text("status"))
@@ -222,7 +235,7 @@ class DockerEngine:
     def tag(self, image: str, reference: str) -> None:
         """Make a reference name an image."""
         self._need_image(image)
-        self._api.post(f"/images/{_quoted(image)}/tag", repo=self._outer(reference))
+        self.api.post(f"/images/{_quoted(image)}/tag", repo=self._outer(reference))
 
     def remove_by_tag(self, reference: str, force: bool) -> None:
         """``rmi TAG``."""
@@ -240,7 +253,7 @@ class DockerEngine:
 
     @_whole
     def _remove_image(self, name: str, force: bool) -> None:
-        self._api.request("DELETE", f"/images/{_quoted(name)}", params={"force": force})
+        self.api.request("DELETE", f"/images/{_quoted(name)}", params={"force": force})
 
     def prune(self) -> int:
         """Remove dangling images; return the bytes reported as reclaimed."""
@@ -268,10 +281,10 @@ class DockerEngine:
         """
         self._need_image(image)
         # The builder would look for a missing base image in a registry.
-        self._api.get(f"/images/{_quoted(image)}/json")
+        self.api.get(f"/images/{_quoted(image)}/json")
         context = docker_files.build_context(image, files)
         options = {"nocache": True, "rm": True, "forcerm": True, "networkmode": "none", "version": 1}
-        told = self._api.stream("/build", context, **options)
+        told = self.api.stream("/build", context, **options)
         return self._own_image(self._made(told, "the answer of POST /build"))
 
     # Containers
@@ -280,7 +293,8 @@ class DockerEngine:
     def create(self, image: str, name: str) -> str:
         """Create a container of an image, with its command and without a network; return its ID."""
         self._need_image(image)
-        body = {"Image": image, "StopSignal": "SIGKILL", "HostConfig": {"NetworkMode": "none"}}
+        body = {"Image": image, "StopSignal": "SIGKILL", "HostConfig": {"NetworkMode": "none"},
+                "Labels": self.labels}
         container = self._posted("/containers/create", body, name=self.prefix + name).text("Id")
         self._containers.add(container)
         return container
@@ -325,7 +339,7 @@ class DockerEngine:
     def remove(self, container: str, force: bool) -> None:
         """Remove a container."""
         self._need_container(container)
-        self._api.request("DELETE", f"/containers/{container}", params={"force": force})
+        self.api.request("DELETE", f"/containers/{container}", params={"force": force})
         self._uppers.pop(container, None)
 
     def container_prune(self) -> int:
@@ -341,12 +355,12 @@ class DockerEngine:
         """
         self._need_container(container)
         path = f"/containers/{container}/archive"
-        self._api.request("PUT", path, params={"path": "/"}, data=docker_files.written_tar(files))
+        self.api.request("PUT", path, params={"path": "/"}, data=docker_files.written_tar(files))
 
     @_whole
     def _act(self, container: str, action: str, /, **params: object) -> None:
         self._need_container(container)
-        self._api.post(f"/containers/{container}/{action}", **params)
+        self.api.post(f"/containers/{container}/{action}", **params)
 
     def _settle(self, container: str, wanted: Collection[str] = _SETTLED) -> str:
         """Wait until a container's status is one of those wanted, and return it."""
@@ -432,15 +446,15 @@ class DockerEngine:
 
     def _fields(self, path: str, **params: object) -> Fields:
         """The object that a GET answers."""
-        return Fields(self._api.get(path, **params), f"the answer of GET {path}")
+        return Fields(self.api.get(path, **params), f"the answer of GET {path}")
 
     def _posted(self, path: str, body: object = None, **params: object) -> Fields:
         """The object that a POST answers."""
-        return Fields(self._api.post(path, body, **params), f"the answer of POST {path}")
+        return Fields(self.api.post(path, body, **params), f"the answer of POST {path}")
 
     def _rows(self, path: str, **params: object) -> list[Fields]:
         """The list that a GET answers."""
-        return list(rows(self._api.get(path, **params), f"the answer of GET {path}"))
+        return list(rows(self.api.get(path, **params), f"the answer of GET {path}"))
 
     @staticmethod
     def _made(messages: list[dict[str, Any]], what: str) -> str:
@@ -456,15 +470,15 @@ class DockerEngine:
 
     def _image_rows(self) -> list[Fields]:
         return [row for row in self._rows("/images/json", all=True)
-                if self._is_own(row.text("Id") in self._images, row.texts("RepoTags"))]
+                if self._is_own(row, row.text("Id") in self._images, row.texts("RepoTags"))]
 
     def _container_rows(self, size: bool = False) -> list[Fields]:
         return [row for row in self._rows("/containers/json", all=True, size=size)
-                if self._is_own(row.text("Id") in self._containers, row.texts("Names"))]
+                if self._is_own(row, row.text("Id") in self._containers, row.texts("Names"))]
 
-    def _is_own(self, known: bool, names: list[str]) -> bool:
+    def _is_own(self, row: Fields, known: bool, names: list[str]) -> bool:
         """Tell whether a thing is this run's; the answer that told its ID may never have come."""
-        if known or self.daemon is not None:
+        if known or self.daemon is not None or mark_of(row) == self.labels[LABEL]:
             return True
         return self._unique and any(name.lstrip("/").startswith(self.prefix) for name in names)
 
@@ -561,7 +575,7 @@ class DockerEngine:
         """Remove everything that this run made, in private mode everything there is; set ``leaked``."""
         for row in self._container_rows():
             with contextlib.suppress(Refused):
-                self._api.request("DELETE", f"/containers/{row.text('Id')}", params={"force": True})
+                self.api.request("DELETE", f"/containers/{row.text('Id')}", params={"force": True})
         while rows := self._image_rows():
             if not sum(self._try_remove(row) for row in rows):
                 break
@@ -572,6 +586,21 @@ class DockerEngine:
         self._uppers.clear()
         self._images.intersection_update(left)
         self._containers.intersection_update(left)
+
+    def remove_left(self, left: Left) -> tuple[str, ...]:
+        """Remove what another run left; what that run would remove at its end, and nothing else.
+
+        Returns:
+            What could not be removed, as somebody else uses it: IDs.
+        """
+        mine = self.prefix, self.labels, self._images, self._containers, self.leaked
+        try:
+            self.prefix, self.labels = left.mark.prefix, {LABEL: str(left.mark)}
+            self._images, self._containers = set(left.images), set(left.containers)
+            self.reset()
+            return self.leaked
+        finally:
+            self.prefix, self.labels, self._images, self._containers, self.leaked = mine
 
     def _try_remove(self, row: Fields) -> bool:
         """Remove an image, unless others of the engine use it; tell whether anything was removed."""
@@ -609,7 +638,7 @@ class DockerEngine:
             left = f"what this run made there may be left, the names of it begin with {self.prefix}"
             raise EngineUnreachable(f"{error}; {left}") from error
         finally:
-            self._api.close()
+            self.api.close()
 
     def __enter__(self) -> DockerEngine:
         """Return itself."""

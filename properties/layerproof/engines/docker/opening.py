@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from layerproof.engines.docker.cleanup import cleanup
 from layerproof.engines.docker.deviations import DEVIATIONS
 from layerproof.engines.docker.engine import DockerEngine
 from layerproof.engines.registry import Entry
@@ -9,4 +10,4 @@ from layerproof.engines.registry import Entry
 
 def entry(name: str) -> Entry:
     """A private Docker Engine, or a running one."""
-    return Entry("store", DockerEngine, frozenset({"socket", "dockerd", "timeout"}), DEVIATIONS)
+    return Entry("store", DockerEngine, frozenset({"socket", "dockerd", "timeout"}), DEVIATIONS, cleanup=cleanup)

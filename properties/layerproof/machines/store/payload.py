@@ -64,7 +64,7 @@ class Caller:
     def _spec(self, image: int, top: int) -> ImageSpec:
         layers = tuple(self.files(self.reference.content(m)) for m in self.reference.chain(top))
         return ImageSpec(layers, label=f"image-{image}", command=self.engine.command,
-                         empty_rows=self._rows(image))
+                         extra=getattr(self.engine, "labels", {}), empty_rows=self._rows(image))
 
     def _rows(self, image: int) -> tuple[bool, ...]:
         """The history rows of an archive's image: those of its parent and one more."""
