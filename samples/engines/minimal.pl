@@ -1,9 +1,8 @@
 #!/usr/bin/perl
 # A container engine of seven operations, in memory, for `layerproof conform samples/engines/minimal.pl`.
 use strict; use warnings;
-use Archive::Tar; use Digest::SHA 'sha256_hex'; use JSON::PP; use MIME::Base64;
-$| = 1;
-my ($json, $made) = (JSON::PP->new->canonical, 0);
+use Archive::Tar; use Digest::SHA 'sha256_hex'; use JSON::PP; use MIME::Base64; $| = 1;
+my ($json, $made, @can) = (JSON::PP->new->canonical, 0, qw(create load remove remove_by_id tag write));
 my (%images, %containers, %names);    # by ID, by ID, and the image of each reference
 
 sub refuse { die { refused => $_[0], detail => $_[1] // '' } }
@@ -29,8 +28,7 @@ my %do = (
             push @layers, $chain = $chain ? 'sha256:' . sha256_hex("$chain $_") : $_
                 for @{ decode_json($config)->{rootfs}{diff_ids} };
             $size += $_->size for map { my $layer = tar($archive->get_content($_)); $layer ? $layer->get_files : () } @{ $row->{Layers} };
-            $images{$image} //= { layers => \@layers, size => $size };
-            $images{$image}{parent} = $row->{Parent} if $row->{Parent};
+            $images{$image} = { layers => \@layers, size => $size, parent => $row->{Parent} || $images{$image}{parent} };
             $names{$_} = $image for @{ $row->{RepoTags} // [] };
         }
     },
@@ -51,9 +49,8 @@ my %do = (
     remove => sub { container($_[0]{container}); delete $containers{ $_[0]{container} } },
     write => sub { my $c = container($_[0]{container}); $c->{files}{$_} = length decode_base64($_[0]{files}{$_}) for keys %{ $_[0]{files} } },
     reset => sub { %images = %containers = %names = () }, close => sub { },
+    hello => sub { +{ messages => 1, name => 'minimal', version => '1', dialect => 'docker', capabilities => [@can] } },
 );
-my %hello = (messages => 1, name => 'minimal', version => '1', dialect => 'docker', capabilities => [grep !/reset|close/, sort keys %do]);
-$do{hello} = sub { \%hello };
 $do{observe} = sub {
     my @seen = map { my $c = $containers{$_}; my $rw = 0; $rw += $_ for values %{ $c->{files} };
         { id => $_, name => $c->{name}, image => $c->{image}, status => 'created', size_rw => $rw, size_root_fs => $rw + $c->{size} } } sort keys %containers;

@@ -1,8 +1,9 @@
 """A program in any language is judged as an engine, whatever it does."""
 
 import json
+import os
 import shlex
-import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,14 +22,51 @@ from layerproof.readings.exhaust import exhaust
 
 ROOT = Path(__file__).parents[2]
 SERVED = shlex.join([sys.executable, str(ROOT / "tests" / "served.py")])
-PERL = pytest.mark.skipif(shutil.which("perl") is None, reason="needs perl")
 ONE = {"Layer": 1, "Image": 1, "Reference": 1, "Content": 1}
 HELLO = {"messages": 1, "name": "mine", "version": "1", "dialect": "docker", "capabilities": ["tag"]}
 
 
-@PERL
-def test_an_engine_of_seven_operations_in_perl_holds_and_is_certified():
-    engine = ProgramEngine(str(ROOT / "samples" / "engines" / "minimal.pl"))
+LANGUAGES = {
+    "perl": ("pl", ["-MArchive::Tar", "-MDigest::SHA", "-MJSON::PP", "-e", "1"], "        refuse('used-by-container') if used($id);\n"),
+    "node": ("js", ["-e", "[].at(0)"], "refuse(those(containers, 'image', image).length, 'used-by-container');"),
+    "ruby": ("rb", ["-rdigest", "-rjson", "-e", "eval('image = 1; {image:}')"],
+             "refuse(rows(@containers, :image, image).any?, 'used-by-container');"),
+}
+"""Of each language the ending of its example, what shows that it is there, and what looks for containers."""
+
+
+def sample(language):
+    """The example in a language, if that can be run here."""
+    ending, trial, _ = LANGUAGES[language]
+    try:
+        there = subprocess.run([language, *trial], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        there = False
+    if not there:
+        required = language in os.environ.get("LAYERPROOF_REQUIRE_LANGUAGES", "").split(",")
+        (pytest.fail if required else pytest.skip)(f"needs {language} with its standard library")
+    return ROOT / "samples" / "engines" / f"minimal.{ending}"
+
+
+def test_the_examples_are_small_and_each_is_judged():
+    lines = {path.suffix[1:]: sum(1 for line in path.read_text().splitlines() if line.strip())
+             for path in (ROOT / "samples" / "engines").iterdir()}
+    assert {ending for ending, _, _ in LANGUAGES.values()} == lines.keys()
+    assert max(lines.values()) <= 60
+
+
+def test_a_language_that_is_required_is_not_skipped(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("LAYERPROOF_REQUIRE_LANGUAGES", "perl,node")
+    with pytest.raises(pytest.fail.Exception, match="needs node"):
+        sample("node")
+    with pytest.raises(pytest.skip.Exception, match="needs ruby"):
+        sample("ruby")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_engine_of_seven_operations_holds_and_is_certified(language):
+    engine = ProgramEngine(str(sample(language)))
     try:
         judged = conform(subject("store"), engine, operations=450)
         certificate = exhaust(subject("store"), engine, sizes=[ONE])
@@ -38,6 +76,25 @@ def test_an_engine_of_seven_operations_in_perl_holds_and_is_certified():
     assert ["remove refused is-paused", "remove refused is-running",
             "remove-by-id refused used-by-running-container"] == judged.beyond
     assert {"commit", "start"} <= {*judged.not_applicable}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_that_removes_what_a_container_uses_is_found_out(language, tmp_path):
+    right = sample(language)
+    looks = LANGUAGES[language][2]
+    assert 1 == right.read_text().count(looks)
+    wrong = tmp_path / right.name
+    wrong.write_text(right.read_text().replace(looks, ""))
+    wrong.chmod(0o755)
+    engine = ProgramEngine(str(wrong))
+    try:
+        judged = conform(subject("store"), engine, operations=450, complete=False)
+        certificate = exhaust(subject("store"), engine, sizes=[ONE])
+    finally:
+        engine.close()
+    assert "violated" == certificate.verdict
+    assert {"remove-by-id"} == {finding.trace.events[-1].rule for finding in judged.findings}
+    assert "DEP-1" in {law for finding in judged.findings for law in finding.laws}
 
 
 def test_an_engine_that_is_served_is_judged_as_it_is():
