@@ -21,7 +21,7 @@ from layerproof.engines.docker import files as docker_files
 from layerproof.engines.docker.answers import Fields, rows
 from layerproof.engines.docker.api import DockerApi
 from layerproof.engines.docker.daemon import PrivateDaemon
-from layerproof.engines.docker.leftovers import LABEL, Left, Mark, left_behind, mark_of, told
+from layerproof.engines.docker.leftovers import LABEL, OWN, Left, Mark, left_behind, mark_of, told
 from layerproof.engines.docker.store import DiskStore
 from layerproof.errors import (
     Contradiction,
@@ -42,8 +42,6 @@ _ALWAYS = frozenset(
 )
 _PRIVATE = frozenset({"prune", "prune_all", "container_prune"})
 _SETTLED = ("created", "running", "paused", "exited")
-_OWN = ".layerproof"
-"""A file in the root layers of a run beside others, which has no such layers but by this run."""
 _COMES_BACK = 10.0
 """Seconds that a shared engine may take until it answers again, as when a supervisor starts it anew."""
 
@@ -125,7 +123,7 @@ class DockerEngine:
             # Layers of its own: what two runs share would be removed for one by the other.
             self.prefix = f"{prefix or 'lp-' + secrets.token_hex(4)}-"
             self.labels = {LABEL: str(Mark.own(self.prefix))}
-            self.program = {**self.program, _OWN: f"{self.prefix}{secrets.token_hex(4)}".encode()}
+            self.program = {**self.program, OWN: f"{self.prefix}{secrets.token_hex(4)}".encode()}
         self._dockerd = dockerd
         self.daemon: PrivateDaemon | None = None
         self.capabilities = _ALWAYS if socket is not None else _ALWAYS | _PRIVATE

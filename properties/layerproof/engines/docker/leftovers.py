@@ -1,4 +1,4 @@
-"""What runs on a shared Docker Engine left there because they were killed, and its removal."""
+"""What runs on a shared Docker Engine left there because they were killed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from layerproof.words import counted
 
 LABEL = "org.layerproof.run"
 """The label of all that a run makes on a shared engine; its value is a :class:`Mark`."""
+OWN = ".layerproof"
+"""A file in the root layers of a run on a shared engine: nobody else has such layers."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from layermodel.formats.content import ArchiveEntry, Files, ImageSpec
+from layerproof.engines.docker.leftovers import LABEL, OWN
 from layerproof.engines.docker.questions import CURL, asked
 from layerproof.machines.store.engine import Call, Fact
 
@@ -213,6 +214,7 @@ class _Writer:
             packed, layer = self._packed(files), f"{variable}_{number}"
             self.lines += [f"{layer}=$({packed} | {digest})", f"{packed} > {archive}/${layer}.tar"]
         config = json.loads(image.config)
+        config["config"]["Labels"].pop(LABEL, None)  # nobody is to remove what the script makes
         config["rootfs"]["diff_ids"] = ["sha256:%s" for _ in image.layers]
         values = " ".join(f"${variable}_{number}" for number in range(len(image.layers)))
         self.lines += [
@@ -246,8 +248,6 @@ class _Writer:
         folder = self._folder()
         for path, data in sorted(files.items()):
             target = f"{folder}{below}/{shlex.quote(path)}"
-            if _program(data) and not self._whole:
-                continue
             if "/" in path or below:
                 self.lines.append(f'mkdir -p "$(dirname {target})"')
             self.lines.append(_written(path, data, target))
@@ -255,7 +255,7 @@ class _Writer:
 
     def _packed(self, files: Files) -> str:
         """A command that writes an archive of some files."""
-        there = {path: data for path, data in files.items() if self._whole or not _program(data)}
+        there = {path: data for path, data in files.items() if self._whole or not (_program(data) or path == OWN)}
         return f"pack {self._fill(there)}" if there else "tar -cf - -T /dev/null"
 
 

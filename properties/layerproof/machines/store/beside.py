@@ -79,7 +79,7 @@ class StoreBeside:
 
     def do(self, rule: Rule, arguments: Vector) -> Answer:
         """Do an operation, and look at all that is there afterwards."""
-        refusal, detail, reclaimed = None, "", None
+        refusal, detail, reclaimed, self._compared = None, "", None, None
         named = {p.name: a for p, a in zip(rule.parameters, arguments, strict=True)}
         try:
             reclaimed = self._caller.do(rule.name, named)
@@ -89,9 +89,9 @@ class StoreBeside:
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answers, the states, and the figures that an engine reports for itself."""
-        self._compared = None
         self._look(answer.seen)
-        self._compared = outcome, answer
+        if self._compared is None:  # later it is compared with what is known of the engine
+            self._compared = outcome, answer
         return [*_answers(outcome, answer), *self._state(outcome.state, self._seen), *self._figures(self._seen)]
 
     def observed(self, before: Vector, outcome: Outcome, answer: Answer) -> Observed:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from layermodel.language.ground import GroundMachine, Vector
 from layermodel.language.rules import BOOL, Machine, Rule, Sort
 from layermodel.language.run import Run
+from layermodel.language.terms import Layout
+from layermodel.objects import LAYER
 from layermodel.store.reference import BUILDS, ROOTS, UPPERS, WRITES, Archives, Reference, Shape
 from layermodel.store.words import IMAGE, LEASE, REFERENCE
 from layerproof.runs.monitor import Bench
@@ -188,8 +190,9 @@ def _living(reference: Reference, sort: str, element: int) -> int:
 
 
 def simpler(machine: Machine, rules: Collection[str]) -> list[Callable[[Trace], Iterator[Trace]]]:
-    """Ways to runs in which an image is loaded however it was made, or an earlier object is used instead."""
+    """Ways to runs in which an image is loaded however it was made, has fewer layers, or is an earlier one."""
     return [lambda trace: (replace(trace, events=e) for e in _loaded(machine, rules, trace.events)),
+            lambda trace: (replace(trace, events=e) for e in _fewer_layers(machine, trace)),
             lambda trace: (replace(trace, events=e) for e in _earlier(machine, trace.events))]
 
 
@@ -202,6 +205,27 @@ def _loaded(machine: Machine, rules: Collection[str], events: _Events) -> Iterat
         for load in _loads(machine.rule_by_name[event.rule], event, rules):
             yield (*_apart(machine, before, event), load, *after)
             yield (*before, load, *after)
+
+
+def _fewer_layers(machine: Machine, trace: Trace) -> Iterator[_Events]:
+    """Runs in which an image that is loaded is another one, which has fewer layers."""
+    if not isinstance(trace.scene, Settled):
+        return
+    layout, rigid = Layout.of(machine, trace.scene.sizes), trace.scene.rigid
+
+    def layers(image: int) -> int:
+        top = int(rigid[layout.index("top", image)])
+        return sum(bool(rigid[layout.index("below", m, top)]) for m in layout.elements(LAYER))
+
+    spoken = set[int]().union(*(_spoken(machine, event, IMAGE) for event in trace.events))
+    loaded = set[int]().union(*(_spoken(machine, e, IMAGE) for e in trace.events if e.rule.startswith("load")))
+    for image in sorted(loaded, key=layers, reverse=True):
+        for other in sorted(layout.elements(IMAGE), key=layers):
+            if layers(other) < layers(image) and other not in spoken:
+                yield tuple(replace(event, arguments=tuple(
+                    other if p.sort == IMAGE and a == image else a for p, a in zip(
+                        machine.rule_by_name[event.rule].parameters, event.arguments, strict=True)))
+                    for event in trace.events)
 
 
 def _loads(rule: Rule, event: Event, rules: Collection[str]) -> Iterator[Event]:
