@@ -188,7 +188,10 @@ class _Tests:
 
     def _never(self, test: Outcome, missing: Sequence[str]) -> Outcome | None:
         """That steps were not reached that could be."""
-        return _but(test, "not judged", "never reached", "; ".join(missing)) if missing else None
+        if not missing:
+            return None
+        return _but(test, "not judged", "never reached", "; ".join(missing) + (
+            f" ({self.judged.incomplete})" if self.judged.incomplete else ""))
 
     def _whole(self, test: Outcome) -> Outcome:
         """As it is, if the run came to its end."""

@@ -17,6 +17,7 @@ from layerproof.readings.drive import check_operations
 from layerproof.readings.exhaust import Certificate, exhaust
 from layerproof.runs.finding import Deviation
 from layerproof.subject import Subject, Traits
+from layerproof.words import counted
 
 _MOST = 20
 """Different findings after which judging ends."""
@@ -109,7 +110,8 @@ class Asked:
                     return replace(of_certificate(found), incomplete=str(error))
             raise
         if len(judged.findings) >= _MOST and not judged.incomplete:
-            return replace(judged, incomplete=f"there were {len(judged.findings)} different findings")
+            many = counted(len(judged.findings), "different finding")
+            return replace(judged, incomplete=f"it ended after {many}")
         return judged
 
     def _random(self, engine: Any) -> Judged:

@@ -79,15 +79,10 @@ class EngineTests:
 
     @pytest.fixture
     def told(self, request: pytest.FixtureRequest, layerproof_judged: Sequence[Outcome]) -> Outcome:
-        """What became of a test, where that is not for the test itself to tell."""
+        """What became of a test; it is an error, as in any fixture, that this is not known."""
         outcome = next(one for one in layerproof_judged if (one.about, one.name) == request.param)
-        match outcome.state:
-            case "not judged":
-                pytest.fail(_text(outcome), pytrace=False)
-            case "not applicable":
-                pytest.skip(_text(outcome))
-            case "known":
-                pytest.xfail(_text(outcome))
+        if outcome.state == "not judged":
+            pytest.fail(_text(outcome), pytrace=False)
         return outcome
 
     def test_run(self, told: Outcome) -> None:
@@ -112,9 +107,14 @@ _NAMES: Mapping[str, Callable[[Subject], Sequence[str]]] = {
 
 
 def _check(told: Outcome) -> None:
-    """Fail if that is what became of a test, with the runs that show it and nothing of how it was told."""
-    if told.state == "failed":
-        pytest.fail(_text(told), pytrace=False)
+    """End a test as it became, with the runs that show it and nothing of how it was told."""
+    match told.state:
+        case "failed":
+            pytest.fail(_text(told), pytrace=False)
+        case "not applicable":
+            pytest.skip(_text(told))
+        case "known":
+            pytest.xfail(_text(told))
 
 
 def _text(told: Outcome) -> str:
