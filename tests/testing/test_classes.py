@@ -80,6 +80,10 @@ def test_a_right_engine_of_a_machine_of_ones_own(run):
     assert 0 == result.ret
 
 
+def test_a_machine_by_the_name_of_its_module(run):
+    run(lock().replace("SUBJECT", "'toy.lock:SUBJECT'")).assert_outcomes(passed=ALL)
+
+
 def test_every_step_of_few_objects(run):
     run(lock("exhaust=True")).assert_outcomes(passed=ALL)
 
@@ -196,6 +200,34 @@ def test_an_engine_that_is_not_emptied_holds_nothing(run, text, make, says):
     result = run(text + lock(make=make))
     result.assert_outcomes(failed=1, errors=ALL - 1)
     assert ("FAILED", f"Failed: {says}: begins-empty") == failed(result)["test_run[begins-empty]"]
+
+
+DIES = """
+from layerproof import EngineUnreachable
+
+class Dies(Lock):
+    left = 60
+
+    def release(self, process):
+        self.left -= 1
+        if self.left < 0:
+            raise EngineUnreachable("it is gone")
+        super().release(process)
+
+    def reset(self):
+        if self.left < 0:
+            raise EngineUnreachable("it is gone")
+        super().reset()
+
+"""
+
+
+def test_what_an_engine_was_not_asked_before_it_died_did_not_pass(run):
+    result = run(DIES + lock(make="Dies"))
+    result.assert_outcomes(failed=1, errors=ALL - 1)
+    found = failed(result)
+    assert ("FAILED", "Failed: died: release") == found["test_rule[release]"]
+    assert re.search("incomplete: [0-9]+ operations not done: .*it is gone", found["test_run[complete]"][1])
 
 
 def test_an_engine_that_cannot_be_judged_makes_every_test_an_error(run):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Protocol
 
 from layerproof.commands.outcomes import Judged, Outcome, of_certificate, of_run, outcomes
 from layerproof.errors import LayerproofError, WrongRequest
-from layerproof.machines.registry import USUAL
-from layerproof.machines.registry import subject as machine_of
+from layerproof.machines import registry
 from layerproof.own import told
 from layerproof.readings.conform import Conformance, conform
 from layerproof.readings.drive import check_operations
@@ -57,8 +56,8 @@ class Asked:
         Raises:
             WrongRequest: if there is none of the name, or it has no rules or no laws to judge by.
         """
-        asked = USUAL if self.machine is None else self.machine
-        found = machine_of(asked) if isinstance(asked, str) else asked
+        asked = registry.USUAL if self.machine is None else self.machine
+        found = _named(asked) if isinstance(asked, str) else asked
         if not isinstance(found, Subject):
             raise WrongRequest(f"the machine {found!r} is neither a name nor a Subject")
         for what, there in (("rules", found.machine.rules), ("laws", found.catalogue.laws)):
@@ -143,3 +142,9 @@ class Asked:
     @property
     def _settings(self) -> list[str]:
         return [f"{name}={str(value).lower()}" for name, value in (self.traits or {}).items()]
+
+
+@cache
+def _named(machine: str) -> Subject:
+    """A machine by its name; what a file of the user's says is read once for all that is collected."""
+    return registry.subject(machine)
