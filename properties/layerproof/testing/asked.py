@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from layerproof.commands.outcomes import Judged, Outcome, of_certificate, of_run, outcomes
 from layerproof.errors import LayerproofError, WrongRequest
-from layerproof.machines import registry
+from layerproof.machines.registry import USUAL, subject
 from layerproof.own import told
 from layerproof.readings.conform import Conformance, conform
 from layerproof.readings.drive import check_operations
@@ -56,7 +56,7 @@ class Asked:
         Raises:
             WrongRequest: if there is none of the name, or it has no rules or no laws to judge by.
         """
-        asked = registry.USUAL if self.machine is None else self.machine
+        asked = USUAL if self.machine is None else self.machine
         found = _named(asked) if isinstance(asked, str) else asked
         if not isinstance(found, Subject):
             raise WrongRequest(f"the machine {found!r} is neither a name nor a Subject")
@@ -147,4 +147,4 @@ class Asked:
 @cache
 def _named(machine: str) -> Subject:
     """A machine by its name; what a file of the user's says is read once for all that is collected."""
-    return registry.subject(machine)
+    return subject(machine)
