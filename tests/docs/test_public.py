@@ -9,6 +9,7 @@ import pytest
 
 import layermodel
 import layerproof
+import layerproof.testing
 
 API = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 
@@ -31,7 +32,8 @@ state_law step_law trace_of trace_text without
 """
 
 
-@pytest.mark.parametrize(("package", "names"), [(layermodel, LAYERMODEL.split()), (layerproof, LAYERPROOF.split())])
+@pytest.mark.parametrize(("package", "names"), [
+    (layermodel, LAYERMODEL.split()), (layerproof, LAYERPROOF.split()), (layerproof.testing, ["EngineTests"])])
 def test_what_is_exported(package, names):
     assert sorted(names) == sorted(package.__all__) == dir(package)
     assert all(getattr(package, name) is not None for name in names)
@@ -39,9 +41,9 @@ def test_what_is_exported(package, names):
         package.nothing  # noqa: B018  (asking for it is what is tested)
 
 
-@pytest.mark.parametrize("package", [layermodel, layerproof])
+@pytest.mark.parametrize("package", [layermodel, layerproof, layerproof.testing])
 def test_the_page_has_each_name_once(package):
-    part = re.split(r"^## `(\w+)`$", API, flags=re.MULTILINE)
+    part = re.split(r"^## `([\w.]+)`$", API, flags=re.MULTILINE)
     rows = re.findall(r"^\| `(\w+)` \| \S", part[part.index(package.__name__) + 1], re.MULTILINE)
     assert sorted(package.__all__) == sorted(rows)
 

@@ -110,15 +110,10 @@ class AtRandom:
 
     def junit(self, result: Conformance, strict: bool) -> str:
         """What it came to, as JUnit XML."""
-        from layerproof.commands.junit import Judged, junit_text
+        from layerproof.commands.junit import junit_text
+        from layerproof.commands.outcomes import of_run
 
-        left = f"{counted(result.not_done, 'operation')} not done" if result.not_done else ""
-        return junit_text(Judged(
-            result.engine, result.version, result.findings, result.not_applicable, result.never,
-            ": ".join(filter(None, (left, result.ended))), {
-                "dialect": result.dialect, "options": ",".join(result.options),
-                "operations": str(result.statistics.steps), "runs": str(result.statistics.examples),
-                "seed": str(self.seed)}), self.judge, strict)
+        return junit_text(of_run(result, self.seed), self.judge, strict)
 
     def held(self, result: Conformance, strict: bool) -> bool:
         """Whether all is as it should be."""
@@ -167,15 +162,10 @@ class Exhausting:
 
     def junit(self, result: Certificate, strict: bool) -> str:
         """What it came to, as JUnit XML."""
-        from layerproof.commands.junit import Judged, junit_text
+        from layerproof.commands.junit import junit_text
+        from layerproof.commands.outcomes import of_certificate
 
-        steps, executed = (sum(getattr(p, name) for p in result.parts) for name in ("steps", "executed"))
-        left = "" if result.whole else result.ended or f"{steps - executed:,} of {steps:,} steps were not executed"
-        return junit_text(Judged(
-            result.engine, result.version, self.findings(result), result.not_applicable, (), left, {
-                "dialect": result.dialect, "options": ",".join(result.options), "steps": str(steps),
-                "executed": str(executed), "pairs": str(len(result.pairs)),
-                "operations": str(result.operations)}), self.judge, strict)
+        return junit_text(of_certificate(result), self.judge, strict)
 
     def held(self, result: Certificate, strict: bool) -> bool:
         """Whether all is as it should be."""
