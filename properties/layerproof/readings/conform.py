@@ -36,7 +36,8 @@ class Conformance:
         not_applicable: rules that the engine cannot express.
         beyond: refusals that cannot be had without what it cannot express, of what few objects can come to.
         not_done: operations that were not done.
-        ended: why not, if not for lack of time: the engine was gone, or a signal ended the run.
+        ended: why not, if not for lack of time: the engine was gone, a signal ended the run, or there were as many
+            findings as were asked for.
         not_compared: what the engine reports, and nothing was compared with.
     """
 
@@ -107,7 +108,10 @@ def conform(
     not_done, ended = 0, ""
     try:
         _search(judge, derived, enough, seed, found)
-        if complete and len(judge.seen) < most:
+        if len(judge.seen) >= most:
+            not_done = max(0, least - statistics.steps)
+            ended = f"there were {most} findings by then" if not_done else ""
+        elif complete:
             out_of_reach = _tour(judge, statistics.missing(asked, unreachable), found)
             if judge.not_applicable:  # it is for want of these
                 judge.beyond = {(rule, refusal) for rule, refusal in out_of_reach if refusal is not None}
