@@ -201,8 +201,8 @@ def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any])
 
 @click.command("conform")
 @click.argument("engine")
-@click.option("--operations", type=int, help="How many at least, in rounds of about 450; up to twice as many at "
-              "random, and then the shortest runs, to reach every rule and refusal. "
+@click.option("--operations", type=int, help="How many at least, in rounds of at most 450; up to twice as many "
+              "at random, and then the shortest runs, to reach every rule and refusal. "
               "[default: 2000; 5000 for unions]")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--dialect", help="Hold it to this dialect, whatever it says itself.")

@@ -116,8 +116,8 @@ def explore_command(
 @click.command("drive")
 @machine_option()
 @click.option("--operations", default=5000, show_default=True,
-              help="How many at least, in rounds of about 450; up to eight times as many are done to reach every "
-              "rule and refusal.")
+              help="How many at least, in rounds of at most 450; up to eight times as many are done to reach "
+              "every rule and refusal.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--seeds", default=1, type=click.IntRange(1), show_default=True,
               help="Drive with so many seeds, from the first on, and add up what they come to.")

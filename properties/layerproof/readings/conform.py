@@ -107,7 +107,7 @@ def conform(
     derived = state_machine(subject, judge.rules, judge.scenes(), world, statistics, often)
     not_done, ended = 0, ""
     try:
-        _search(judge, derived, enough, seed, found)
+        _search(judge, rounds(derived, statistics, enough, seed, least), found)
         if len(judge.seen) >= most:
             not_done = max(0, least - statistics.steps)
             ended = f"there were {most} findings by then" if not_done else ""
@@ -134,12 +134,10 @@ def conform(
     return _came_to(judge, asked, unreachable, not_done, ended)
 
 
-def _search(
-    judge: Judge, derived: type[Any], enough: Callable[[], bool], seed: int, found: Callable[[Finding], None],
-) -> None:
+def _search(judge: Judge, every: Iterator[Finding], found: Callable[[Finding], None]) -> None:
     """Keep what random operations find, each made shorter; and what they found last, whatever ends them."""
     try:
-        for finding in rounds(derived, judge.statistics, enough, seed):
+        for finding in every:
             judge.keep(finding)  # there may be no time to make it shorter
             found(finding)
             shorter = shrunk(judge, finding)

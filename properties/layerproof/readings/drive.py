@@ -7,6 +7,7 @@ operation says are drawn as the machine has it (:class:`~layerproof.subject.Driv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
@@ -284,23 +285,27 @@ _STEPS = 50
 """Steps an example."""
 
 ROUND = _EXAMPLES * _STEPS
-"""Operations that a round does at most, beside those with which runs begin; it is always done to its end."""
+"""Operations that a round does at most, beside those with which runs begin; it is always done to its end. Where
+fewer are asked for, a round has fewer examples: an engine may take a second for each operation."""
 
 
 def rounds(
-    machine_class: Any, statistics: Statistics, enough: Callable[[], bool], seed_: int,
+    machine_class: Any, statistics: Statistics, enough: Callable[[], bool], seed_: int, operations: int = ROUND,
 ) -> Iterator[Finding]:
     """Run a state machine, round after round, until enough is done; yield what was found. Once: it is empty then.
+
+    Args:
+        operations: how many are to be done.
 
     Raises:
         VacuousCheck: if a whole round did not do a single step.
     """
-    number, runs = 0, machine_class.runs
+    number, runs, examples = 0, machine_class.runs, min(_EXAMPLES, 1 + math.ceil(operations / _STEPS))
     try:
         while not enough():
             before, runs.known = statistics.steps, Known.of(statistics)
             runs.turn = seed_ * 1_000_003 + number
-            finding = _run_examples(machine_class, runs.turn)
+            finding = _run_examples(machine_class, runs.turn, examples)
             number += 1
             if finding is not None:
                 yield finding
@@ -310,13 +315,13 @@ def rounds(
         runs.end()
 
 
-def _run_examples(machine_class: type[RuleBasedStateMachine], seed_: int) -> Finding | None:
+def _run_examples(machine_class: type[RuleBasedStateMachine], seed_: int, examples: int) -> Finding | None:
     """Run a state machine for one round; return the finding of the run that failed, or None.
 
     Hypothesis does not shrink it: :mod:`layerproof.runs.shorten` takes far fewer operations.
     """
     configuration = settings(
-        max_examples=_EXAMPLES, stateful_step_count=_STEPS, deadline=None, database=None,
+        max_examples=examples, stateful_step_count=_STEPS, deadline=None, database=None,
         report_multiple_bugs=False, print_blob=False, suppress_health_check=list(HealthCheck),
         phases=(Phase.generate,))
     try:
@@ -388,7 +393,7 @@ def drive(
         return statistics.steps >= operations and (reached or statistics.steps >= PATIENCE * operations)
 
     result = Driven(statistics)
-    for finding in rounds(derived, statistics, enough, seed):
+    for finding in rounds(derived, statistics, enough, seed, operations):
         result.findings.append(_shrunk(subject, bench, begun, finding, names))
         break
     statistics.premises = bench.monitor.premises + bench.algebra.premises

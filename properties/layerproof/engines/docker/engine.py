@@ -468,15 +468,20 @@ class DockerEngine:
 
     def _image_rows(self) -> list[Fields]:
         return [row for row in self._rows("/images/json", all=True)
-                if self._is_own(row, row.text("Id") in self._images, row.texts("RepoTags"))]
+                if self._is_own(row.text("Id") in self._images or self._is_marked(row), row.texts("RepoTags"))]
 
     def _container_rows(self, size: bool = False) -> list[Fields]:
         return [row for row in self._rows("/containers/json", all=True, size=size)
-                if self._is_own(row, row.text("Id") in self._containers, row.texts("Names"))]
+                if self._is_own(row.text("Id") in self._containers, row.texts("Names"))]
 
-    def _is_own(self, row: Fields, known: bool, names: list[str]) -> bool:
+    def _is_marked(self, row: Fields) -> bool:
+        """Whether an image is labelled as this run's, and nobody else has named it: what is made of it is, too."""
+        return self.daemon is None and mark_of(row) == self.labels[LABEL] and all(
+            tag.startswith((self.prefix, "<none>")) for tag in row.texts("RepoTags"))
+
+    def _is_own(self, known: bool, names: list[str]) -> bool:
         """Tell whether a thing is this run's; the answer that told its ID may never have come."""
-        if known or self.daemon is not None or mark_of(row) == self.labels[LABEL]:
+        if known or self.daemon is not None:
             return True
         return self._unique and any(name.lstrip("/").startswith(self.prefix) for name in names)
 

@@ -73,10 +73,12 @@ def left_behind(api: DockerApi) -> list[Left]:
         path = f"/{kind}/json"
         listed = api.get(path, all=True, filters=json.dumps({"label": [LABEL]}))
         for row in rows(listed, f"the answer of GET {path}"):
-            label = mark_of(row)
-            left = found.setdefault(label, Left(Mark.of(label), _ended(Mark.of(label))))
-            those = left.images if kind == "images" else left.containers
-            those[row.text("Id")] = [name.lstrip("/") for name in row.texts(names) if "<none>" not in name]
+            mark = Mark.of(label := mark_of(row))
+            called = [name.lstrip("/") for name in row.texts(names) if "<none>" not in name]
+            # What somebody else makes of a run's images inherits the label, but not the name.
+            if all(name.startswith(mark.prefix) for name in called) and (called or kind == "images"):
+                left = found.setdefault(label, Left(mark, _ended(mark)))
+                (left.images if kind == "images" else left.containers)[row.text("Id")] = called
     return list(found.values())
 
 
