@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from layerproof.cli import main
-from layerproof.commands.certificate import certificate_json, certificate_text
+from layerproof.commands.certificate import certificate_text
+from layerproof.commands.data import certificate_json
 from layerproof.engines.directory.engine import DirectoryEngine
 from layerproof.engines.memory.engine import MemoryEngine
 from layerproof.errors import EngineUnreachable, Refused, WrongRequest
