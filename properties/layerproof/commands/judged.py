@@ -70,6 +70,16 @@ class Told:
         return f"{self.state}{f' {self.key}' if self.key else ''}{', unstable' if self.unstable else ''}"
 
 
+    @property
+    def sentence(self) -> str:
+        """Why, as a sentence; nothing if there is nothing to say."""
+        return _sentence(self.why) if self.why else ""
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}"
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows below headings."""
@@ -112,6 +122,13 @@ class Judged:
     shown: Sequence[int] = ()
 
 
+def facts(judged: Judged, subject: Subject, strict: bool) -> dict[str, str]:
+    """What stands at the top of a report, by name: who was judged, how, and by what."""
+    return {"engine": judged.engine, "version": judged.version or "unknown", "machine": subject.name,
+            **{name: value or "none" for name, value in judged.figures.items()},
+            "known deviations": "fail the run" if strict else "do not fail the run"}
+
+
 # What a reading came to.
 
 
@@ -152,7 +169,7 @@ def of_certificate(c: Certificate, subject: Subject, strict: bool = False) -> Ju
         c.engine, c.version, findings, c.not_applicable, (), "" if c.whole else c.ended or left,
         figures, c.never, verdict, _concluded(verdict, len(unknown), len(known)), done,
         [f"{certificate.done_text(c)}; after each the answer and the whole observable state were compared.",
-         f"{certificate.pairs_text(c)}."],
+         _sentence(certificate.pairs_text(c))],
         {"Nowhere with these sizes": c.never,
          "Not applicable, as the engine cannot express them": c.not_applicable},
         [cause.count for cause in c.causes.values()])

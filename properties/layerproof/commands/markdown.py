@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from layerproof.commands.account import Account, accounts
-from layerproof.commands.judged import STATES, Judged, Told, told
+from layerproof.commands.judged import STATES, Judged, Told, facts, told
 from layerproof.commands.layout import printable
 from layerproof.subject import Subject
 
@@ -23,11 +23,9 @@ def markdown(judged: Judged, subject: Subject, strict: bool = False) -> str:
         strict: known deviations are wrong, too.
     """
     every, found = told(judged, subject, strict), accounts(judged, subject)
-    facts = {"engine": judged.engine, "version": judged.version or "unknown", "machine": subject.name,
-             **judged.figures, "known deviations": "fail the run" if strict else "do not fail the run"}
     parts = [f"# {words(judged.engine)}: {words(judged.verdict)}", words(judged.concludes),
              *([f"Not all was done: {words(judged.incomplete)}"] if judged.incomplete else []),
-             _table(("what", "value"), [(name, value or "none") for name, value in facts.items()]),
+             _table(("what", "value"), [*facts(judged, subject, strict).items()]),
              *(["## Findings", *map(_finding, found)] if found else []),
              "## Rules and laws", *_all_told(every), "## What was gone through", *_coverage(judged)]
     return "\n\n".join(parts)
@@ -88,8 +86,7 @@ def _all_told(every: Sequence[Told]) -> list[str]:
 
 def _said(one: Told) -> str:
     numbers = ", ".join(f"finding {n}" for n in one.findings)
-    why = f"{one.why[:1].upper()}{one.why[1:]}{'' if one.why.endswith('.') else '.'}" if one.why else ""
-    return " ".join(filter(None, (words(one.says), words(why), f"See {numbers}." if numbers else "")))
+    return " ".join(filter(None, (words(one.says), words(one.sentence), f"See {numbers}." if numbers else "")))
 
 
 # Findings.
@@ -126,7 +123,7 @@ def _seen(one: Account) -> list[str]:
 
 
 def _coverage(judged: Judged) -> list[str]:
-    parts = [words(one[:1].upper() + one[1:]) for one in judged.sentences]
+    parts = [words(one) for one in judged.sentences]
     if judged.done is not None and judged.done.rows:
         parts.append(_table(judged.done.headings, judged.done.rows))
     for title, items in judged.lists.items():

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from layerproof.commands.account import AROUND, Account, accounts
-from layerproof.commands.judged import EXCUSED, FAILED, PASSED, STATES, UNKNOWN, Judged, Told, told
+from layerproof.commands.judged import EXCUSED, FAILED, PASSED, STATES, UNKNOWN, Judged, Told, facts, told
 from layerproof.commands.layout import printable
 from layerproof.subject import Subject
 
@@ -58,10 +58,8 @@ def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], k
 
 
 def _top(judged: Judged, subject: Subject, strict: bool, found: Sequence[Account]) -> str:
-    facts = {"engine": judged.engine, "version": judged.version or "unknown", "machine": subject.name,
-             **judged.figures, "known deviations": "fail the run" if strict else "do not fail the run"}
-    listed = "".join(f"<div><dt>{_words(name)}</dt><dd>{_words(value) or 'none'}</dd></div>"
-                     for name, value in facts.items())
+    listed = "".join(f"<div><dt>{_words(name)}</dt><dd>{_words(value)}</dd></div>"
+                     for name, value in facts(judged, subject, strict).items())
     links = "".join(f'<li><a href="#finding-{one.number}">Finding {one.number}</a>: {_words(one.state)}; '
                     f"{_words(one.head)} {_words(', '.join(law for law, _, _ in one.laws))}</li>" for one in found)
     return (f"<header>\n<h1>{_words(judged.engine)}: {_words(judged.verdict)}</h1>\n"
@@ -90,8 +88,7 @@ def _worst_first(every: Sequence[Told]) -> list[Told]:
 
 def _said(one: Told) -> str:
     links = ", ".join(f'<a href="#finding-{n}">finding {n}</a>' for n in one.findings)
-    why = _words(f"{one.why[:1].upper()}{one.why[1:]}{'' if one.why.endswith('.') else '.'}") if one.why else ""
-    return " ".join(filter(None, (_words(one.says), why, f"See {links}." if links else "")))
+    return " ".join(filter(None, (_words(one.says), _words(one.sentence), f"See {links}." if links else "")))
 
 
 # Findings.
@@ -151,7 +148,7 @@ def _coverage(judged: Judged) -> str:
     table = "" if done is None or not done.rows else _table(
         done.title, done.headings, [tuple(map(_words, row)) for row in done.rows])
     return ('<section id="coverage">\n<h2>What was gone through</h2>\n'
-            + "".join(f"<p>{_words(one[:1].upper() + one[1:])}</p>" for one in judged.sentences)
+            + "".join(f"<p>{_words(one)}</p>" for one in judged.sentences)
             + f"{table}{lists}</section>")
 
 
