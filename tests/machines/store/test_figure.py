@@ -1,12 +1,13 @@
 """Stores drawn as SVG: whatever is there is in the drawing, and what differs is said in it, in words."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
 
 from layermodel.store.graph import dependency_graph
-from layermodel.store.view import StoreView, store_view
+from layermodel.store.view import ImageRow, LayerRow, StoreView, store_view
 from layerproof.machines.store.draw import difference, label
 from layerproof.machines.store.figure import figures
 from small import TWO, steps, store
@@ -40,7 +41,7 @@ def test_what_differs_is_marked_in_words_and_nothing_else_is(seed):
         for (boxes, _), one, other in ((expected, views[1], views[2]), (observed, views[2], views[1])):
             here = {label(name) for name in dependency_graph(one)}
             assert here <= boxes.keys()
-            changed = {label(c.name) for c in difference(other, one) if c.mark != "-"} & here
+            changed = {label(c.name) for c in difference(other, one)} & here
             assert changed == {name for name, (lines, _, _) in boxes.items()
                                if lines and lines[0].startswith("≠") and lines != ["≠ not here"]}
             gone = {label(name) for name in dependency_graph(other)} - here
@@ -59,6 +60,10 @@ def test_whatever_things_are_called_it_is_a_drawing_and_two_of_them_lie_alike(on
         assert len(boxes) >= len(dependency_graph(view))
         assert len(boxes) == len(set(boxes))
         assert all(x + w <= wide and y + h <= high for x, y, w, h in boxes)
+        for group in root.findall(f"{SVG}g"):
+            if (box := group.find(f"{SVG}rect")) is not None:
+                top, low = int(box.get("y")), int(box.get("y")) + int(box.get("height"))
+                assert all(top + 10 <= int(line.get("y")) <= low - 4 for line in group.findall(f"{SVG}text"))
 
 
 def test_what_is_needed_is_below_what_needs_it():
@@ -69,6 +74,16 @@ def test_what_is_needed_is_below_what_needs_it():
         graph = dependency_graph(view)
         assert len(edges) == len(graph.edges)
         assert all(boxes[label(a)][2][1] < boxes[label(b)][2][1] for a, b in graph.edges)
+
+
+def test_what_is_needed_and_gone_is_said_to_be():
+    whole = StoreView({"layer-0": LayerRow((), 3, "content-1")}, {"image-0": ImageRow(("layer-0",), 3, frozenset(), frozenset())},
+                      {}, {}, 3)
+    boxes = drawn(figures([whole, replace(whole, layers={}, usage=0)])[1])[0]
+    assert ["≠ NOT PRESENT"] == boxes["layer-0"][0]
+    assert ["3 B"] == boxes["image-0"][0]
+    alone = drawn(figures([replace(whole, layers={})])[0])[0]
+    assert (["NOT PRESENT"], "1.5") == alone["layer-0"][:2]
 
 
 def test_an_empty_store_says_so():

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from layermodel.store.graph import Graph
 
 ABSENT = "NOT PRESENT"
+"""What is said of something that is needed, and is not there."""
 
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 

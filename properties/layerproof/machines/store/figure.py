@@ -15,7 +15,7 @@ import networkx as nx
 
 from layermodel.store.graph import dependency_graph
 from layermodel.store.view import StoreView
-from layerproof.machines.store.draw import difference, in_order, label
+from layerproof.machines.store.draw import ABSENT, difference, in_order, label
 
 if TYPE_CHECKING:
     from layermodel.store.graph import Graph
@@ -132,16 +132,22 @@ class _Figure:
     def _box(self, name: str, place: _Place, differs: Sequence[str]) -> str:
         """Something that is there, or is needed."""
         node = self.graph.nodes[name]
-        lines = [label(name), *([] if node["present"] else ["NOT PRESENT"]), *differs]
-        if not differs and node["present"]:
-            lines.append(self.view.containers[name].status if node["kind"] == "container" else
-                         f"{node['size']:,} B" if node["kind"] in ("image", "layer") else node["kind"])
-        return _drawn(place, lines, "3" if differs else "1.5", "" if node["present"] else "4 4")
+        if differs:
+            says = differs
+        elif not node["present"]:
+            says = [ABSENT]
+        elif node["kind"] == "container":
+            says = [self.view.containers[name].status]
+        else:
+            says = [f"{node['size']:,} B" if node["kind"] in ("image", "layer") else node["kind"]]
+        return _drawn(place, [label(name), *says], "3" if differs else "1.5", "" if node["present"] else "4 4")
 
 
 def _says(mark: str, fields: Sequence[str]) -> list[str]:
     """How something differs from what it is in the other store."""
-    return ["≠ only here"] if mark == "+" else ["≠ differs:", ", ".join(_FIELDS.get(one, one) for one in fields)]
+    if mark == "*":
+        return ["≠ differs:", ", ".join(_FIELDS.get(one, one) for one in fields)]
+    return ["≠ only here" if mark == "+" else f"≠ {ABSENT}"]  # it is gone, and something needs it
 
 
 def _drawn(place: _Place, lines: Sequence[str], border: str, dashes: str) -> str:
