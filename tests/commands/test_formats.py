@@ -14,9 +14,10 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
+from layermodel.language.ground import GroundMachine
 from layerproof.cli import main
 from layerproof.commands.data import SCHEMA, certificate_json, conformance_json, schema
-from layerproof.commands.judged import STATES, of_certificate, of_conformance, told
+from layerproof.commands.judged import STATES, Judged, of_certificate, of_conformance, told
 from layerproof.commands.junit import junit_text
 from layerproof.commands.markdown import fenced, markdown, words
 from layerproof.commands.page import page
@@ -25,7 +26,9 @@ from layerproof.errors import Contradiction, EngineHung, EngineUnreachable, Refu
 from layerproof.machines.registry import subject
 from layerproof.readings.conform import conform
 from layerproof.readings.exhaust import exhaust
+from layerproof.runs.finding import Finding, States
 from readings.test_known import FORGETS
+from samples import a_trace
 from toy.lock import SUBJECT, Forgetful, Lock
 
 FILE = "tests/toy/lock.py"
@@ -245,6 +248,20 @@ def test_a_page_of_a_store_has_its_graph_before_and_after_with_what_differs():
     assert [False, True, True] == ["≠" in "".join(one.itertext()) for one in drawings]
     Draft202012Validator(schema()).validate(json.loads(json.dumps(conformance_json(result, store, False, 0))))
     assert "after_observed" in conformance_json(result, store)["findings"][0]
+
+
+def test_a_page_shows_the_store_also_where_only_the_answer_differs():
+    store, trace = subject("store"), a_trace()
+    ground = GroundMachine(store.machine, trace.scene.sizes)
+    state = ground.initial(trace.scene.rigid, ground.traits(trace.traits))
+    finding = Finding(trace, (), states=States(trace.scene.rigid, state, state, state))
+    what = Judged("docker", "1", [finding], (), ())
+    text = page(what, store)
+    Read(text)
+    assert 3 == text.count("<svg ")
+    for each in (text, markdown(what, store)):
+        assert "Afterwards all that can be seen is as expected." in each
+        assert "marks what differs" not in each
 
 
 # Markdown.

@@ -35,7 +35,9 @@ class Account:
         log: the end of the engine's log.
         graphs: the states of :data:`AROUND` as SVG elements; none if the machine has none.
         sights: the same as text.
-        compared: the states expected and observed as one text, in which what differs is marked.
+        compared: the states expected and observed as one text, in which what differs is marked; empty if nothing
+            does.
+        alike: the state observed is the one expected, and only the answer differs.
         script: a shell script that shows it, or None.
     """
 
@@ -54,6 +56,7 @@ class Account:
     graphs: Sequence[str]
     sights: Sequence[str]
     compared: str
+    alike: bool
     script: str | None
 
 
@@ -72,7 +75,7 @@ def _account(number: int, finding: Finding, times: int, subject: Subject) -> Acc
         subject.shown.before(scene), [event_text(subject, event, scene) for event in finding.trace.events],
         finding.expected or "done", finding.observed or "done", finding.detail,
         finding.differences if finding.kind == DIFFERS else (), finding.log.rstrip(), graphs, sights, compared,
-        finding.script())
+        finding.states is not None and finding.states.expected == finding.states.observed, finding.script())
 
 
 def _state(finding: Finding) -> str:
@@ -96,11 +99,13 @@ def _notes(finding: Finding, times: int) -> list[str]:
 def _seen(finding: Finding, subject: Subject) -> tuple[Sequence[str], Sequence[str], str]:
     """The states around the last operation: as graphs, as texts, and compared; nothing where nobody knows them."""
     states, scene, shown, machine = finding.states, finding.trace.scene, subject.shown, subject.machine
-    if states is None or states.expected == states.observed:
+    if states is None:
         return (), (), ""
     around = (states.before, states.expected, states.observed)
     sights = () if shown.sights is None else shown.sights(machine, scene, states.rigid, around)
     if not shown.compared(scene):
         return (), sights, ""
     graphs = () if shown.graphs is None else shown.graphs(machine, scene.sizes, states.rigid, around)
-    return graphs, sights, picture(subject, scene.sizes, states.rigid, around[1:], titles=AROUND[1:])
+    compared = "" if states.expected == states.observed else picture(
+        subject, scene.sizes, states.rigid, around[1:], titles=AROUND[1:])
+    return graphs, sights, compared

@@ -115,6 +115,8 @@ def _seen(one: Account) -> list[str]:
     """The states around the last operation."""
     if one.compared:
         return [_folded("The state afterwards, expected and observed: * marks what differs", one.compared)]
+    if one.alike:
+        return ["Afterwards all that can be seen is as expected."]
     titles = ("Before", "Afterwards, expected", "Afterwards, observed: * marks what differs")
     return [_folded(title, sight) for title, sight in zip(titles, one.sights, strict=False)]
 

@@ -131,7 +131,9 @@ def _seen(one: Account) -> str:
     beside = "".join(f"<figure><figcaption>{title}</figcaption>{each}</figure>"
                      for title, each in zip(titles, drawn, strict=True)) if drawn else ""
     marks = "≠ and a thick line mark" if one.graphs else "* marks"
-    parts = [f"<h4>The states around it</h4>\n<p>{marks} where {AROUND[1]} and {AROUND[2]} differ.</p>\n"
+    says = "Afterwards all that can be seen is as expected." if one.alike else (
+        f"{marks} where {AROUND[1]} and {AROUND[2]} differ.")
+    parts = [f"<h4>The states around it</h4>\n<p>{says}</p>\n"
              f'<div class="beside">{beside}</div>' if beside else "",
              f"<details{'' if beside else ' open'}><summary>Afterwards, as a table: * marks what differs</summary>"
              f"{_pre(one.compared)}</details>" if one.compared else ""]
