@@ -24,7 +24,7 @@ COMMANDS = {
     "laws": ("catalogue", "The catalogue of laws."),
     "rules": ("catalogue", "The rule book; or all rules and laws, for another model checker."),
     "replay": ("replay", "Replay a trace file in the model, or beside an engine."),
-    "schema": ("schema", "Print a JSON Schema: of the messages to an engine that is a program (engine)."),
+    "schema": ("schema", "Print a JSON Schema: of messages to an engine (engine), or of a report (report)."),
     "explain": ("explain", "What depends on what, and what stands in the way of a removal."),
 }
 """The commands, each with its module in :mod:`layerproof.commands`, imported when it is asked for, and with what

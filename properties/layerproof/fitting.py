@@ -396,6 +396,7 @@ _PARTS: dict[str, dict[str, Fit]] = {
     "Shown": {
         "any_size": _text, "picture": _function(_gives(_text)), "data": _function(_gives(_is(list, "a list"))),
         "before": _function(_gives(_text)), "compared": _function(_anything), "says": _function(_gives(_text)),
+        "graphs": _perhaps(_function(_gives(_every(_text)))), "sights": _perhaps(_function(_gives(_every(_text)))),
         "put": _function(_anything), "got": _function(_gives(_number(0))),
         "scene_json": _function(_gives(_is(dict, "a dict"))), "scene_of": _function(_scene)},
     "Plan": {"explored": _every(_made_of("Explored")), "driven": _number(1), "judged": _number(0)},

@@ -228,6 +228,9 @@ class Shown:
         data: the same as JSON has it.
         before: what a run starts from, in words, above its operations; empty if there is nothing to say.
         compared: whether a picture of the state expected and the state observed helps to see what differs.
+        graphs: states as graphs that lie alike, each an SVG element, of which the last two are the state expected
+            and the state observed: what differs in them is marked; None if they are drawn as text only.
+        sights: the same of a scene as text, to stand beside each other, where a picture does not help; or None.
         says: what an object is called, wherever operations and laws are about it.
         put, got: an argument as JSON has it, and back.
         scene_json, scene_of: a scene as the fields of a trace file, and back; the latter takes them out.
@@ -238,6 +241,8 @@ class Shown:
     data: Callable[[Machine, Sizes, Vector, Sequence[Vector]], list[Any]] = usual.data
     before: Callable[[Any], str] = lambda scene: ""
     compared: Callable[[Any], bool] = lambda scene: True
+    graphs: Callable[[Machine, Sizes, Vector, Sequence[Vector]], Sequence[str]] | None = None
+    sights: Callable[[Machine, Any, Vector, Sequence[Vector]], Sequence[str]] | None = None
     says: Callable[[Sort, int, Any], str] = usual.says
     put: Callable[[Parameter, int, Any], Any] = lambda parameter, element, scene: element
     got: Callable[[Parameter, Any, Any, str], int] = lambda parameter, value, scene, where: element_of(

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from layerproof.cli import main
+from layerproof.commands.judged import Judged
 from layerproof.commands.junit import junit_text
-from layerproof.commands.outcomes import Judged
 from layerproof.readings.conform import conform
 from readings.test_known import FORGETS
 from toy.lock import SUBJECT, Forgetful, Lock
@@ -91,3 +91,18 @@ def test_the_command_writes_it(tmp_path, options):
     suite, found = cases(path.read_text())
     assert ("forgetful 1.0", {"failure": "violated"}) == (suite.get("name"), found["law", "LOCK-3"])
     assert ("dialect", "strict") in {(p.get("name"), p.get("value")) for p in suite.find("properties")}
+
+
+def test_what_was_never_reached_is_not_hidden_by_what_is_known():
+    """Or all would be skipped or passed in a run that is incomplete."""
+    result = conform(SUBJECT, Raises(), operations=300, most=1)
+    known = [replace(result.findings[0], known=replace(FORGETS, laws=()))]
+    found = told(result, findings=known, never=["release refused not-held"])
+    assert {"error": "never reached"} == found[1]["rule", "release"]
+    assert "release refused not-held; and known deviation forgets" in case_of(found[0])["release"].find("error").text
+
+
+def test_what_there_is_nowhere_with_the_sizes_is_skipped():
+    found = told(conform(SUBJECT, Lock(), operations=300), nowhere=["read", "read refused busy"], never=[])
+    assert {"skipped": "not applicable"} == found[1]["rule", "read"]
+    assert "with the sizes that were asked for there is nowhere read" == case_of(found[0])["read"].find("skipped").text

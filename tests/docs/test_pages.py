@@ -150,6 +150,8 @@ def stopped(monkeypatch):
         monkeypatch.setattr(f"layerproof.{name}", reached)
     monkeypatch.setattr("layerproof.commands.engine.opened", lambda *_: contextlib.nullcontext(SimpleNamespace(engine=None)))
     monkeypatch.setattr("layerproof.commands.engine._check_fits", lambda *_: None)
+    docker = importlib.import_module("layerproof.engines.docker.opening")
+    monkeypatch.setattr(docker, "cleanup", reached)
 
 
 @pytest.mark.parametrize("text", SCRIPTS)

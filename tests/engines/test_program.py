@@ -280,7 +280,7 @@ def test_what_has_no_result_is_to_give_none(tmp_path):
     engine.close()
 
 
-@pytest.mark.parametrize("format_", ["text", "json", "junit"])
+@pytest.mark.parametrize("format_", ["text", "json", "junit", "html", "markdown"])
 def test_words_that_no_encoding_has_lose_nothing(tmp_path, format_):
     body = WELL.replace("    say(", "    if do == 'tag': print('{\"refused\": \"\\\\ud800\", \"detail\": \"\\\\udfff\"}', flush=True); "
                         "continue\n    say(", 1)

@@ -27,6 +27,9 @@ def test_a_finding_is_shrunk_and_replays_from_its_trace_file():
         result = conform(STORE_SUBJECT, engine, operations=2000, complete=False, most=1)
         finding = result.findings[0]
         assert len(finding.trace.events) <= 4
+        assert {v.law for v in finding.violations} <= {*finding.laws}
+        assert all(v.false for v in finding.violations)
+        assert finding.violations
         again = replay_on(STORE_SUBJECT, trace_of(STORE_SUBJECT, trace_json(STORE_SUBJECT, finding.trace)), engine)
         assert again is not None
         assert finding.rule == again.rule

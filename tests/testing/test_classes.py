@@ -134,7 +134,7 @@ def test_a_broken_law_shows_its_run_and_nothing_of_ours(run, how):
     assert "Traceback" not in result.stdout.str()
     assert {"test_law[LOCK-3]": "violated: LOCK-3: An operation of one process takes nothing from another.",
             "test_rule[release]": "departs from the rule: release",
-            "test_law[LOCK-5]": "not known: it follows from release: which the engine does not follow",
+            "test_law[LOCK-5]": "not known: it follows from release, which the engine does not follow",
             } == {name: says.removeprefix("Failed: ") for name, (_, says) in failed(result).items()}
 
 

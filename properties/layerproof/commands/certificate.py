@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from layerproof.commands.layout import counted, prose, rows
-from layerproof.commands.report import finding_json, finding_text
+from layerproof.commands.report import finding_text
 from layerproof.readings.exhaust import Certificate, Covered
 from layerproof.subject import Subject
 
@@ -15,36 +13,17 @@ def verdict_of(c: Certificate, strict: bool = False) -> str:
     return "violated" if strict and c.causes else c.verdict
 
 
-def certificate_json(c: Certificate, subject: Subject, strict: bool = False) -> dict[str, Any]:
-    """The certificate as data."""
-    return {
-        "verdict": verdict_of(c, strict), "strict": strict, "engine": c.engine, "version": c.version,
-        "options": list(c.options), "dialect": c.dialect, "ended": c.ended,
-        "parts": [{"sizes": part.sizes, "universes": part.universes, "ofUniverses": part.of, "states": part.states,
-                   "steps": part.steps, "executed": part.executed, "differed": part.differed} for part in c.parts],
-        "pairs": len(c.pairs), "pairsHad": len(c.pairs & c.pairs_had),
-        "pairsApart": len(c.pairs & c.pairs_apart - c.pairs_had), "operations": c.operations,
-        "resets": c.resets, "never": c.never, "not_applicable": c.not_applicable,
-        "findings": [{"shown": cause.count, **finding_json(cause.finding, subject)}
-                     for cause in c.causes.values()],
-    }
-
-
 def certificate_text(c: Certificate, subject: Subject, strict: bool = False) -> str:
     """The certificate, below what differed."""
     spoken = f" as {c.dialect}" if subject.machine.traits else ""
     with_options = f" with {','.join(c.options)}" if c.options else ""
-    had, apart = len(c.pairs & c.pairs_had), len(c.pairs & c.pairs_apart - c.pairs_had)
     parts = [f"{finding_text(cause.finding, subject)}\n(it differed so {counted(cause.count, 'time')})\n"
              for cause in c.causes.values()]
     parts += [
-        rows("", ("sizes", "universes", "states", "steps", "executed", "differed"),
-             [_row(part, subject) for part in c.parts]), "",
-        prose(f"{c.engine}{with_options} ({c.version}){spoken}: {counted(c.operations, 'operation')}, "
-              f"{counted(c.resets, 'time')} begun anew; after each the answer and the whole observable state were "
-              "compared"),
-        prose(f"of {len(c.pairs):,} ways in which one step can follow another on one object {had:,} were had"
-              + (f", and of {apart:,} one step differed" if apart else ""))]
+        rows("", HEADINGS, [row(part, subject) for part in c.parts]), "",
+        prose(f"{c.engine}{with_options} ({c.version}){spoken}: {done_text(c)}; after each the answer and the "
+              "whole observable state were compared"),
+        prose(pairs_text(c))]
     if c.not_applicable:
         parts.append(prose(f"not applicable (the engine cannot express them): {' '.join(c.not_applicable)}", 4))
     if c.never:
@@ -58,7 +37,24 @@ def certificate_text(c: Certificate, subject: Subject, strict: bool = False) -> 
     return "\n".join(parts)
 
 
-def _row(part: Covered, subject: Subject) -> tuple[str, ...]:
+def done_text(c: Certificate) -> str:
+    """How much was done."""
+    return f"{counted(c.operations, 'operation')}, {counted(c.resets, 'time')} begun anew"
+
+
+def pairs_text(c: Certificate) -> str:
+    """How many of the ways in which one step can follow another were had."""
+    had, apart = len(c.pairs & c.pairs_had), len(c.pairs & c.pairs_apart - c.pairs_had)
+    return (f"of {len(c.pairs):,} ways in which one step can follow another on one object {had:,} were had"
+            + (f", and of {apart:,} one step differed" if apart else ""))
+
+
+HEADINGS = ("sizes", "universes", "states", "steps", "executed", "differed")
+"""Of the table of what was executed."""
+
+
+def row(part: Covered, subject: Subject) -> tuple[str, ...]:
+    """What was executed with one choice of sizes, as a row of the table."""
     sizes = " ".join(f"{sort.name}={part.sizes[sort.name]}" for sort in subject.machine.sorts if not sort.values)
     return (sizes, f"{part.universes:,} of {part.of:,}", f"{part.states:,}", f"{part.steps:,}",
             f"{part.executed:,}", f"{part.differed:,}")

@@ -21,7 +21,7 @@ from layerproof.commands.common import (
     seconds,
     status,
 )
-from layerproof.commands.judging import AtRandom, Exhausting, Judging, Kept
+from layerproof.commands.judging import FORMATS, AtRandom, Exhausting, Judging, Kept, formatted
 from layerproof.errors import EngineUnreachable, LayerproofError, WrongRequest
 from layerproof.process.signals import held_back
 from layerproof.words import counted
@@ -224,7 +224,7 @@ def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any])
 @engine_options
 @machine_option(usual=False)
 @record_option
-@common_with("junit")
+@common_with(*FORMATS)
 def conform_command(
     engine: str, subject: Subject | None, operations: int | None, seed: int, dialect: str | None,
     traits: tuple[str, ...], strict: bool, exhaust: bool, sizes: str | None, everywhere: bool, resume: str | None,
@@ -251,7 +251,8 @@ def conform_command(
     def said(result: Any) -> None:
         with recorded(record, judge, way.findings(result)):
             emit(format_, output, lambda: way.data(result, strict),
-                 lambda: (way.junit if format_ == "junit" else way.text)(result, strict))
+                 lambda: way.text(result, strict) if format_ == "text" else formatted(
+                     format_, way.judged(result, strict), judge, strict))
 
     if dialect is not None:
         judge.dialect(dialect)

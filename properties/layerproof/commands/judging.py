@@ -13,6 +13,7 @@ from layerproof.process.files import check_named
 from layerproof.words import counted
 
 if TYPE_CHECKING:
+    from layerproof.commands.judged import Judged
     from layerproof.readings.conform import Conformance
     from layerproof.readings.exhaust import Certificate
     from layerproof.runs.finding import Finding
@@ -37,7 +38,7 @@ class Kept:
         Raises:
             WrongRequest: if it cannot be written.
         """
-        from layerproof.commands.report import finding_json
+        from layerproof.commands.data import finding_json
 
         self.number += 1
         self._write(json.dumps(finding_json(finding, self._subject)) + "\n", "a")
@@ -69,8 +70,8 @@ class Judging(Protocol):
     def text(self, result: Any, strict: bool) -> str:
         """What it came to, as text."""
 
-    def junit(self, result: Any, strict: bool) -> str:
-        """What it came to, as JUnit XML."""
+    def judged(self, result: Any, strict: bool) -> Judged:
+        """What it came to, rule by rule and law by law."""
 
     def held(self, result: Any, strict: bool) -> bool:
         """Whether all is as it should be."""
@@ -98,9 +99,9 @@ class AtRandom:
 
     def data(self, result: Conformance, strict: bool) -> Any:
         """What it came to, as JSON."""
-        from layerproof.commands.report import conformance_json
+        from layerproof.commands.data import conformance_json
 
-        return conformance_json(result, self.judge, strict)
+        return conformance_json(result, self.judge, strict, self.seed)
 
     def text(self, result: Conformance, strict: bool) -> str:
         """What it came to, as text."""
@@ -108,12 +109,11 @@ class AtRandom:
 
         return conformance_text(result, self.judge, strict)
 
-    def junit(self, result: Conformance, strict: bool) -> str:
-        """What it came to, as JUnit XML."""
-        from layerproof.commands.junit import junit_text
-        from layerproof.commands.outcomes import of_run
+    def judged(self, result: Conformance, strict: bool) -> Judged:
+        """What it came to, rule by rule and law by law."""
+        from layerproof.commands.judged import of_conformance
 
-        return junit_text(of_run(result, self.seed), self.judge, strict)
+        return of_conformance(result, self.judge, strict, self.seed)
 
     def held(self, result: Conformance, strict: bool) -> bool:
         """Whether all is as it should be."""
@@ -150,7 +150,7 @@ class Exhausting:
 
     def data(self, result: Certificate, strict: bool) -> Any:
         """What it came to, as JSON."""
-        from layerproof.commands.certificate import certificate_json
+        from layerproof.commands.data import certificate_json
 
         return certificate_json(result, self.judge, strict)
 
@@ -160,15 +160,33 @@ class Exhausting:
 
         return certificate_text(result, self.judge, strict)
 
-    def junit(self, result: Certificate, strict: bool) -> str:
-        """What it came to, as JUnit XML."""
-        from layerproof.commands.junit import junit_text
-        from layerproof.commands.outcomes import of_certificate
+    def judged(self, result: Certificate, strict: bool) -> Judged:
+        """What it came to, rule by rule and law by law."""
+        from layerproof.commands.judged import of_certificate
 
-        return junit_text(of_certificate(result), self.judge, strict)
+        return of_certificate(result, self.judge, strict)
 
     def held(self, result: Certificate, strict: bool) -> bool:
         """Whether all is as it should be."""
         from layerproof.commands.certificate import verdict_of
 
         return verdict_of(result, strict) == "certified"
+
+
+FORMATS = ("junit", "html", "markdown")
+"""What a judgement is printed as beside text and JSON."""
+
+
+def formatted(format_: str, judged: Judged, subject: Subject, strict: bool) -> str:
+    """A judgement in one of :data:`FORMATS`; what takes long to import is imported for that one only."""
+    if format_ == "junit":
+        from layerproof.commands.junit import junit_text
+
+        return junit_text(judged, subject, strict)
+    if format_ == "html":
+        from layerproof.commands.page import page
+
+        return page(judged, subject, strict)
+    from layerproof.commands.markdown import markdown
+
+    return markdown(judged, subject, strict)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from layerproof.commands.outcomes import Judged, Outcome, outcomes
+from layerproof.commands.judged import EXCUSED, FAILED, UNKNOWN, Judged, Told
+from layerproof.commands.layout import printable
+from layerproof.commands.outcomes import text_of, told
 from layerproof.subject import Subject
 
-_TAGS = {"failed": "failure", "not judged": "error", "known": "skipped", "not applicable": "skipped"}
-"""What says that a test did not hold, by its state."""
+_TAGS = {FAILED: "failure", UNKNOWN: "error", EXCUSED: "skipped"}
+"""The element that says what a state comes to."""
 
 
 def junit_text(judged: Judged, subject: Subject, strict: bool = False) -> str:
@@ -22,27 +24,25 @@ def junit_text(judged: Judged, subject: Subject, strict: bool = False) -> str:
     Args:
         strict: known deviations are failures, too.
     """
-    suite = ElementTree.Element("testsuite", name=f"{judged.engine} {judged.version}")
+    suite = ElementTree.Element("testsuite", name=printable(f"{judged.engine} {judged.version}"))
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in judged.figures.items():
-        ElementTree.SubElement(properties, "property", name=name, value=value)
-    told = outcomes(judged, subject, strict)
-    for one in told:
-        _test(suite, one)
-    tags = [_TAGS.get(one.state) for one in told]
-    for kind, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(kind, str(tags.count(tag)))
-    suite.set("tests", str(len(told)))
+        ElementTree.SubElement(properties, "property", name=name, value=printable(value))
+    every = told(judged, subject, strict)
+    for one in every:
+        _test(suite, one, judged, subject)
+    for comes_to, kind in ((FAILED, "failures"), (UNKNOWN, "errors"), (EXCUSED, "skipped")):
+        suite.set(kind, str(sum(one.comes_to == comes_to for one in every)))
+    suite.set("tests", str(len(every)))
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
 
 
-def _test(suite: ElementTree.Element, told: Outcome) -> None:
-    """A test, with what there is to say of it."""
-    test = ElementTree.SubElement(suite, "testcase", classname=told.about, name=told.title)
-    if told.state in _TAGS:
-        says = ElementTree.SubElement(test, _TAGS[told.state], message=told.says, type=told.says)
-        says.text = "".join(
-            c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in told.text)
+def _test(suite: ElementTree.Element, one: Told, judged: Judged, subject: Subject) -> None:
+    """A test for what is told, with all findings if it failed."""
+    test = ElementTree.SubElement(suite, "testcase", classname=one.about, name=one.title)
+    if one.comes_to in _TAGS:
+        said = ElementTree.SubElement(test, _TAGS[one.comes_to], message=one.label, type=one.label)
+        said.text = printable(text_of(one, judged, subject))

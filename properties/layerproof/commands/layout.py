@@ -108,3 +108,8 @@ def prose(text: str, indent: int = 0, width: int | None = None) -> str:
 def late(obligations: int) -> str:
     """How many obligations were not waited for, if there are any."""
     return f", {obligations:,} timed out" if obligations else ""
+
+
+def printable(text: str) -> str:
+    """Text in which whatever cannot be printed is replaced, as an engine may say whatever it likes."""
+    return "".join(c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

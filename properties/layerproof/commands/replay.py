@@ -57,6 +57,7 @@ def replay_command(
 ) -> None:
     """Replay a trace file in the model, or beside an engine."""
     from layerproof.commands import report
+    from layerproof.commands.data import replayed_json
     from layerproof.readings.conform import conform_to
     from layerproof.readings.judge import OutOfTime
     from layerproof.readings.replay import replay
@@ -94,7 +95,7 @@ def replay_command(
             parts.append(_same(judged, f"{counted(total - judged.not_done, 'operation')} on {engine}", verdict))
         return "\n".join(parts)
 
-    emit(format_, output, lambda: report.replayed_json(done, judge, verdict, judged), shown)
+    emit(format_, output, lambda: replayed_json(done, judge, verdict, judged), shown)
     if there is not None:
         there.end(verdict != "held")
     status(verdict != "held")

@@ -1,4 +1,4 @@
-"""What the commands print of any machine: results as JSON objects and as plain text."""
+"""What the commands print of any machine: results as plain text, and of what has no engine as JSON, too."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def violation_text(subject: Subject, violation: Violation, scene: Scene) -> str:
     """A broken law in one line."""
     law = subject.catalogue.law(violation.law)
     false = "; ".join(violation.false)
-    return prose(f"{law.id}: {law.statement} False: {false}" + _at(subject, violation.variables, scene), 4)
+    return prose(f"{law.id}: {law.statement} False: {false}" + at_text(subject, violation.variables, scene), 4)
 
 
-def _at(subject: Subject, variables: Sequence[tuple[str, str, int]], scene: Scene) -> str:
+def at_text(subject: Subject, variables: Sequence[tuple[str, str, int]], scene: Scene) -> str:
     """The objects for which a law is broken, called as in the operations."""
     sorts = {s.name: s for s in subject.machine.sorts}
     at = ", ".join(f"{name} = {subject.shown.says(sorts.get(sort, BOOL), e, scene)}"
@@ -67,7 +67,7 @@ def instance_text(subject: Subject, verdict: Verdict) -> str:
     return "\n".join([
         prose(f"{verdict.name}: refuted. {law.id}: {law.statement}", 2),
         *(prose(f"  step: {event_text(subject, step, scene)}", 4) for step in _steps(subject, verdict)),
-        prose(f"  false: {'; '.join(instance.false)}" + _at(subject, instance.variables, scene), 4),
+        prose(f"  false: {'; '.join(instance.false)}" + at_text(subject, instance.variables, scene), 4),
         *([prose(f"  traits that hold: {traits}", 4)] if machine.traits else []),
         "", picture(subject, instance.sizes, instance.rigid, instance.states)])
 
@@ -239,7 +239,7 @@ def driven_text(results: Mapping[str, Driven], subject: Subject) -> str:
 
     parts, sizes = [], " ".join(f"{sort}={count}" for sort, count in sizes_of_runs(subject).items())
     for name, r in results.items():
-        parts.append(prose(f"{name}: {_done(r.statistics)}"))
+        parts.append(prose(f"{name}: {done_text(r.statistics)}"))
         parts.append(statistics_text(r.statistics.done, r.statistics.refused))
         parts += [prose(f"never reached as {name}, with {sizes}: {t}", 2) for t in r.never]
         for f in r.findings:
@@ -248,7 +248,7 @@ def driven_text(results: Mapping[str, Driven], subject: Subject) -> str:
     return "\n".join(parts)
 
 
-def _done(statistics: Statistics) -> str:
+def done_text(statistics: Statistics) -> str:
     """How much was done, and in how many ways two operations followed each other on one object."""
     pairs = f", {counted(len(statistics.pairs), 'kind')} of two on one object" if statistics.pairs else ""
     return f"{counted(statistics.steps, 'operation')} in {counted(statistics.examples, 'run')}{pairs}"
@@ -265,38 +265,13 @@ def statistics_text(done: Mapping[str, int], refused: Mapping[tuple[str, str], i
 # Engines.
 
 
-def finding_json(finding: Finding, subject: Subject) -> dict[str, Any]:
-    """A finding about an engine as data."""
-    states = finding.states
-    data = None
-    if states is not None and subject.shown.compared(finding.trace.scene):
-        data = subject.shown.data(subject.machine, finding.trace.scene.sizes, states.rigid,
-                                  (states.before, states.expected, states.observed))
-    return {
-        "engine": finding.engine, "version": finding.version, "rule": finding.rule,
-        "expected": finding.expected or "done", "observed": finding.observed or "done",
-        "detail": finding.detail, "laws": list(finding.laws), "kind": finding.kind, "log": finding.log,
-        "again": {"shown": finding.again[0], "of": finding.again[1]}, "unstable": finding.unstable,
-        "known": finding.known.key if finding.known else None,
-        "differences": [{"what": d.what, "where": d.where, "expected": d.expected, "observed": d.observed}
-                        for d in finding.differences],
-        **({} if data is None else dict(zip(("before", "after_expected", "after_observed"), data, strict=True))),
-        "trace": trace_json(subject, finding.trace), "script": finding.script(),
-    }
-
-
 def finding_text(finding: Finding, subject: Subject) -> str:
     """A finding about an engine: a bug report."""
-    laws = finding.laws or (finding.known.laws if finding.known else ())
-    named = [f"{i}: {subject.catalogue.law(i).statement}" for i in laws]
-    rule = f"from the rule {finding.rule}" if finding.rule else "in what it starts from"
+    named = [f"{i}: {subject.catalogue.law(i).statement}" for i in finding.breaks]
     what = "KNOWN DEVIATION" if finding.known else "UNSTABLE FINDING" if finding.unstable else "FINDING"
-    head = f"{what}: {_engine(finding)}"
-    does = _MISBEHAVES.get(finding.kind) or ("breaks" if laws else f"departs {rule}, and breaks no law")
-    parts = [prose(f"{head} {does}", 2), *(prose(f"  {n}", 4) for n in named)]
+    parts = [prose(f"{what}: {head_text(finding)}", 2), *(prose(f"  {n}", 4) for n in named)]
     if finding.unstable:
-        shown, tried = finding.again
-        parts.append(prose(f"  it showed again in {shown} of {tried} further runs of the same operations", 4))
+        parts.append(prose(f"  {unstable_text(finding)}", 4))
     if finding.known:
         parts.append(prose(f"  listed as {finding.known.key}: {finding.known.says} ({finding.known.source})", 4))
     run = trace_text(subject, finding.trace)
@@ -312,6 +287,18 @@ def finding_text(finding: Finding, subject: Subject) -> str:
                                          titles=("expected", "observed"))]
     script = finding.script()
     return "\n".join([*parts, *(["a script that shows it:", script] if script is not None else [])])
+
+
+def head_text(finding: Finding) -> str:
+    """What the engine does, in a few words; the laws that it breaks are to follow."""
+    rule = f"from the rule {finding.rule}" if finding.rule else "in what it starts from"
+    does = _MISBEHAVES.get(finding.kind) or ("breaks" if finding.breaks else f"departs {rule}, and breaks no law")
+    return f"{_engine(finding)} {does}"
+
+
+def unstable_text(finding: Finding) -> str:
+    """How often it showed again."""
+    return "it showed again in {} of {} further runs of the same operations".format(*finding.again)
 
 
 _MISBEHAVES = {
@@ -337,22 +324,6 @@ def verdict_of(result: Conformance, strict: bool = False) -> str:
     return "incomplete" if result.never or result.not_done else "held"
 
 
-def conformance_json(result: Conformance, subject: Subject, strict: bool = False) -> dict[str, Any]:
-    """The result of judging an engine."""
-    return {
-        "verdict": verdict_of(result, strict), "strict": strict, "engine": result.engine,
-        "options": list(result.options), "version": result.version, "dialect": result.dialect,
-        "operations": result.statistics.steps, "runs": result.statistics.examples,
-        "done": dict(result.statistics.done),
-        "refused": {f"{r} {n}": c for (r, n), c in result.statistics.refused.items()},
-        "pairs": len(result.statistics.pairs),
-        "never": result.never, "not_applicable": result.not_applicable,
-        "beyond": result.beyond, "not_done": result.not_done,
-        "ended": result.ended, "not_compared": list(result.not_compared),
-        "findings": [finding_json(f, subject) for f in result.findings],
-    }
-
-
 def conformance_text(result: Conformance, subject: Subject, strict: bool = False) -> str:
     """The result of judging an engine."""
     statistics, (unknown, known) = result.statistics, listed(result.findings)
@@ -360,7 +331,7 @@ def conformance_text(result: Conformance, subject: Subject, strict: bool = False
     spoken = f" as {result.dialect}" if subject.machine.traits else ""
     parts = [finding_text(f, subject) + "\n" for f in result.findings]
     parts += [statistics_text(statistics.done, statistics.refused), "",
-              prose(f"{named} ({result.version}){spoken}: {_done(statistics)}; after each the answer and the "
+              prose(f"{named} ({result.version}){spoken}: {done_text(statistics)}; after each the answer and the "
                     "whole observable state were compared")]
     if result.not_applicable:
         parts.append(prose(
@@ -380,18 +351,6 @@ def conformance_text(result: Conformance, subject: Subject, strict: bool = False
 
 
 # Traces.
-
-
-def replayed_json(done: Replayed, subject: Subject, verdict: str, judged: Conformance | None) -> dict[str, Any]:
-    """The result of replaying a trace in the model, and beside an engine."""
-    return {
-        "verdict": verdict, "refusals": [e.refusal for e in done.trace.events],
-        "not_done": done.not_done if judged is None else judged.not_done,
-        "states": subject.shown.data(subject.machine, done.trace.scene.sizes, done.rigid, done.ends)
-        if subject.shown.compared(done.trace.scene) else None,
-        "broken": [law for f in done.findings for law in f.laws],
-        "differences": [str(d) for f in done.findings for d in f.differences],
-        "findings": [] if judged is None else [finding_json(f, subject) for f in judged.findings]}
 
 
 def replayed_text(done: Replayed, subject: Subject) -> str:

@@ -8,15 +8,17 @@ import click
 
 from layerproof.errors import WrongRequest
 
-_NAMES = ("engine",)
+_NAMES = ("engine", "report")
 
 
 @click.command("schema")
 @click.argument("name")
 def schema_command(name: str) -> None:
-    """Print a JSON Schema: of the messages to an engine that is a program (engine)."""
+    """Print a JSON Schema: of messages to an engine (engine), or of a report (report)."""
     if name not in _NAMES:
         raise WrongRequest(f"there is no schema {name!r}; known: {', '.join(_NAMES)}")
-    from layerproof.machines.store.messages import schema
-
+    if name == "engine":
+        from layerproof.machines.store.messages import schema
+    else:
+        from layerproof.commands.data import schema
     print(json.dumps(schema(), indent=1), flush=True)

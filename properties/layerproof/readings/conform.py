@@ -24,6 +24,7 @@ from layerproof.runs.shorten import shortened
 from layerproof.runs.statistics import Reached, Statistics
 from layerproof.runs.trace import Event, Scene, Trace
 from layerproof.subject import Subject, Traits
+from layerproof.words import counted
 
 
 @dataclass
@@ -110,7 +111,7 @@ def conform(
         _search(judge, rounds(derived, statistics, enough, seed, least), found)
         if len(judge.seen) >= most:
             not_done = max(0, least - statistics.steps)
-            ended = f"there were {most} findings by then" if not_done else ""
+            ended = f"it ended after {counted(most, 'different finding')}" if not_done else ""
         elif complete:
             out_of_reach = _tour(judge, statistics.missing(asked, unreachable), found)
             if judge.not_applicable:  # it is for want of these

@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from layerproof.errors import EngineUnreachable, LayerproofError, Unintelligible
 from layerproof.own import told
 from layerproof.readings.drive import Broken, impossible, sizes_of_runs
 from layerproof.readings.known import Way
-from layerproof.runs.finding import Deviation, Difference, Finding, States
+from layerproof.runs.finding import Deviation, Difference, Finding, States, Violation
 from layerproof.runs.monitor import Bench
 from layerproof.runs.statistics import Statistics
 from layerproof.runs.trace import Event, Scene, Trace
@@ -277,14 +278,15 @@ class EngineWorld:
         differences: Sequence[Difference], judged: bool,
     ) -> Finding | None:
         """What is found where something differs; nothing, if it was found before and the run can go on from it."""
-        judge, laws, states = self._judge, tuple[str, ...](), None
+        judge, laws, states, broken = self._judge, tuple[str, ...](), None, tuple[Violation, ...]()
         known, following = self._instead(rule, arguments, before, outcome, answer)
         if judged or known is not None:
             found, trouble = self._asked(partial(self._laws, rule, arguments, before, outcome, answer))
             if found is None:
                 assert trouble is not None
                 return self._troubled(rule.name, outcome, trouble)
-            laws, states = found
+            broken, states = found
+            laws = tuple(violation.law for violation in broken)
             if known is not None and not set(laws) <= set(known.laws):
                 known = None
             if known is None:
@@ -294,7 +296,8 @@ class EngineWorld:
         elif self._goes_on(known, following):
             self.run.state = following
             return None
-        return self._finding(rule.name, outcome, answer, differences, laws, states, known=known)
+        found_so = self._finding(rule.name, outcome, answer, differences, laws, states, known=known)
+        return replace(found_so, violations=broken)
 
     def _instead(
         self, rule: Rule, arguments: Vector, before: Vector, outcome: Outcome, answer: Answer,
@@ -403,19 +406,19 @@ class EngineWorld:
 
     def _laws(
         self, rule: Rule, arguments: Vector, before: Vector, outcome: Outcome, answer: Answer,
-    ) -> tuple[tuple[str, ...], States]:
-        """The laws that the observed state or step breaks."""
-        run, monitor, broken = self.run, self._judge.bench.monitor, dict[str, None]()
+    ) -> tuple[tuple[Violation, ...], States]:
+        """The laws that the observed state or step breaks, with objects and what is false of them."""
+        run, monitor, broken = self.run, self._judge.bench.monitor, list[Violation]()
         with told(f"the engine {self._judge.engine.name} shows what is no state", raising=Unintelligible):
             there = self.beside.observed(before, outcome, answer)
         if there.whole:
-            broken |= {v.law: None for v in monitor.state(there.state, run.rigid, run.traits)}
+            broken += monitor.state(there.state, run.rigid, run.traits)
         if answer.refusal is None or answer.refusal in rule.refused:
             seen = Outcome(answer.refusal, there.state, answer.reclaimed)
-            broken |= {v.law: None for v in monitor.step(rule, before, seen, run.rigid, run.traits, arguments)
-                       if v.law not in there.hidden}
+            broken += (v for v in monitor.step(rule, before, seen, run.rigid, run.traits, arguments)
+                       if v.law not in there.hidden)
         overlooked = self._judge.overlooked
-        return (tuple(law for law in broken if law not in overlooked),
+        return (tuple(v for v in broken if v.law not in overlooked),
                 States(run.rigid, before, outcome.state, there.state))
 
 

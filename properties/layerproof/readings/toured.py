@@ -15,7 +15,7 @@ from typing import Any
 from layerproof.errors import WrongRequest
 from layerproof.process.cache import sources
 from layerproof.readings.graph import Graph
-from layerproof.runs.finding import Deviation, Difference, Finding
+from layerproof.runs.finding import Deviation, Difference, Finding, Violation
 from layerproof.runs.statistics import Pair
 from layerproof.runs.trace import trace_json, trace_of
 from layerproof.subject import Subject
@@ -127,6 +127,8 @@ def put(subject: Subject, finding: Finding, count: int) -> dict[str, Any]:
             "known": finding.known and finding.known.key, "script": finding.script(),
             "differences": [[d.what, d.expected, d.observed, d.where, d.law, sorted(d.tags), d.figure]
                             for d in finding.differences],
+            "violations": [[v.law, v.false, [(name, sort, int(element)) for name, sort, element in v.variables]]
+                           for v in finding.violations],
             **{name: getattr(finding, name) for name in _FIELDS}}
 
 
@@ -134,8 +136,10 @@ def got(subject: Subject, data: Mapping[str, Any], deviations: Mapping[str, Devi
     """The finding, without the states around its last operation."""
     differences = tuple(Difference(what, expected, observed, where, law, frozenset(tags), figure)
                         for what, expected, observed, where, law, tags, figure in data["differences"])
+    violations = tuple(Violation(law, tuple(false), tuple((name, sort, element) for name, sort, element in at))
+                       for law, false, at in data.get("violations", ()))  # older files have none
     text, known = data["script"], deviations.get(data["known"] or "")
     given = {name: data[name] for name in _FIELDS} | {
         "laws": tuple(data["laws"]), "again": tuple(data["again"])}
-    return Finding(trace_of(subject, data["trace"]), differences=differences, known=known, script=lambda: text,
-                   **given)
+    return Finding(trace_of(subject, data["trace"]), violations=violations, differences=differences, known=known,
+                   script=lambda: text, **given)

@@ -191,6 +191,11 @@ class Finding:
         return self.trace.events[-1].rule if self.trace.events else ""
 
     @property
+    def breaks(self) -> tuple[str, ...]:
+        """The laws that are broken, by what was seen or by what is known of the engine."""
+        return self.laws or (self.known.laws if self.known else ())
+
+    @property
     def unstable(self) -> bool:
         """Whether it did not show each time that the same operations were done again."""
         shown, tried = self.again

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, Protocol
 
-from layerproof.commands.outcomes import Judged, Outcome, of_certificate, of_run, outcomes
+from layerproof.commands.judged import Judged, Told, of_certificate, of_conformance
+from layerproof.commands.outcomes import text_of
+from layerproof.commands.outcomes import told as every
 from layerproof.errors import LayerproofError, WrongRequest
 from layerproof.machines.registry import USUAL, subject
 from layerproof.own import told
@@ -89,13 +91,14 @@ class Asked:
         strict = self.strict or bool(options.getoption("--layerproof-strict", False))
         return replace(self, strict=strict, **{name: value for name, value in given.items() if value is not None})
 
-    def outcomes(self, engine: Any) -> list[Outcome]:
-        """Judge an engine, and say what became of each test.
+    def outcomes(self, engine: Any) -> list[tuple[Told, str]]:
+        """Judge an engine, and say what became of each test, and why in full.
 
         Raises:
             LayerproofError: if it cannot be judged, and nothing was found until that was clear.
         """
-        return outcomes(self._judged(engine), self.subject, self.strict)
+        judged = self._judged(engine)
+        return [(one, text_of(one, judged, self.subject)) for one in every(judged, self.subject, self.strict)]
 
     def _judged(self, engine: Any) -> Judged:
         """Judge it; what ends the judging early leaves what was found by then."""
@@ -104,10 +107,12 @@ class Asked:
         except LayerproofError as error:
             match error.so_far:
                 case Conformance() as found:
-                    return replace(of_run(found, self.seed or 0), incomplete=str(error))
+                    judged = of_conformance(found, self.subject, self.strict, self.seed or 0)
                 case Certificate() as found:
-                    return replace(of_certificate(found), incomplete=str(error))
-            raise
+                    judged = of_certificate(found, self.subject, self.strict)
+                case _:
+                    raise
+            return replace(judged, incomplete=str(error))
         if len(judged.findings) >= _MOST and not judged.incomplete:
             many = counted(len(judged.findings), "different finding")
             return replace(judged, incomplete=f"it ended after {many}")
@@ -115,12 +120,13 @@ class Asked:
 
     def _random(self, engine: Any) -> Judged:
         seed = self.seed or 0
-        return of_run(conform(self.subject, engine, operations=self.operations, seed=seed, most=_MOST,
-                              **self._held_to(engine)), seed)
+        result = conform(self.subject, engine, operations=self.operations, seed=seed, most=_MOST,
+                         **self._held_to(engine))
+        return of_conformance(result, self.subject, self.strict, seed)
 
     def _every(self, engine: Any) -> Judged:
-        return of_certificate(exhaust(self.subject, engine, sizes=self._sizes(), most=_MOST,
-                                      **self._held_to(engine)))
+        result = exhaust(self.subject, engine, sizes=self._sizes(), most=_MOST, **self._held_to(engine))
+        return of_certificate(result, self.subject, self.strict)
 
     def _sizes(self) -> Sequence[Mapping[str, int]]:
         """The choice of sizes, if one was made."""

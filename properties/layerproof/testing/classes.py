@@ -8,11 +8,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from layerproof.commands.outcomes import BEGINS, COMPLETE, Outcome
+from layerproof.commands.judged import FAILED, KNOWN, NOT_APPLICABLE, UNKNOWN, Told
+from layerproof.commands.outcomes import BEGINS, COMPLETE
 from layerproof.errors import LayerproofError
 from layerproof.runs.finding import Deviation
 from layerproof.subject import Subject
 from layerproof.testing.asked import Asked
+
+Outcome = tuple[Told, str]
+"""What is told of a rule or a law, and why in full."""
 
 
 class EngineTests:
@@ -80,8 +84,8 @@ class EngineTests:
     @pytest.fixture
     def told(self, request: pytest.FixtureRequest, layerproof_judged: Sequence[Outcome]) -> Outcome:
         """What became of a test; it is an error, as in any fixture, that this is not known."""
-        outcome = next(one for one in layerproof_judged if (one.about, one.name) == request.param)
-        if outcome.state == "not judged":
+        outcome = next(one for one in layerproof_judged if (one[0].about, one[0].name) == request.param)
+        if outcome[0].comes_to == UNKNOWN:
             pytest.fail(_text(outcome), pytrace=False)
         return outcome
 
@@ -108,17 +112,18 @@ _NAMES: Mapping[str, Callable[[Subject], Sequence[str]]] = {
 
 def _check(told: Outcome) -> None:
     """End a test as it became, with the runs that show it and nothing of how it was told."""
-    match told.state:
-        case "failed":
-            pytest.fail(_text(told), pytrace=False)
-        case "not applicable":
-            pytest.skip(_text(told))
-        case "known":
-            pytest.xfail(_text(told))
+    one = told[0]
+    if one.comes_to == FAILED:
+        pytest.fail(_text(told), pytrace=False)
+    if one.state == NOT_APPLICABLE:
+        pytest.skip(_text(told))
+    if one.state == KNOWN:
+        pytest.xfail(_text(told))
 
 
 def _text(told: Outcome) -> str:
     """What is said of a test that did not hold; the first line is all that a summary has."""
-    if told.state == "failed":
-        return f"{told.says}: {told.title}\n\n{told.text}"
-    return f"{told.says}: {told.text}" + (f"\n{told.title}" if told.state == "not judged" else "")
+    one, text = told
+    if one.comes_to == FAILED:
+        return f"{one.label}: {one.title}\n\n{text}"
+    return f"{one.label}: {text}" + (f"\n{one.title}" if one.comes_to == UNKNOWN else "")

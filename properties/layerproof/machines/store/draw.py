@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from layermodel.store.graph import Graph
 
 ABSENT = "NOT PRESENT"
+"""What is said of something that is needed, and is not there."""
 
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
@@ -47,7 +48,8 @@ def _order(name: str) -> tuple[list[str | int], str]:
     return [int(part) if n % 2 else part for n, part in enumerate(re.split(r"(\d+)", name))], name
 
 
-def _in_order(names: Iterable[str]) -> list[str]:
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names as a person would sort them, numbers by what they count."""
     return sorted(names, key=_order)
 
 
@@ -101,7 +103,7 @@ class _Store:
 
     def of_kind(self, kind: str, among: Iterable[str] | None = None) -> list[str]:
         nodes = self.graph if among is None else among
-        return _in_order(n for n in nodes if self.graph.nodes[n]["kind"] == kind)
+        return in_order(n for n in nodes if self.graph.nodes[n]["kind"] == kind)
 
 
 def _summary(view: StoreView) -> str:
@@ -146,17 +148,17 @@ def _image_lines(store: _Store, image: str) -> list[str]:
     lines = [f"{'digest' if is_digest(r) else 'tag'} {label(r)}" for r in store.of_kind("reference", needs)]
     for name in store.of_kind("container", needs):
         row = view.containers[name]
-        called = f" called {_listed(_in_order(row.names))}" if row.names else ""
+        called = f" called {_listed(in_order(row.names))}" if row.names else ""
         lines.append(f"container {label(name)}{called}, {label(row.status)}, SizeRw {_size(row.size_rw)}")
     lines += [f"lease {label(name)}" for name in store.of_kind("lease", needs)]
-    made_from = _in_order(parents(view, image)) if image in view.images else []
+    made_from = in_order(parents(view, image)) if image in view.images else []
     return lines + [f"made from {label(p)}" for p in made_from]
 
 
 def _layer_line(store: _Store, layer: str, image: str | None = None) -> str:
     """A layer's name, its size, and the others (than the image whose tree it is in) that have it."""
     stored = layer in store.view.layers
-    others = _in_order(i for i in store.sharing.get(layer, ()) if i != image)
+    others = in_order(i for i in store.sharing.get(layer, ()) if i != image)
     leases = store.of_kind("lease", store.graph.pred[layer])
     parts = [
         _size(store.view.layers[layer].size) if stored else ABSENT,
@@ -178,7 +180,7 @@ _SIZED = ("container", "image", "layer")
 
 def _numbered(graph: Graph) -> dict[str, str]:
     """Identifiers for the nodes, so that names stand in labels only."""
-    return {name: f"n{number}" for number, name in enumerate(_in_order(graph))}
+    return {name: f"n{number}" for number, name in enumerate(in_order(graph))}
 
 
 def _lines(graph: Graph, name: str) -> list[str]:
@@ -355,7 +357,7 @@ def _value(value: Any) -> str:
         return _size(value)
     if isinstance(value, str):
         return label(value)
-    names = _in_order(value) if isinstance(value, frozenset) else value
+    names = in_order(value) if isinstance(value, frozenset) else value
     return _listed(names, " ") or "nothing"
 
 

@@ -65,6 +65,13 @@ def _picture(
     return "\n".join(drawn)
 
 
+def _graphs(machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Sequence[Vector]) -> Sequence[str]:
+    from layerproof.machines.store.figure import figures
+
+    ground = GroundMachine(machine, sizes)
+    return figures([store_view(ground, state, rigid) for state in states])
+
+
 def _data(machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Sequence[Vector]) -> list[Any]:
     from layerproof.machines.store.draw import to_json
 
@@ -84,7 +91,8 @@ STORE_SUBJECT = Subject(
     STORE, STORE_LAWS, DIALECTS, mutants=_mutants, small=_small,
     finite=Finite(_FEW, universes, empties=True, mutated={**_FEW, "Reference": 2}),
     driven=_driven, judged=_judged,
-    shown=Shown(any_size="stores of any size", picture=_picture, data=_data, says=_says),
+    shown=Shown(any_size="stores of any size", picture=_picture, data=_data, says=_says,
+                graphs=_graphs),
     plan=Plan((
         Explored({"Layer": 1, "Image": 1, "Container": 2, "Name": 2}, _BOTH),  # two containers
         Explored({}, _BOTH, algebra=False),  # two images

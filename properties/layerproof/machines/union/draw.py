@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from layermodel.language.ground import GroundMachine, Vector
-from layermodel.language.rules import Machine
+from layermodel.language.rules import Machine, Sort
 from layermodel.objects import CONTAINER, LAYER
 from layermodel.store.view import element_name
 from layermodel.union.reference import Scene
@@ -22,6 +22,9 @@ from layerproof.process import terminal
 
 Labels = Mapping[int, str]
 """What is written at each path."""
+
+Says = Callable[[Sort, int], str]
+"""From an element of a sort to what it is called."""
 
 _SLASH = "/"
 
@@ -59,8 +62,8 @@ def rendered(item: object, width: int | None = None) -> str:
 class _Reader:
     """Reads a state of the union machine over few objects."""
 
-    def __init__(self, ground: GroundMachine, rigid: Vector) -> None:
-        self.ground, self.rigid, self.layout = ground, rigid, ground.layout
+    def __init__(self, ground: GroundMachine, rigid: Vector, says: Says = element_name) -> None:
+        self.ground, self.rigid, self.layout, self.says = ground, rigid, ground.layout, says
         state = ground.machine.state
         c, p, i = CONTAINER.constant("?c"), PATH.constant("?p"), INODE.constant("?i")
         self.seen = ground.formula(seen(state, c, p), ("?c", "?p"))
@@ -75,15 +78,15 @@ class _Reader:
         self.order = [root, *(p for p in paths if p != root)]
         number = {p: n for n, p in enumerate(self.order)}
         self.parents = [number[self.read((), "parent", p)] for p in self.order]
-        self.names = ["/", *(element_name(PATH, p) for p in self.order[1:])]
+        self.names = ["/", *(says(PATH, p).rpartition("/")[2] for p in self.order[1:])]
 
     def read(self, state: Vector, name: str, *arguments: int) -> int:
         return int(self.ground.read(state, self.rigid, name, *arguments))
 
     def label(self, kind: int, number: int, values: Mapping[str, int]) -> str:
         shown = " ".join(
-            element_name(sort, values[name]) for name, (keys, sort) in ATTRIBUTES.items() if not keys)
-        extended = " ".join(f"{n}={element_name(ATTRIBUTES['xattr'][1], v)}" for n, v in values.items()
+            self.says(sort, values[name]) for name, (keys, sort) in ATTRIBUTES.items() if not keys)
+        extended = " ".join(f"{n}={self.says(ATTRIBUTES['xattr'][1], v)}" for n, v in values.items()
                             if n not in ATTRIBUTES and v != self.read((), "unset"))
         return f"  {KIND.values[kind]} {element_name(INODE, number)} {shown} {extended}".rstrip()
 
@@ -129,7 +132,7 @@ class _Reader:
                 values = {}
                 for name, (keys, _) in ATTRIBUTES.items():
                     for key in self.layout.elements(keys[0]) if keys else [0]:
-                        called = element_name(keys[0], key) if keys else name
+                        called = self.says(keys[0], key) if keys else name
                         values[called] = self.attributes[name](
                             state, state, self.rigid, (), (container, i, key))
                 result[n] = self.label(self.read(state, "kind", i), i, values)
@@ -166,6 +169,31 @@ def states_text(machine: Machine, sizes: Mapping[str, int], rigid: Vector, state
                    for p, text in part[title].items()} for part in parts]
         grid.add_row(*(tree(f"{title}: /", reader.parents, reader.names, labels) for labels in marked))
     return rendered(grid, width)
+
+
+def sights(machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Sequence[Vector], says: Says,
+           ) -> Sequence[str]:
+    """What each container sees in each state; where the last two states differ, the last two are marked.
+
+    Args:
+        says: what elements are called.
+    """
+    reader = _Reader(GroundMachine(machine, sizes), rigid, says)
+    parts = [{f"{says(CONTAINER, c)} sees": reader.view(state, c) for c in reader.layout.elements(CONTAINER)}
+             for state in states]
+    drawn = []
+    for number, part in enumerate(parts, 1):
+        trees = []
+        for title, labels in part.items():
+            marked = {path: (" *" if number > len(parts) - 2 and _differs(parts[-2:], title, path) else "") + text
+                      for path, text in labels.items()}
+            trees.append(rendered(tree(f"{title}: /", reader.parents, reader.names, marked), _WIDE))
+        drawn.append("\n\n".join(trees))
+    return drawn
+
+
+_WIDE = 400
+"""Columns for what is not wrapped."""
 
 
 def states_json(machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Sequence[Vector]) -> Any:

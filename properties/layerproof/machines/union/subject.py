@@ -85,6 +85,12 @@ def _data(machine: Machine, sizes: Mapping[str, int], rigid: Vector, states: Seq
     return list(states_json(machine, sizes, rigid, states))
 
 
+def _sights(machine: Machine, scene: Any, rigid: Vector, states: Sequence[Vector]) -> Sequence[str]:
+    from layerproof.machines.union.draw import sights
+
+    return sights(machine, scene.sizes, rigid, states, lambda sort, element: _says(sort, element, scene))
+
+
 def _before(scene: Any) -> str:
     """The layers that a run starts from."""
     if isinstance(scene, Settled):
@@ -106,7 +112,7 @@ UNION_SUBJECT = Subject(
     driven=_driven, judged=_judged,
     shown=Shown(
         any_size="any tree of paths, any image, any number of containers", picture=_picture, data=_data,
-        before=_before, compared=lambda scene: False, says=_says, put=values.put, got=values.got,
+        before=_before, compared=lambda scene: False, sights=_sights, says=_says, put=values.put, got=values.got,
         scene_json=values.scene_json, scene_of=values.scene_of),
     plan=Plan((
         # A name in a directory, two containers, attributes.
