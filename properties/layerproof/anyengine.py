@@ -177,13 +177,15 @@ class AnyBeside:
         said = {p.name.replace("-", "_"): self._said(p.sort, named[p.name]) for p in rule.parameters
                 if p.name in named}
         refusal, detail = None, ""
+        called = {"call": method_of(rule.name), "arguments": {name: str(value) for name, value in said.items()}}
         try:
             made = getattr(self._engine, method_of(rule.name))(**said)
         except Refused as refused:
             refusal, detail = str(refused.refusal), str(refused.detail)
         else:
             self._calls(rule, arguments, made)
-        return Answer(refusal, detail, None, self._engine.observe())
+        called["answered"] = repr(made) if refusal is None else f"refused: {refusal}: {detail}"
+        return Answer(refusal, detail, None, self._engine.observe(), called)
 
     def _said(self, sort: Sort, element: int) -> Any:
         """An argument as the engine calls it."""

@@ -111,12 +111,15 @@ class Answer:
         detail: the engine's own words.
         reclaimed: the bytes that it reports as reclaimed, if any.
         seen: what it shows, as its own adapter has it.
+        called: what was really asked of it, and what it answered, in its own names: ``call``, ``arguments`` and
+            ``answered``, as JSON has them; None if nobody knows.
     """
 
     refusal: str | None
     detail: str = ""
     reclaimed: int | None = None
     seen: Any = None
+    called: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -327,3 +327,18 @@ def test_the_exit_status_is_that_of_text(tmp_path, engine, options):
     assert {0 if engine == "Lock" else 1} == {*ended.values()}
     Read((tmp_path / "html").read_text())
     Draft202012Validator(schema()).validate(json.loads((tmp_path / "json").read_text()))
+
+
+def test_what_was_asked_and_answered_is_told():
+    """In the engine's own names: in JSON always, in text if it is asked for."""
+    options = ["conform", "samples/forgetful.py:Forgetful", "--operations", "450"]
+    data, text, plain = (CliRunner().invoke(main, [*options, *more]).stdout for more in (
+        ["--format", "json"], ["--verbose"], []))
+    finding = json.loads(data)["findings"][0]
+    assert len(finding["trace"]["events"]) == len(finding["calls"])
+    load = finding["calls"][0]
+    assert "load" == load["call"]
+    assert re.fullmatch("sha256:[0-9a-f]{64}", load["arguments"][0][0]["image"])
+    assert load["arguments"][0][0]["image"] in "".join(text.split())
+    assert "what was asked of it, and answered:" in text
+    assert "what was asked of it" not in plain

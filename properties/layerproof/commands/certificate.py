@@ -13,11 +13,11 @@ def verdict_of(c: Certificate, strict: bool = False) -> str:
     return "violated" if strict and c.causes else c.verdict
 
 
-def certificate_text(c: Certificate, subject: Subject, strict: bool = False) -> str:
-    """The certificate, below what differed."""
+def certificate_text(c: Certificate, subject: Subject, strict: bool = False, verbose: bool = False) -> str:
+    """The certificate, below what differed; ``verbose``: with what was asked and answered."""
     spoken = f" as {c.dialect}" if subject.machine.traits else ""
     with_options = f" with {','.join(c.options)}" if c.options else ""
-    parts = [f"{finding_text(cause.finding, subject)}\n(it differed so {counted(cause.count, 'time')})\n"
+    parts = [f"{finding_text(cause.finding, subject, verbose)}\n(it differed so {counted(cause.count, 'time')})\n"
              for cause in c.causes.values()]
     parts += [
         rows("", HEADINGS, [row(part, subject) for part in c.parts]), "",

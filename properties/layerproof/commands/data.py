@@ -78,6 +78,7 @@ def finding_json(finding: Finding, subject: Subject) -> _Json:
                         for d in finding.differences],
         **({} if data is None else dict(zip(_AROUND, data, strict=True))),
         "trace": trace_json(subject, finding.trace), "script": finding.script(),
+        "calls": [dict(one) for one in finding.calls],
     }
 
 
@@ -94,12 +95,15 @@ _TRACE: _Json = {
     "properties": {"layerproof": {"const": FORMAT}, "machine": _TEXT, "dialect": _TEXT,
                    "traits": {"type": "object", "additionalProperties": _FLAG}, "events": _list(_EVENT)},
     "description": "What replay reads; the other fields are what the run starts from, as the machine puts it."}
+_CALL: _Json = {
+    "type": "object", "required": ["call", "arguments", "answered"], "properties": {"call": _TEXT},
+    "description": "What was really asked of the engine, and what it answered, in its own names."}
 _STATE: _Json = {"description": "A state, as the machine has it as data."}
 _FINDING_FIELDS: Mapping[str, _Json] = {
     "engine": _TEXT, "version": _TEXT, "rule": _TEXT, "expected": _TEXT, "observed": _TEXT, "detail": _TEXT,
     "laws": _TEXTS, "kind": _TEXT, "log": _TEXT, "violations": _list(_VIOLATION),
     "again": _object({"shown": _COUNT, "of": _COUNT}), "unstable": _FLAG, "known": _TEXT_OR_NONE,
-    "differences": _list(_DIFFERENCE), "trace": _part("trace"), "script": _TEXT_OR_NONE}
+    "differences": _list(_DIFFERENCE), "trace": _part("trace"), "script": _TEXT_OR_NONE, "calls": _list(_CALL)}
 _STATES_AROUND = dict.fromkeys(_AROUND, _STATE)
 
 

@@ -219,6 +219,8 @@ def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any])
               "there what was executed.")
 @click.option("--findings", metavar="FILE", help="Write each finding there as soon as it is made, before a "
               "shorter run is looked for: a line of JSON each.")
+@click.option("--verbose", is_flag=True, help="Show of each finding what was really asked of the engine, and "
+              "what it answered.")
 @click.option("--cleanup", is_flag=True, help="Judge nothing: list and remove what killed runs left in the engine "
               "at --socket.")
 @engine_options
@@ -228,8 +230,8 @@ def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any])
 def conform_command(
     engine: str, subject: Subject | None, operations: int | None, seed: int, dialect: str | None,
     traits: tuple[str, ...], strict: bool, exhaust: bool, sizes: str | None, everywhere: bool, resume: str | None,
-    findings: str | None, cleanup: bool, timeout: float, budget: float | None, record: str | None, format_: str,
-    output: str | None, **given: Any,
+    findings: str | None, verbose: bool, cleanup: bool, timeout: float, budget: float | None, record: str | None,
+    format_: str, output: str | None, **given: Any,
 ) -> None:
     """Judge an engine by random operations beside the model.
 
@@ -245,8 +247,8 @@ def conform_command(
     check_written("findings", findings)
     known, judge, options = chosen(engine, subject, {**given, "timeout": timeout})
     kept = Kept(record, findings, judge)
-    way: Judging = Exhausting(judge, sizes, everywhere, resume, kept) if exhaust else AtRandom(
-        judge, operations, seed, kept)
+    way: Judging = Exhausting(judge, sizes, everywhere, resume, kept, verbose) if exhaust else AtRandom(
+        judge, operations, seed, kept, verbose)
 
     def said(result: Any) -> None:
         with recorded(record, judge, way.findings(result)):

@@ -85,6 +85,7 @@ class AtRandom:
     operations: int | None
     seed: int
     kept: Kept
+    verbose: bool = False
 
     def run(self, engine: Any, tell: Callable[[str], None], **options: Any) -> Conformance:
         """Judge it; ``tell`` is told how it goes."""
@@ -107,7 +108,7 @@ class AtRandom:
         """What it came to, as text."""
         from layerproof.commands.report import conformance_text
 
-        return conformance_text(result, self.judge, strict)
+        return conformance_text(result, self.judge, strict, self.verbose)
 
     def judged(self, result: Conformance, strict: bool) -> Judged:
         """What it came to, rule by rule and law by law."""
@@ -131,6 +132,7 @@ class Exhausting:
     everywhere: bool
     resume: str | None
     kept: Kept
+    verbose: bool = False
 
     def run(self, engine: Any, tell: Callable[[str], None], **options: Any) -> Certificate:
         """Judge it; ``tell`` is told how it goes."""
@@ -158,7 +160,7 @@ class Exhausting:
         """What it came to, as text."""
         from layerproof.commands.certificate import certificate_text
 
-        return certificate_text(result, self.judge, strict)
+        return certificate_text(result, self.judge, strict, self.verbose)
 
     def judged(self, result: Certificate, strict: bool) -> Judged:
         """What it came to, rule by rule and law by law."""

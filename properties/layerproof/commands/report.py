@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from textwrap import indent
 from typing import Any
@@ -265,8 +266,12 @@ def statistics_text(done: Mapping[str, int], refused: Mapping[tuple[str, str], i
 # Engines.
 
 
-def finding_text(finding: Finding, subject: Subject) -> str:
-    """A finding about an engine: a bug report."""
+def finding_text(finding: Finding, subject: Subject, verbose: bool = False) -> str:
+    """A finding about an engine: a bug report.
+
+    Args:
+        verbose: with what was really asked of the engine, and what it answered.
+    """
     named = [f"{i}: {subject.catalogue.law(i).statement}" for i in finding.breaks]
     what = "KNOWN DEVIATION" if finding.known else "UNSTABLE FINDING" if finding.unstable else "FINDING"
     parts = [prose(f"{what}: {head_text(finding)}", 2), *(prose(f"  {n}", 4) for n in named)]
@@ -285,6 +290,8 @@ def finding_text(finding: Finding, subject: Subject) -> str:
     if states is not None and states.expected != states.observed and subject.shown.compared(scene):
         parts += ["afterwards:", picture(subject, scene.sizes, states.rigid, (states.expected, states.observed),
                                          titles=("expected", "observed"))]
+    if verbose and finding.calls:
+        parts += ["what was asked of it, and answered:", *(prose(f"  {_call(one)}", 4) for one in finding.calls)]
     script = finding.script()
     return "\n".join([*parts, *(["a script that shows it:", script] if script is not None else [])])
 
@@ -299,6 +306,10 @@ def head_text(finding: Finding) -> str:
 def unstable_text(finding: Finding) -> str:
     """How often it showed again."""
     return "it showed again in {} of {} further runs of the same operations".format(*finding.again)
+
+
+def _call(one: Mapping[str, Any]) -> str:
+    return f"{one['call']} {json.dumps(one['arguments'])} -> {json.dumps(one['answered'])}"
 
 
 _MISBEHAVES = {
@@ -324,12 +335,14 @@ def verdict_of(result: Conformance, strict: bool = False) -> str:
     return "incomplete" if result.never or result.not_done else "held"
 
 
-def conformance_text(result: Conformance, subject: Subject, strict: bool = False) -> str:
-    """The result of judging an engine."""
+def conformance_text(
+    result: Conformance, subject: Subject, strict: bool = False, verbose: bool = False,
+) -> str:
+    """The result of judging an engine; ``verbose``: see :func:`finding_text`."""
     statistics, (unknown, known) = result.statistics, listed(result.findings)
     named = f"{result.engine}{' with ' + ','.join(result.options) if result.options else ''}"
     spoken = f" as {result.dialect}" if subject.machine.traits else ""
-    parts = [finding_text(f, subject) + "\n" for f in result.findings]
+    parts = [finding_text(f, subject, verbose) + "\n" for f in result.findings]
     parts += [statistics_text(statistics.done, statistics.refused), "",
               prose(f"{named} ({result.version}){spoken}: {done_text(statistics)}; after each the answer and the "
                     "whole observable state were compared")]

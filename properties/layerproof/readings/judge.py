@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -214,6 +214,7 @@ class EngineWorld:
             judge.revive()
         self.run = subject.drivable.begin(judge.bench.ground, self._scene, judge.traits)
         self.events: list[Event] = []
+        self._calls: list[Mapping[str, Any]] = []
         with told(f"the engine {judge.engine.name} cannot be put beside the model"):
             self.beside: Beside = judge.judging.beside(judge.engine, self.run)
         begun, trouble = self._asked(
@@ -265,6 +266,8 @@ class EngineWorld:
         if answer is None:
             assert trouble is not None
             return self._troubled(rule.name, outcome, trouble)
+        if answer.called is not None:
+            self._calls.append(answer.called)
         compared, trouble = self._asked(partial(self._compared, rule, arguments, outcome, answer))
         if trouble is not None:
             return self._troubled(rule.name, outcome, trouble)
@@ -381,7 +384,7 @@ class EngineWorld:
         return Finding(
             trace, laws, (), judge.engine.name, judge.engine.version, outcome.refusal, answer.refusal,
             answer.detail, tuple(differences), states, kind, "" if kind in (DIFFERS, RAISED) else judge.log(),
-            (0, 0), known, self._script(trace, differences))
+            (0, 0), known, self._script(trace, differences), tuple(self._calls))
 
     def _script(self, trace: Trace, differences: Sequence[Difference]) -> Callable[[], str | None]:
         """What makes a script of the run; a finding is not lost because none can be made of it."""

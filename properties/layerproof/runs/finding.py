@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -162,6 +162,8 @@ class Finding:
             tried.
         known: the deviation that the engine's catalogue lists, if it does.
         script: makes a shell script that shows it, or None.
+        calls: what was really asked of the engine in the run, and what it answered, as far as that is known: see
+            :class:`~layerproof.subject.Answer`.
     """
 
     trace: Trace
@@ -179,6 +181,7 @@ class Finding:
     again: tuple[int, int] = (0, 0)
     known: Deviation | None = None
     script: Callable[[], str | None] = _Written()
+    calls: tuple[Mapping[str, Any], ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to another process: data, and not the functions that made it."""

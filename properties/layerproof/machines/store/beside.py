@@ -85,7 +85,8 @@ class StoreBeside:
             reclaimed = self._caller.do(rule.name, named)
         except Refused as refused:
             refusal, detail = str(refused.refusal), str(refused.detail)
-        return Answer(refusal, detail, reclaimed, self._engine.observe())
+            self._caller.last["answered"] = f"refused: {refusal}: {detail}"
+        return Answer(refusal, detail, reclaimed, self._engine.observe(), self._caller.last)
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answers, the states, and the figures that an engine reports for itself."""

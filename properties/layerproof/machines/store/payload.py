@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from layermodel.formats.content import (
     ArchiveEntry,
@@ -59,6 +60,7 @@ class Caller:
         self.specs = [self._spec(image, top) for image, top in enumerate(reference.archives.tops)]
         self.handles = Handles(images={i: s.image_id for i, s in enumerate(self.specs)})
         self.calls: list[Call] = []
+        self.last: dict[str, Any] = {}
         self._made: set[int] = set()
 
     def _spec(self, image: int, top: int) -> ImageSpec:
@@ -99,7 +101,10 @@ class Caller:
         names = tuple(self._symbolic(v) for v in values)
         variable = _loaded(rule, arguments) if made is None else f"{made[0]}_{made[1]}"
         self.calls.append(Call(method, names, variable))
+        real = [self._handle(value) if isinstance(value, _Handle) else value for value in values]
+        self.last = {"call": method, "arguments": [_shown(value) for value in real], "answered": None}
         result = getattr(self.engine, method)(*self._real(method, values))
+        self.last["answered"] = result
         if made is not None:
             if not isinstance(result, str):
                 raise Unintelligible(f"the method {method} of the engine {self.engine.name} returns {result!r}, "
@@ -220,6 +225,16 @@ class Caller:
         chain = self.reference.chain(layer)
         tars = [layer_tar(self.files(self.reference.content(m))) for m in chain]
         return tars[-1], chain_ids([digest(t) for t in tars[:-1]])[-1] if len(tars) > 1 else None
+
+
+def _shown(value: object) -> Any:
+    """An argument as JSON has it: images of an archive by their IDs, files by their sizes."""
+    if isinstance(value, Mapping):
+        return {str(path): f"{len(data)} bytes" for path, data in value.items()}
+    if isinstance(value, tuple):
+        return [{"image": entry.image.image_id, "references": list(entry.references), "parent": entry.parent}
+                for entry in value]
+    return f"{len(value)} bytes" if isinstance(value, bytes) else value
 
 
 def _loaded(rule: str, arguments: Mapping[str, int]) -> str | None:

@@ -75,10 +75,12 @@ class UnionBeside:
         """Do an operation in the mount."""
         self._view, self._linked = self._run.view(named_in(rule, arguments)["container"]), self._run.linked
         event = Event(rule.name, arguments, None)
-        reply = self._engine.do(request(rule, event, self._run.scene.paths, self._view))
+        asked = request(rule, event, self._run.scene.paths, self._view)
+        reply = self._engine.do(asked)
         _check_reply(self._engine, reply, ("errno", "value", "changed", "seen") if rule.name in LOOKING
                      else ("errno", "changed", "seen"))
-        return Answer(reply["errno"], seen=reply)
+        called = {"call": rule.name, "arguments": asked, "answered": reply["errno"] or reply.get("value")}
+        return Answer(reply["errno"], seen=reply, called=called)
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answer, what was looked at, what is seen, and what is stored below."""
