@@ -257,7 +257,7 @@ def test_a_shared_engine_keeps_what_is_not_ours(docker: DockerEngine) -> None:
         assert engine.capabilities.isdisjoint({"prune", "prune_all", "container_prune"})
         assert {} == engine.observe().images
         with pytest.raises(WrongRequest, match="before"):
-            load(engine, "r0:latest", label="dangling")
+            engine.load(archive([ArchiveEntry(spec(docker, label="dangling"), ("r0:latest",))]))
         image = load(engine, "r0:latest", "theirs:latest", label="ours")
         container = engine.create(image, "theirs")
         engine.write(container, {"data": b"hello"})

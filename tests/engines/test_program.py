@@ -232,12 +232,12 @@ def test_calls_and_what_is_shown_come_back_as_they_were():
 
 
 @pytest.mark.parametrize(("spoil", "says"), [
-    (lambda s: s | {"images": None}, "has None as 'images', which is to be a list"),
-    (lambda s: s | {"containers": [7]}, r"containers\[0\] of what is observed is 7, no object"),
-    (lambda s: s | {"images": [{"id": "i"}]}, "has None as 'references', which is to be a list of strings"),
-    (lambda s: s | {"images": [{"id": "i", "references": [1]}]}, r"has \[1\] as 'references'"),
-    (lambda s: s | {"images": [{"id": "i", "references": [], "layers": [], "size": True}]}, "has True as 'size'"),
-    (lambda s: s | {"usage": "3"}, "has '3' as 'usage', which is to be a number"), (lambda s: None, "is None, no object")])
+    (lambda s: s | {"images": None}, "has None as images, which is to be a list"),
+    (lambda s: s | {"containers": [7]}, "row 0 of containers in what is observed is 7, not an object"),
+    (lambda s: s | {"images": [{"id": "i"}]}, "has no references, which is to be a list of strings"),
+    (lambda s: s | {"images": [{"id": "i", "references": [1]}]}, r"has \[1\] as references"),
+    (lambda s: s | {"images": [{"id": "i", "references": [], "layers": [], "size": True}]}, "has True as size"),
+    (lambda s: s | {"usage": "3"}, "has '3' as usage, which is to be a number"), (lambda s: None, "is None, not an object")])
 def test_what_is_no_observation_is_named(spoil, says):
     with pytest.raises(Unintelligible, match=says):
         observation(spoil({"images": [], "containers": []}))

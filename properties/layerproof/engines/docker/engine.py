@@ -18,7 +18,6 @@ from urllib.parse import quote
 
 from layermodel.formats.content import Files, chain_ids
 from layerproof.engines.docker import files as docker_files
-from layerproof.engines.docker.answers import Fields, rows
 from layerproof.engines.docker.api import DockerApi
 from layerproof.engines.docker.daemon import PrivateDaemon
 from layerproof.engines.docker.leftovers import LABEL, OWN, Left, Mark, left_behind, mark_of, told
@@ -31,6 +30,7 @@ from layerproof.errors import (
     Unintelligible,
     WrongRequest,
 )
+from layerproof.fields import Fields, rows
 from layerproof.machines.store.engine import Call, ContainerSeen, Fact, ImageSeen, Observation
 from layerproof.process.signals import held_back
 
@@ -227,7 +227,7 @@ class DockerEngine:
             changes=(f"CMD [{command}]", *(f"LABEL {name}={value}" for name, value in self.labels.items()))
         )
         last = told[-1] if told else None
-        return self._own_image(Fields(last, "the last message of POST /images/create").text("status"))
+        return self._own_image(Fields(last, "the last message of POST /images/create", nulls=True).text("status"))
 
     @_whole
     def tag(self, image: str, reference: str) -> None:
@@ -444,15 +444,15 @@ class DockerEngine:
 
     def _fields(self, path: str, **params: object) -> Fields:
         """The object that a GET answers."""
-        return Fields(self.api.get(path, **params), f"the answer of GET {path}")
+        return Fields(self.api.get(path, **params), f"the answer of GET {path}", nulls=True)
 
     def _posted(self, path: str, body: object = None, **params: object) -> Fields:
         """The object that a POST answers."""
-        return Fields(self.api.post(path, body, **params), f"the answer of POST {path}")
+        return Fields(self.api.post(path, body, **params), f"the answer of POST {path}", nulls=True)
 
     def _rows(self, path: str, **params: object) -> list[Fields]:
         """The list that a GET answers."""
-        return list(rows(self.api.get(path, **params), f"the answer of GET {path}"))
+        return list(rows(self.api.get(path, **params), f"the answer of GET {path}", nulls=True))
 
     @staticmethod
     def _made(messages: list[dict[str, Any]], what: str) -> str:

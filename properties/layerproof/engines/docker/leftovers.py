@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from layerproof.engines.docker.answers import Fields, rows
 from layerproof.engines.docker.api import DockerApi
+from layerproof.fields import Fields, rows
 from layerproof.process.running import goes_on, identity
 from layerproof.words import counted
 
@@ -72,7 +72,7 @@ def left_behind(api: DockerApi) -> list[Left]:
     for kind, names in (("images", "RepoTags"), ("containers", "Names")):
         path = f"/{kind}/json"
         listed = api.get(path, all=True, filters=json.dumps({"label": [LABEL]}))
-        for row in rows(listed, f"the answer of GET {path}"):
+        for row in rows(listed, f"the answer of GET {path}", nulls=True):
             mark = Mark.of(label := mark_of(row))
             called = [name.lstrip("/") for name in row.texts(names) if "<none>" not in name]
             # What somebody else makes of a run's images inherits the label, but not the name.

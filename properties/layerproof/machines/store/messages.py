@@ -12,12 +12,13 @@ import base64
 import binascii
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
 from layermodel.formats.content import Files
 from layerproof.errors import Refused, Unintelligible
+from layerproof.fields import Fields, brief
 from layerproof.machines.store.engine import ContainerSeen, Engine, ImageSeen, Observation
 
 VERSION = 1
@@ -70,18 +71,18 @@ def result(method: str, answer: Any) -> Any:
         Unintelligible: if the answer is not as it should be.
     """
     if not isinstance(answer, dict) or not answer.keys() & {"result", "refused"}:
-        raise Unintelligible(f"{_brief(answer)} is no answer to {method}: it has neither 'result' nor 'refused'")
+        raise Unintelligible(f"{brief(answer)} is no answer to {method}: it has neither 'result' nor 'refused'")
     if (name := answer.get("refused")) is not None:
         if not isinstance(name, str) or not isinstance(words := answer.get("detail", ""), str):
-            raise Unintelligible(f"{_brief(answer)} is no answer to {method}: it refuses with no name")
+            raise Unintelligible(f"{brief(answer)} is no answer to {method}: it refuses with no name")
         raise Refused(name, words)
     value, kind = answer["result"], METHODS[method].return_annotation
     if method == "observe":
         return observation(value)
     if kind in (str, int) and (not isinstance(value, kind) or isinstance(value, bool)):
-        raise Unintelligible(f"{_brief(answer)} is no answer to {method}: its result is no {_WORDS[kind]}")
+        raise Unintelligible(f"{brief(answer)} is no answer to {method}: its result is no {_WORDS[kind]}")
     if kind is None and value is not None:
-        raise Unintelligible(f"{_brief(answer)} is no answer to {method}: its result is to be null")
+        raise Unintelligible(f"{brief(answer)} is no answer to {method}: its result is to be null")
     return value
 
 
@@ -94,75 +95,31 @@ def observation(value: Any) -> Observation:
     Raises:
         Unintelligible: if it is not as the schema says.
     """
-    whole = _Part(value, "what is observed")
-    images, containers = list(whole.parts("images")), list(whole.parts("containers"))
-    layers = None if whole.missing("layers") else {
-        part.text("id"): part.text("files") for part in whole.parts("layers")}
-    leases = None if whole.missing("leases") else frozenset(whole.texts("leases"))
+    whole = Fields(value, "what is observed")
+    images, containers = list(whole.rows("images")), list(whole.rows("containers"))
+    layers = {one.text("id"): one.text("files") for one in whole.rows("layers")} if whole.given("layers") else None
+    leases = frozenset(whole.texts("leases")) if whole.given("leases") else None
     return Observation(
-        {one.text("id"): one.image() for one in images}, {one.text("id"): one.container() for one in containers},
+        {one.text("id"): _image(one) for one in images}, {one.text("id"): _container(one) for one in containers},
         layers, whole.optional("usage", whole.number), leases,
         (*_repeated("image", images), *_repeated("container", containers)))
 
 
-def _repeated(what: str, parts: Sequence[_Part]) -> Iterator[str]:
+def _repeated(what: str, parts: Sequence[Fields]) -> Iterator[str]:
     """What a list shows more than once, in words."""
     for identity, times in Counter(part.text("id") for part in parts).items():
         if times > 1:
             yield f"the list shows {what} {identity} {times} times"
 
 
-class _Part:
-    """An object of an answer, of which fields are asked by name and kind."""
-
-    def __init__(self, value: Any, what: str) -> None:
-        if not isinstance(value, dict):
-            raise Unintelligible(f"{what} is {_brief(value)}, no object")
-        self._value, self._what = value, what
-
-    def missing(self, name: str) -> bool:
-        return self._value.get(name) is None
-
-    def optional(self, name: str, get: Callable[[str], Any]) -> Any:
-        return None if self.missing(name) else get(name)
-
-    def text(self, name: str) -> str:
-        return str(self._of(name, str, "a string"))
-
-    def number(self, name: str) -> int:
-        return int(self._of(name, int, "a number"))
-
-    def texts(self, name: str) -> list[str]:
-        value = self._of(name, list, "a list of strings")
-        if not all(isinstance(one, str) for one in value):
-            self._not(name, "a list of strings")
-        return list(value)
-
-    def parts(self, name: str) -> Iterator[_Part]:
-        for number, one in enumerate(self._of(name, list, "a list")):
-            yield _Part(one, f"{name}[{number}] of {self._what}")
-
-    def image(self) -> ImageSeen:
-        return ImageSeen(frozenset(self.texts("references")), self.optional("parent", self.text),
-                         tuple(self.texts("layers")), self.number("size"), self.optional("shared", self.number))
-
-    def container(self) -> ContainerSeen:
-        return ContainerSeen(self.text("name"), self.text("image"), self.text("status"), self.number("size_rw"),
-                             self.number("size_root_fs"), self.optional("upper", self.text))
-
-    def _of(self, name: str, kind: type, words: str) -> Any:
-        value = self._value.get(name)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            self._not(name, words)
-        return value
-
-    def _not(self, name: str, words: str) -> None:
-        value = _brief(self._value.get(name))
-        raise Unintelligible(f"{self._what} has {value} as {name!r}, which is to be {words}")
+def _image(one: Fields) -> ImageSeen:
+    return ImageSeen(frozenset(one.texts("references")), one.optional("parent", one.text),
+                     tuple(one.texts("layers")), one.number("size"), one.optional("shared", one.number))
 
 
-def _brief(value: Any) -> str:
-    return f"{value!r:.120}"
+def _container(one: Fields) -> ContainerSeen:
+    return ContainerSeen(one.text("name"), one.text("image"), one.text("status"), one.number("size_rw"),
+                         one.number("size_root_fs"), one.optional("upper", one.text))
 
 
 def arguments(message: Mapping[str, Any]) -> list[Any]:
@@ -202,7 +159,7 @@ def files_of(value: Any, what: str) -> dict[str, bytes]:
     try:
         return {str(path): base64.b64decode(text, validate=True) for path, text in value.items()}
     except (AttributeError, TypeError, ValueError, binascii.Error):
-        raise Unintelligible(f"{what} is {_brief(value)}, no object of base64 by path") from None
+        raise Unintelligible(f"{what} is {brief(value)}, no object of base64 by path") from None
 
 
 # The schema.
