@@ -76,6 +76,16 @@ def test_a_script_is_short_and_exits_with_2_where_no_engine_answers(tmp_path):
     assert 2 == run.returncode
 
 
+@pytest.mark.skipif(shutil.which("docker") is None, reason="needs the docker command")
+def test_what_only_a_reader_can_tell_is_not_said_to_be_fine(docker):
+    refused = (LOADED, Call("remove_by_tag", ("none:1", False)))
+    run = ran(str(docker.socket), script(refused, (Fact("", "why", "used-by-container"),)))
+    assert 3 == run.returncode
+    assert "has to be read above" in run.stdout
+    docker.reset()
+    assert 0 == ran(str(docker.socket), script(refused, (Fact("", "answers", True),))).returncode
+
+
 @pytest.mark.parametrize(("size", "said"), [(0, "0B"), (70, "70B"), (999, "999B"), (1000, "1kB"), (72901, "72.9kB"),
                                             (123456, "123.5kB"), (72_901_000, "72.9MB")])
 def test_sizes_are_said_as_docker_says_them(size, said):

@@ -27,14 +27,16 @@ _CONTAINER = {"name": "{{slice .Name 1}}", "image": "{{.Image}}", "status": "{{.
 _SIZED = ("size_rw", "size_root_fs")
 _ID = r"""grep -o '"Id":"[^"]*"' | cut -d '"' -f 4 | sort | xargs"""
 _OF_STORE = {
+    "answers": "$(docker version > /dev/null 2>&1 && echo yes || echo no)",
     "refusal": "$answer",
     "usage": r"""$(api /system/df | grep -o '"LayersSize":[0-9]*' | cut -d : -f 2)""",
     "images": f"$(api '/images/json?all=1' | {_ID})",
     "containers": f"$(api '/containers/json?all=1' | {_ID})",
     "reclaimed": r"""$(echo "$printed" | sed -n 's/^Total reclaimed space: //p')""",
 }
-_WORDS = {"refusal": "the last command", "usage": "the size of all layers", "images": "the list of images",
-          "containers": "the list of containers", "reclaimed": "the space that is reported as reclaimed"}
+_WORDS = {"answers": "whether it answers", "refusal": "the last command", "usage": "the size of all layers",
+          "images": "the list of images", "containers": "the list of containers",
+          "reclaimed": "the space that is reported as reclaimed"}
 
 
 def asked(fact: Fact, word: Callable[[str], str | None]) -> str | None:
@@ -44,7 +46,7 @@ def asked(fact: Fact, word: Callable[[str], str | None]) -> str | None:
         word: what stands for an object in the shell, quoted; None if nothing does.
     """
     if not fact.of:
-        expected = _of_store(fact, word)
+        expected = _of_store(fact, word) if fact.what in _OF_STORE else None
         return None if expected is None else _line(_WORDS[fact.what], expected, f'"{_OF_STORE[fact.what]}"')
     there, kind = word(fact.of), "image" if fact.what in (*_IMAGE, "shared") else _kind(fact.of)
     if there is None:
@@ -81,6 +83,8 @@ def _of_store(fact: Fact, word: Callable[[str], str | None]) -> str | None:
         if None in words:
             return None
         return f'"$(printf \'%s\\n\' {" ".join(map(str, words))} | sort | xargs)"'
+    if fact.what == "answers":
+        return "yes" if fact.expected else "no"
     assert isinstance(fact.expected, int)
     return human(fact.expected) if fact.what == "reclaimed" else str(fact.expected)
 

@@ -1,8 +1,9 @@
 """A sequence of calls as a stand-alone shell script of ``docker`` commands, to be pasted into a bug report.
 
 The script checks itself: it says of what differs what is expected and what is there, and exits with 1 if the
-fault shows, with 0 if it does not, and with 2 if no engine answers. It needs a POSIX shell, GNU tar, sha256sum and
-docker (curl for what the command line does not say), and no network; it makes its images itself.
+fault shows, with 0 if it does not, with 2 if no engine answers, and with 3 if only a reader can tell. It needs a
+POSIX shell, GNU tar, sha256sum and docker (curl for what the command line does not say), and no network; it makes
+its images itself.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ _SHOWN = """docker images -a --no-trunc
 docker ps -as --no-trunc
 """
 """What is shown at the end where nothing can be checked."""
+_UNTOLD = """echo "Whether the fault shows has to be read above: no command tells it."
+exit 3
+"""
 
 _VERBS = {
     "start": "start",
@@ -87,7 +91,8 @@ def script(calls: tuple[Call, ...], facts: tuple[Fact, ...] = ()) -> str:
     body = "\n".join(writer.lines)
     parts = [_BEGINNING, _PACK if "pack " in body else "", _CHECK if checks else "",
              CURL if any("api " in line for line in checks) else "", "set -x\n", body, "\nset +x 2> /dev/null\n"]
-    return "".join([*parts, "\n".join([*checks, "exit $bad"]) if checks else _SHOWN.rstrip(), "\n"])
+    ending = "\n".join([*checks, "exit $bad\n"]) if checks else _SHOWN + (_UNTOLD if facts else "")
+    return "".join([*parts, ending])
 
 
 def _imported(calls: tuple[Call, ...]) -> set[str]:

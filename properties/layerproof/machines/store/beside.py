@@ -101,10 +101,12 @@ class StoreBeside:
 
     def script(self, trace: Trace, differences: Sequence[Difference]) -> Callable[[], str | None]:
         """What the engine's own writer of scripts makes of the calls and of what is to be, if it has one."""
-        writer, calls, facts = getattr(self._engine, "script", None), tuple(self._caller.calls), tuple[Fact, ...]()
+        writer, calls = getattr(self._engine, "script", None), tuple(self._caller.calls)
+        facts: tuple[Fact, ...] = (Fact("", "answers", True),)
         if writer is not None and self._compared is not None:
             expected = self._compared[0].state
-            facts = Facts(self._caller, expected, self._seen, self._expected_figures()).of(*self._compared)
+            found = Facts(self._caller, expected, self._seen, self._expected_figures())
+            facts = found.of(*self._compared) or (Fact("", "unseen", True),)
         return lambda: None if writer is None else writer(calls, facts)
 
     def end(self) -> None:

@@ -241,8 +241,9 @@ class Fact:
             (named as ``of``, or empty), its ``size`` and what it has ``shared`` (bytes); of a container its
             ``name``, its ``image`` (named as ``of``), ``status``, ``size_rw`` and ``size_root_fs`` (bytes), and
             the ``files`` in its upper layer; of the store its ``usage`` (bytes), the sets of all ``images`` and
-            ``containers``, what the last call ``reclaimed`` (bytes), and its ``refusal`` (empty if it is to be
-            done).
+            ``containers``, what the last call ``reclaimed`` (bytes), its ``refusal`` (empty if it is to be done),
+            ``why`` it is to be refused where it is refused for another reason, whether it ``answers`` (bool), and
+            that what differs is ``unseen`` from outside.
     """
 
     of: str

@@ -119,5 +119,7 @@ class Facts:
 def _answer(outcome: Outcome, answer: Answer) -> Iterator[Fact]:
     if (outcome.refusal is None) != (answer.refusal is None):
         yield Fact("", "refusal", outcome.refusal or "")
+    elif outcome.refusal != answer.refusal:
+        yield Fact("", "why", outcome.refusal)
     elif outcome.refusal is None and outcome.reclaimed != answer.reclaimed and outcome.reclaimed is not None:
         yield Fact("", "reclaimed", outcome.reclaimed)
