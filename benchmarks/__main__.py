@@ -19,7 +19,7 @@ from pathlib import Path
 from figures import Result, about, data, description, markdown, markdown_page, measured, tell
 
 NAMES = ("startup", "explorer", "spin", "tlc", "growth", "proofs", "drive", "judging", "oracle", "mutants",
-         "cluster")
+         "faults", "cluster")
 """The benchmarks, in the order in which they are run."""
 DRAWN = "growth"
 """The one that is drawn with ``--plot``."""

@@ -8,11 +8,13 @@ import pytest
 
 from layermodel.store.rules import STORE
 from layermodel.store.words import DIALECTS
-from layerproof.errors import WrongRequest
+from layerproof.errors import VacuousCheck, WrongRequest
 from layerproof.laws.law import Catalogue
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.machines.union.subject import UNION_SUBJECT
-from layerproof.readings.drive import PATIENCE, ROUND, drive, impossible
+from layerproof.readings import drive as driving
+from layerproof.readings.drive import PATIENCE, ROUND, drive, impossible, rounds
+from layerproof.runs.statistics import Statistics
 from layerproof.subject import mutated
 
 
@@ -29,6 +31,29 @@ def test_what_a_rule_leaves_open_is_chosen_otherwise_at_times():
     result = drive(wrong, dialect="docker", operations=6000, seed=1, complete=False, often=("commit",),
                    rules=("load-unnamed", "create", "write", "commit", "remove", "remove-by-id"))
     assert {"SIZE-11", "SIZE-1", "SIZE-5"} & {*result.findings[0].laws}
+
+
+@pytest.mark.parametrize(("steps", "ends"), [((0, 0, 3), "done"), ((0, 0, 0, 0, 0), "vacuous")])
+def test_a_few_examples_that_do_nothing_are_chance_and_as_many_as_a_round_has_are_not(monkeypatch, steps, ends):
+    """A run of few operations has two examples, each of which may leave out so many rules that none can be done."""
+    counted, left, ended = Statistics(), list(steps), []
+
+    class Driven:
+        class runs:
+            end = staticmethod(lambda: ended.append(True))
+
+    def examples(machine_class, seed, number):
+        assert number == 2
+        counted.steps += left.pop(0)
+
+    monkeypatch.setattr(driving, "_run_examples", examples)
+    run = rounds(Driven, counted, lambda: counted.steps > 0, 0, operations=1)
+    if ends == "done":
+        assert [] == list(run)
+    else:
+        with pytest.raises(VacuousCheck, match="did not do a single operation"):
+            list(run)
+    assert ([True], []) == (ended, left)
 
 
 _COUNTED = """

@@ -30,9 +30,10 @@ def certificate_text(c: Certificate, subject: Subject, strict: bool = False, ver
         parts.append(prose(f"nowhere with these sizes: {'; '.join(c.never)}", 4))
     if c.ended:
         parts.append(prose(f"not all was executed, as {c.ended}", 4))
-    left = sum(part.steps - part.executed for part in c.parts)
-    if left and not c.ended:
-        parts.append(prose(f"{counted(left, 'step')} could not be executed: what differs stands in the way", 4))
+    left = {"step": sum(part.steps - part.executed for part in c.parts),
+            "pair": sum(every.count for every in c.every)}
+    parts += [prose(f"{counted(many, what)} could not be executed: what differs stands in the way", 4)
+              for what, many in left.items() if many and not c.ended]
     parts.append(verdict_of(c, strict))
     return "\n".join(parts)
 
@@ -46,7 +47,21 @@ def pairs_text(c: Certificate) -> str:
     """How many of the ways in which one step can follow another were had."""
     had, apart = len(c.pairs & c.pairs_had), len(c.pairs & c.pairs_apart - c.pairs_had)
     return (f"of {len(c.pairs):,} ways in which one step can follow another on one object {had:,} were had"
-            + (f", and of {apart:,} one step differed" if apart else ""))
+            + (f", and of {apart:,} one step differed" if apart else "") + _every_text(c))
+
+
+def every(c: Certificate) -> dict[str, int]:
+    """Of every two steps on one object how many there are, were executed, and were given up as a step differs."""
+    of, left, apart = (sum(getattr(one, name) for one in c.every) for name in ("all", "count", "apart"))
+    return {"pairs": of, "executed": of - left - apart, "apart": apart}
+
+
+def _every_text(c: Certificate) -> str:
+    if not c.every:
+        return ""
+    of = every(c)
+    return (f"; of all {of['pairs']:,} pairs of such steps {of['executed']:,} were executed"
+            + (f", and of {of['apart']:,} one step differed" if of["apart"] else ""))
 
 
 HEADINGS = ("sizes", "universes", "states", "steps", "executed", "differed")

@@ -168,7 +168,8 @@ def certificate_json(c: Certificate, subject: Subject, strict: bool = False) -> 
         "parts": [{"sizes": part.sizes, "universes": part.universes, "ofUniverses": part.of, "states": part.states,
                    "steps": part.steps, "executed": part.executed, "differed": part.differed} for part in c.parts],
         "pairs": len(c.pairs), "pairsHad": len(c.pairs & c.pairs_had),
-        "pairsApart": len(c.pairs & c.pairs_apart - c.pairs_had), "operations": c.operations,
+        "pairsApart": len(c.pairs & c.pairs_apart - c.pairs_had),
+        "everyPair": certificate.every(c) if c.every else None, "operations": c.operations,
         "resets": c.resets, "never": c.never, "not_applicable": c.not_applicable,
         "judged": told_json(judged, subject, strict),
         "findings": [{"shown": cause.count, **finding_json(cause.finding, subject)}
@@ -181,6 +182,7 @@ _CERTIFICATE = _object({
     "parts": _list(_object({"sizes": _COUNTS} | dict.fromkeys(
         ("universes", "ofUniverses", "states", "steps", "executed", "differed"), _COUNT))),
     "pairsHad": _COUNT, "pairsApart": _COUNT, "resets": _COUNT,
+    "everyPair": {"type": ["object", "null"], "additionalProperties": _COUNT},
     "findings": _list(_object({"shown": _COUNT, **_FINDING_FIELDS}, _STATES_AROUND))})
 
 

@@ -215,6 +215,8 @@ def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any])
               " that every rule and refusal is had.")
 @click.option("--everywhere", is_flag=True, help="With --exhaust: in all choices of layers and images, also in "
               "such as bring no rule and no refusal that was not had.")
+@click.option("--every-pair", is_flag=True, help="With --exhaust: also execute every two steps on one object one "
+              "after the other, and not only each kind of two; takes more than ten times as long.")
 @click.option("--resume", metavar="FILE", help="With --exhaust: go on from this file, if it is there, and leave "
               "there what was executed.")
 @click.option("--findings", metavar="FILE", help="Write each finding there as soon as it is made, before a "
@@ -229,9 +231,9 @@ def _check_exhaust(exhaust: bool, given: dict[str, Any], others: dict[str, Any])
 @common_with(*FORMATS)
 def conform_command(
     engine: str, subject: Subject | None, operations: int | None, seed: int, dialect: str | None,
-    traits: tuple[str, ...], strict: bool, exhaust: bool, sizes: str | None, everywhere: bool, resume: str | None,
-    findings: str | None, verbose: bool, cleanup: bool, timeout: float, budget: float | None, record: str | None,
-    format_: str, output: str | None, **given: Any,
+    traits: tuple[str, ...], strict: bool, exhaust: bool, sizes: str | None, everywhere: bool, every_pair: bool,
+    resume: str | None, findings: str | None, verbose: bool, cleanup: bool, timeout: float, budget: float | None,
+    record: str | None, format_: str, output: str | None, **given: Any,
 ) -> None:
     """Judge an engine by random operations beside the model.
 
@@ -242,13 +244,14 @@ def conform_command(
         cleaned(engine, {**given, "timeout": timeout})
     if operations is not None and operations < 1:
         raise WrongRequest("a run of no operations would check nothing")
-    _check_exhaust(exhaust, {"--size": sizes, "--everywhere": everywhere, "--resume": resume},
-                   {"--operations": operations, "--seed": seed or None})
+    _check_exhaust(exhaust, {"--size": sizes, "--everywhere": everywhere, "--every-pair": every_pair,
+                             "--resume": resume}, {"--operations": operations, "--seed": seed or None})
     check_written("findings", findings)
     known, judge, options = chosen(engine, subject, {**given, "timeout": timeout})
     kept = Kept(record, findings, judge)
-    way: Judging = Exhausting(judge, sizes, everywhere, resume, kept, verbose) if exhaust else AtRandom(
-        judge, operations, seed, kept, verbose)
+    way: Judging = AtRandom(judge, operations, seed, kept, verbose)
+    if exhaust:
+        way = Exhausting(judge, sizes, everywhere, every_pair, resume, kept, verbose)
 
     def said(result: Any) -> None:
         with recorded(record, judge, way.findings(result)):

@@ -130,6 +130,7 @@ class Exhausting:
     judge: Subject
     sizes: str | None
     everywhere: bool
+    every_pair: bool
     resume: str | None
     kept: Kept
     verbose: bool = False
@@ -142,9 +143,9 @@ class Exhausting:
             check_named(self.resume)
         return exhaust(
             self.judge, engine, sizes=() if self.sizes is None else [self.judge.sized(self.sizes)],
-            everywhere=self.everywhere, resume=None if self.resume is None else Path(self.resume),
-            progress=lambda c: tell(f"{sum(p.executed for p in c.parts):,} steps executed, {c.operations:,} "
-                                    f"operations, {counted(len(c.causes), 'finding')}"), **options)
+            everywhere=self.everywhere, every_pair=self.every_pair,
+            resume=None if self.resume is None else Path(self.resume),
+            progress=lambda c: tell(_progress(c)), **options)
 
     def findings(self, result: Certificate) -> list[Finding]:
         """What was found."""
@@ -173,6 +174,12 @@ class Exhausting:
         from layerproof.commands.certificate import verdict_of
 
         return verdict_of(result, strict) == "certified"
+
+
+def _progress(c: Certificate) -> str:
+    left = sum(every.count for every in c.every)
+    return (f"{sum(p.executed for p in c.parts):,} steps executed, {c.operations:,} operations, "
+            f"{counted(len(c.causes), 'finding')}" + (f", {counted(left, 'pair')} left" if left else ""))
 
 
 FORMATS = ("junit", "html", "markdown")

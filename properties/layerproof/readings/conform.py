@@ -273,17 +273,17 @@ _HANGS = 8
 """Runs that making a finding shorter may take where each waits until the time for an answer is over."""
 
 
-def shrunk(judge: Judge, finding: Finding, shorter: Trace | None = None) -> Finding:
+def shrunk(judge: Judge, finding: Finding, shorter: Iterable[Trace] = ()) -> Finding:
     """Return the finding with nothing that could be left out, and with the laws that are broken there.
 
     What does not show each time that the same is done is unstable, and is said to be; it stays as it was found.
 
     Args:
-        shorter: another run that is likely to show it.
+        shorter: other runs that may show it, of which the first is taken that does.
     """
     judge.watched = finding.signature
-    if shorter is not None:
-        finding = _again(judge, finding, shorter, judged=True) or finding
+    found = (_again(judge, finding, trace, judged=True) for trace in shorter)
+    finding = next((one for one in found if one is not None), finding)
     again, shown, tried = _repeated(judge, finding, 1)
     if again is None or shown < tried:
         return replace(finding, again=(shown, tried))

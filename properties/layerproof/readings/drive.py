@@ -298,19 +298,21 @@ def rounds(
         operations: how many are to be done.
 
     Raises:
-        VacuousCheck: if a whole round did not do a single step.
+        VacuousCheck: if as many examples as a whole round has did not do a single step.
     """
     number, runs, examples = 0, machine_class.runs, min(_EXAMPLES, 1 + math.ceil(operations / _STEPS))
+    idle = 0  # a few examples may each leave out so many rules that nothing can be done
     try:
         while not enough():
             before, runs.known = statistics.steps, Known.of(statistics)
             runs.turn = seed_ * 1_000_003 + number
             finding = _run_examples(machine_class, runs.turn, examples)
             number += 1
+            idle = idle + examples if statistics.steps == before else 0
+            if finding is None and idle >= _EXAMPLES:
+                raise VacuousCheck("a whole round of examples did not do a single operation")
             if finding is not None:
                 yield finding
-            elif statistics.steps == before:
-                raise VacuousCheck("a whole round of examples did not do a single operation")
     finally:
         runs.end()
 

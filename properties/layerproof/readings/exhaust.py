@@ -3,14 +3,17 @@
 The states of a few objects and the steps between them are a graph. First every way in which one step can follow
 another on one object is had, in a run that leads there at once, for faults that hide in the past. Then a tour goes
 along all edges: at each state first the steps that lead nowhere (refusals, most of them), then one that was not
-taken yet; where there is none, the shortest way to a state where there is, or from the beginning. After each step
-the engine is compared.
+taken yet; where there is none, the shortest way to a state where there is, or from the beginning. If it is asked
+for, every two steps on one object are then executed one after the other, by a tour along all such pairs. After
+each step the engine is compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from layerproof.readings.drive import Broken
 from layerproof.readings.exploration import Steps, Wish
 from layerproof.readings.graph import Edge, Graph
 from layerproof.readings.judge import EngineWorld, Judge, OutOfTime
+from layerproof.readings.paired import EveryPair
 from layerproof.readings.toured import Kept, got, put
 from layerproof.runs.finding import Deviation, Finding
 from layerproof.runs.statistics import Pair, Statistics
@@ -67,6 +71,7 @@ class Certificate:
         parts: by sizes.
         pairs: ways in which one step can follow another on one object; ``pairs_had``: those that did, and
             ``pairs_apart`` those of which one of two steps differed.
+        every: if it was asked for, every two steps on one object of each graph.
         causes: what differed, by signature.
         operations: executed in all, those on the way to another included; ``resets``: beginnings.
         never: rules and refusals that there are nowhere with these sizes.
@@ -81,6 +86,7 @@ class Certificate:
     pairs: set[Pair] = field(default_factory=set)
     pairs_had: set[Pair] = field(default_factory=set)
     pairs_apart: set[Pair] = field(default_factory=set)
+    every: list[EveryPair] = field(default_factory=list)
     causes: dict[tuple[object, ...], Cause] = field(default_factory=dict)
     operations: int = 0
     resets: int = 0
@@ -92,6 +98,7 @@ class Certificate:
     def whole(self) -> bool:
         """Whether every step was executed, and every pair had or differed; there was something to execute."""
         return (not self.ended and bool(self.parts) and self.pairs_had | self.pairs_apart >= self.pairs
+                and not any(every.count for every in self.every)
                 and all(0 < part.steps == part.executed for part in self.parts))
 
     @property
@@ -109,14 +116,15 @@ class _Asked:
     sizes: Sequence[Sizes]
     everywhere: bool
     pairs: bool
+    every_pair: bool
     most: int
     resume: Path | None
 
 
 def exhaust(
     subject: Subject, engine: Any, *, sizes: Sequence[Sizes] = (), everywhere: bool = False, pairs: bool = True,
-    most: int = 20, resume: Path | None = None, dialect: str | None = None, traits: Traits | None = None,
-    deviations: Sequence[Deviation] = (), budget: float | None = None,
+    every_pair: bool = False, most: int = 20, resume: Path | None = None, dialect: str | None = None,
+    traits: Traits | None = None, deviations: Sequence[Deviation] = (), budget: float | None = None,
     progress: Callable[[Certificate], None] = lambda certificate: None,
     found: Callable[[Finding], None] = lambda finding: None,
 ) -> Certificate:
@@ -126,6 +134,8 @@ def exhaust(
         sizes: choices of sizes; those that the machine names, if there are none.
         everywhere: of those that the machine names, all universes, and not only such as bring a rule or refusal.
         pairs: every way in which one step can follow another is had, too.
+        every_pair: every two steps on one object are executed one after the other, too, which takes ten times as
+            long.
         most: different findings after which it ends.
         resume: where to go on from, if it is there, and where to leave what was done.
         dialect, traits, deviations, budget, found: as of :func:`~layerproof.readings.conform.conform`.
@@ -137,7 +147,7 @@ def exhaust(
     """
     judge = Judge(subject, engine, dialect, traits, deviations)
     judge.limit(budget)
-    run = _Run(judge, _Asked(sizes, everywhere, pairs, most, resume), progress, found)
+    run = _Run(judge, _Asked(sizes, everywhere, pairs, every_pair, most, resume), progress, found)
     try:
         run.all()
     except OutOfTime:
@@ -207,14 +217,16 @@ class _Run:
                     tour.first()
         for tour in tours:
             tour.rest()
+        for tour in tours:
+            tour.every_pair()
         statistics = Statistics()
         for rule, refusal in had:
             statistics.count(rule, refusal)
         rules = [judge.subject.machine.rule_by_name[name] for name in judge.rules]
         self.certificate.never = statistics.never(rules, judge.unreachable)
 
-    def differs(self, judge: Judge, finding: Finding, alone: Trace) -> None:
-        """Count what differed; of what is new look for a short run, first the one that leads there at once.
+    def differs(self, judge: Judge, finding: Finding, shorter: Iterable[Trace]) -> None:
+        """Count what differed; of what is new look for a short run, first among those that end as it did.
 
         Raises:
             _Enough: if there are as many as may be.
@@ -225,7 +237,7 @@ class _Run:
             self.found(finding)
             judge.keep(finding)
             causes[known], judge.counting = Cause(finding), False
-            causes[known] = Cause(shrunk(judge, finding, alone))
+            causes[known] = Cause(shrunk(judge, finding, shorter))
             judge.watched, judge.counting = (), True
         causes[known].count += 1
         if len(causes) >= self.asked.most:
@@ -255,8 +267,12 @@ class _Tour:
         steps = Steps(wish, judge.bench.ground, self.world.run.rigid, judge.dialect, judge.traits)
         self.graph = Graph.of(steps, self.world.run.state, doable, lambda _: judge.check_time())
         self.done = run.kept.done(name, self.graph)
+        self.every = run.kept.every(name, self.graph) if run.asked.every_pair else None
+        if self.every is not None:
+            self.certificate.every.append(self.every)
         self.at = 0
-        self.last: Edge | None = None
+        self.last: tuple[int, int] | None = None
+        self.path: list[tuple[int, int]] = []
         self.barred = {(number, place) for number, row in enumerate(self.done)
                        for place, done in enumerate(row) if done == _DIFFERED}
 
@@ -293,6 +309,21 @@ class _Tour:
         if self._way_is_there():
             self._begin()
             self._tour(self._undone, self._execute_all)
+
+    def every_pair(self) -> None:
+        """Execute every two steps on one object one after the other, if that is asked for."""
+        every = self.every
+        if every is None or not every.count:
+            return
+        self._begin()
+        while every.count:
+            place = every.next(self.last, self.at)
+            if place is not None:
+                self._step(self.at, place)
+            elif (way := self._way(every.at)) is None:
+                return
+            else:
+                all(self._step(number, place) for number, place in way)
 
     def _way_is_there(self) -> bool:
         """Whether anything is left to be executed, and can be come to."""
@@ -377,19 +408,25 @@ class _Tour:
         self.part.executed += first
         self.certificate.operations += 1
         if self.last is not None:
-            self.certificate.pairs_had.update(self.graph.pairs(self.last, edge))
+            before, along = self.last
+            self.certificate.pairs_had.update(self.graph.pairs(self.graph.steps[before][along], edge))
+            if self.every is not None:
+                self.every.had(self.last, place)
         if self.certificate.operations % _TELL == 0:
             self.run.progress(self.certificate)
         if self.certificate.operations % _KEEP == 0:
             self.run.leave()
         if finding is None and self.world.run.state == self.graph.states[edge.to]:
-            self.at, self.last = edge.to, edge
+            self.at, self.last = edge.to, (number, place)
+            self.path.append(self.last)
             return True
         self.part.differed += (number, place) not in self.barred
+        if self.every is not None:
+            self.every.give_up(number, place)
         self.done[number][place] = _DIFFERED
         self.barred.add((number, place))
         if finding is not None:
-            self.run.differs(self.judge, finding, self._alone(number, edge))
+            self.run.differs(self.judge, finding, self._shorter(number, place))
             self._begin()
         else:  # it did what it is known to do, and is elsewhere
             self._known(edge)
@@ -407,19 +444,29 @@ class _Tour:
             self._begin()
         else:
             self.at, self.last = to, None
+            self.path.clear()
 
-    def _alone(self, number: int, edge: Edge) -> Trace:
-        """The shortest run that ends with a step."""
-        way = self.graph.way(0, lambda other: other == number) or []
-        edges = [*(self.graph.steps[n][p] for n, p in way), edge]
-        events = tuple(Event(e.rule, e.arguments, e.refusal) for e in edges)
-        return Trace(self.judge.subject.name, self.judge.dialect, self.judge.traits, self.scene, events)
+    def _shorter(self, number: int, place: int) -> Iterator[Trace]:
+        """Runs that end as this one did, with a step: with it alone, with two, with four, with eight …
+
+        Each comes at once to where those began, so that what hides in a past is found with little beside it.
+        """
+        path, tail = [*self.path, (number, place)], 1
+        while tail < 2 * len(path):
+            last = path[-tail:]
+            way = self.graph.way(0, partial(eq, last[0][0])) or []
+            edges = [self.graph.steps[n][p] for n, p in [*way, *last]]
+            if len(edges) < len(path) or tail == 1:
+                events = tuple(Event(e.rule, e.arguments, e.refusal) for e in edges)
+                yield Trace(self.judge.subject.name, self.judge.dialect, self.judge.traits, self.scene, events)
+            tail *= 2
 
     def _begin(self) -> None:
         """Begin anew, on an empty engine."""
         self.world = self._begun()
         self.certificate.resets += 1
         self.at, self.last = 0, None
+        self.path.clear()
 
 
 _TELL = 64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -99,24 +99,40 @@ class Graph:
             if parameter.sort.name in self.sorts:
                 yield parameter.name, (parameter.sort.name, int(argument))
 
+    def sweeps(self, edge: Edge) -> bool:
+        """Whether a step names no object, so that it is about all of them."""
+        return not any(True for _ in self.objects(edge))
+
     def pairs(self, first: Edge, second: Edge) -> Iterator[Pair]:
         """In which ways one step follows another on an object of both."""
-        before = list(self.objects(first))
-        for role, one in self.objects(second):
+        before, after = list(self.objects(first)), list(self.objects(second))
+        if not before or not after:
+            yield _pair(first, "", "", second)
+        for role, one in after:
             for as_what, other in before:
                 if one == other:
-                    yield first.rule, first.refusal, as_what, role, second.rule, second.refusal
+                    yield _pair(first, as_what, role, second)
 
     def following(self) -> dict[Pair, Following]:
         """Every way in which a step can follow another on one object, each with two steps that do."""
         about, found = [self._by_object(edges) for edges in self.steps], dict[Pair, Following]()
+        ends = [self._ends(edges) for edges in self.steps]
         for number, edges in enumerate(self.steps):
             for place, first in enumerate(edges):
                 for as_what, one in self.objects(first):
                     for (role, rule, refusal), then in about[first.to].get(one, {}).items():
-                        pair = (first.rule, first.refusal, as_what, role, rule, refusal)
-                        found.setdefault(pair, (number, place, then))
+                        found.setdefault((first.rule, first.refusal, as_what, role, rule, refusal),
+                                         (number, place, then))
+                for then in ends[first.to][self.sweeps(first)]:
+                    found.setdefault(_pair(first, "", "", self.steps[first.to][then]), (number, place, then))
         return found
+
+    def _ends(self, edges: Sequence[Edge]) -> tuple[list[int], list[int]]:
+        """Of each outcome a step: of those that are about all objects, and of all."""
+        every: dict[Reached, int] = {}
+        for place, edge in enumerate(edges):
+            every.setdefault((edge.rule, edge.refusal), place)
+        return [place for place in every.values() if self.sweeps(edges[place])], list(every.values())
 
     def _by_object(self, edges: Iterable[Edge]) -> dict[tuple[str, int], dict[tuple[str, str, str | None], int]]:
         """Steps by the objects that they are about: as what, which rule, what it comes to."""
@@ -149,6 +165,10 @@ class Graph:
                     came[to] = number, place
                     order.append(to)
         return None
+
+
+def _pair(first: Edge, as_what: str, role: str, second: Edge) -> Pair:
+    return first.rule, first.refusal, as_what, role, second.rule, second.refusal
 
 
 def _back(came: Mapping[int, tuple[int, int] | None], number: int) -> list[tuple[int, int]]:

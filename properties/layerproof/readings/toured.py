@@ -15,6 +15,7 @@ from typing import Any
 from layerproof.errors import WrongRequest
 from layerproof.process.cache import sources
 from layerproof.readings.graph import Graph
+from layerproof.readings.paired import EveryPair
 from layerproof.runs.finding import Deviation, Difference, Finding, Violation
 from layerproof.runs.statistics import Pair
 from layerproof.runs.trace import trace_json, trace_of
@@ -45,7 +46,9 @@ class Kept:
         """
         self._path, self._of = path, {"sources": sources(), **of}
         self._done: dict[str, tuple[str, Done]] = {}
+        self._every: dict[str, tuple[str, EveryPair]] = {}
         self._read: dict[str, Any] = {}
+        self._read_every: dict[str, Any] = {}
         self.pairs, self.apart, self.causes = set[Pair](), set[Pair](), list[dict[str, Any]]()
         if path is not None and path.exists():
             self._load(path)
@@ -67,6 +70,7 @@ class Kept:
                 raise WrongRequest(f"{path} is of another run: its {what} {'are' if what.endswith('s') else 'is'} "
                                    "other than of this one")
         self._read, self.causes = data["done"], data["causes"]
+        self._read_every = data.get("every", {})
         self.pairs, self.apart = ({tuple(pair) for pair in data[name]} for name in ("pairs", "apart"))
 
     def done(self, name: str, graph: Graph) -> Done:
@@ -78,9 +82,9 @@ class Kept:
         done = [bytearray(len(edges)) for edges in graph.steps]
         if name in self._read:
             digest, text = self._read[name]
-            flat = zlib.decompress(base64.b64decode(text))
+            flat = _unpacked(text)
             if digest != graph.digest or len(flat) != graph.size:
-                raise WrongRequest(f"{self._path} is of another run: its steps are not those of this one")
+                raise self._foreign()
             start = 0
             for row in done:
                 row[:] = flat[start:start + len(row)]
@@ -88,6 +92,25 @@ class Kept:
         if self._path is not None:
             self._done[name] = graph.digest, done
         return done
+
+    def every(self, name: str, graph: Graph) -> EveryPair:
+        """Which two steps of a graph were not yet executed one after the other; it is kept, and may be changed.
+
+        Raises:
+            WrongRequest: if the graph is another one than was gone along before.
+        """
+        every = EveryPair(graph)
+        if name in self._read_every:
+            digest, text, apart = self._read_every[name]
+            if digest != graph.digest:
+                raise self._foreign()
+            every.unpack(_unpacked(text), apart)
+        if self._path is not None:
+            self._every[name] = graph.digest, every
+        return every
+
+    def _foreign(self) -> WrongRequest:
+        return WrongRequest(f"{self._path} is of another run: its steps are not those of this one")
 
     def write(self) -> None:
         """Write the file, or leave the one that is there as it is.
@@ -97,9 +120,11 @@ class Kept:
         """
         if self._path is None:
             return
-        done = self._read | {name: (digest, base64.b64encode(zlib.compress(b"".join(rows))).decode())
+        done = self._read | {name: (digest, _packed(b"".join(rows)))
                              for name, (digest, rows) in self._done.items()}
-        text = json.dumps({"of": self._of, "done": done, "causes": self.causes,
+        every = self._read_every | {name: (digest, _packed(one.packed()), one.apart)
+                                    for name, (digest, one) in self._every.items()}
+        text = json.dumps({"of": self._of, "done": done, "every": every, "causes": self.causes,
                            "pairs": sorted(self.pairs, key=repr), "apart": sorted(self.apart, key=repr)})
         try:
             handle, name = tempfile.mkstemp(dir=self._path.absolute().parent, prefix=f".{self._path.name}.")
@@ -112,6 +137,14 @@ class Kept:
                 raise
         except OSError as error:
             raise WrongRequest(f"{self._path} cannot be written: {error.strerror}") from error
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data)).decode()
+
+
+def _unpacked(text: str) -> bytes:
+    return zlib.decompress(base64.b64decode(text))
 
 
 def _digest(text: str) -> str:

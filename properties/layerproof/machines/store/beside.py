@@ -202,9 +202,10 @@ _SMALL = {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 
           "Content": 1}
 _EXHAUSTED = (
     Exhausted(_SMALL), Exhausted(_SMALL | {"Reference": 2, "Repository": 2}),
-    Exhausted(_SMALL | {"Layer": 2, "Image": 2, "Content": 2}, everywhere=False),
+    Exhausted(_SMALL | {"Layer": 2, "Image": 2, "Content": 3}, everywhere=False),
     Exhausted(_SMALL | {"Container": 2, "Name": 2, "Content": 2}))
-"""One of each; two references; two images, one upon the other where an operation needs that; two containers."""
+"""One of each; two references; two images of unlike layers, one upon the other where an operation needs that; two
+containers."""
 
 
 def judged(machine: Machine) -> Judged:

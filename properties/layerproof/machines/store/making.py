@@ -23,8 +23,16 @@ MADE = ("import", "import-unnamed", "commit", "build-step", "build-add")
 
 
 def runs(subject: Subject, ground: GroundMachine, engine: Any) -> list[tuple[Settled, Doable]]:
-    """All universes, each with every choice of what comes in archives."""
-    return [(Settled(ground.layout.sizes, rigid), doable) for rigid in subject.finite.universes(ground)
+    """All universes, each with every choice of what comes in archives; first those whose layers differ most.
+
+    What is written into the wrong layer shows only where the right one holds something else.
+    """
+    layout = ground.layout
+
+    def alike(rigid: Vector) -> int:
+        return -len({ground.read(layout.zero, rigid, "diff", layer) for layer in range(layout.sizes["Layer"])})
+
+    return [(Settled(layout.sizes, rigid), doable) for rigid in sorted(subject.finite.universes(ground), key=alike)
             for doable in ways_of_making(ground, rigid)]
 
 
