@@ -61,7 +61,8 @@ def test_data_has_a_survivor_as_null():
     assert {"law": None, "rule": "tag", "length": 3, "guided": True, "seconds": 2} == first["conform"]
     assert (None, OTHER.name, [OTHER.name], []) == (
         second["conform"], second["name"], data["survived"], data["idle"])
-    assert {"killed": 1, "survived": 1, "survivors": [OTHER.name], "seconds": 2.5} == data["readings"]["conform"]
+    assert {"killed": 1, "survived": 1, "survivors": [OTHER.name], "unseen": {}, "seconds": 2.5} == (
+        data["readings"]["conform"])
 
 
 @pytest.mark.parametrize(("made", "status", "says"), [
@@ -92,6 +93,15 @@ def test_the_command_says_which_kills_the_explorer_guided(monkeypatch):
 def test_a_matrix_that_would_say_nothing_is_a_wrong_request(mutants, readings, says):
     with pytest.raises(WrongRequest, match=says):
         kill_matrix(STORE_SUBJECT, mutants, readings)
+
+
+def test_what_no_embedded_engine_can_show_is_said_with_the_reason():
+    """The engine in a folder records parents, as Docker does; a mutant of their inference shows as Podman only."""
+    result = CliRunner().invoke(main, ["mutants", "--mutant", "load-infers-nothing", "--mutant", "build-base-not-held",
+                                       "--reading", "conform", "--jobs", "1"])
+    assert (1, 1) == (result.exit_code, result.output.count("cannot be seen")), result.output
+    assert "load-infers-nothing cannot be seen by conform: it breaks no law as docker, only as podman" in result.output
+    assert "build-base-not-held" not in result.output.split("conform", 2)[-1]
 
 
 def test_two_processes_fill_the_matrix_as_one_does():

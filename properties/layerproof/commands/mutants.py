@@ -57,7 +57,9 @@ def _summary(matrix: KillMatrix, reading: str) -> str:
 
 def _verdict(matrix: KillMatrix) -> str:
     survivors = matrix.survivors(*matrix.readings)
-    lines = [f"{len(matrix.mutants) - len(survivors)} killed, {len(survivors)} survived"]
+    lines = [f"{name} cannot be seen by {reading}: {why}" for reading in matrix.readings
+             for name, why in matrix.unseen(reading).items()]
+    lines += [f"{len(matrix.mutants) - len(survivors)} killed, {len(survivors)} survived"]
     lines += [f"SURVIVED every reading: {name}" for name in survivors]
     lines += [f"{reading} kills none of these mutants" for reading in matrix.idle]
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from typing import Any
 from layerproof.errors import WrongRequest
 from layerproof.laws.mutant import Mutant
 from layerproof.mutants.kills import Kill, kill_by_exploration, kill_by_proof
-from layerproof.mutants.runs import kill_by_conform, kill_by_drive
+from layerproof.mutants.runs import kill_by_conform, kill_by_drive, why_unseen
 from layerproof.process.pieces import Recipe, pool, recipe
 from layerproof.subject import Subject
 
@@ -31,6 +31,7 @@ class Cell:
         length: how many operations show it; 0 if the mutant survives.
         guided: of ``conform``: the explorer's run showed it, and random operations did not.
         seconds: how long the reading took.
+        unseen: of ``conform``, why a mutant that survives cannot be seen on the engine, where that is known.
     """
 
     law: str
@@ -38,6 +39,7 @@ class Cell:
     length: int
     guided: bool
     seconds: float
+    unseen: str = ""
 
     @property
     def killed(self) -> bool:
@@ -78,6 +80,11 @@ class KillMatrix:
         """Whether every mutant is killed by some reading, and every reading kills some mutant."""
         return not self.survivors(*self.readings) and not self.idle
 
+    def unseen(self, reading: str) -> dict[str, str]:
+        """Why a reading cannot see some of the mutants that survive it, by name."""
+        cells = {m.name: self.cells[m.name, reading] for m in self.mutants}
+        return {name: cell.unseen for name, cell in cells.items() if cell.unseen}
+
     def seconds(self, reading: str) -> float:
         """How long a reading took for all mutants, in one process after the other."""
         return sum(self.cells[m.name, reading].seconds for m in self.mutants)
@@ -89,7 +96,7 @@ class KillMatrix:
             survivors = self.survivors(reading)
             readings[reading] = {
                 "killed": len(self.mutants) - len(survivors), "survived": len(survivors),
-                "survivors": survivors, "seconds": round(self.seconds(reading), 1)}
+                "survivors": survivors, "unseen": self.unseen(reading), "seconds": round(self.seconds(reading), 1)}
         return {
             "mutants": [{
                 "name": m.name, "rules": list(m.rules), "says": m.says, "bug": m.bug,
@@ -168,6 +175,7 @@ def _cell(suspects: _Suspects, place: Place) -> Cell:
     kill = READINGS[reading](subject, mutants[number])
     seconds = time.perf_counter() - start
     if kill is None:
-        return Cell("", "", 0, False, seconds)
+        unseen = why_unseen(subject, mutants[number]) if reading == "conform" else ""
+        return Cell("", "", 0, False, seconds, unseen)
     rule = "" if kill.finding is None else kill.finding.rule
     return Cell(kill.law, rule, kill.length, kill.guided, seconds)

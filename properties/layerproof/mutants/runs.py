@@ -108,6 +108,24 @@ def _guided(subject: Subject, wrong: Subject, mutant: Mutant, engine: Any) -> Ki
     return None if finding is None else _differs(finding, guided=True)
 
 
+def why_unseen(subject: Subject, mutant: Mutant) -> str:
+    """Why no embedded engine of a machine can show a mutant, in words; empty if that is not so, or not known.
+
+    It breaks no law in any run of few objects in the dialects that the engines speak.
+    """
+    spoken = set()
+    for opened in embedded(subject.name):
+        with closed(opened) as engine:
+            spoken.add(Judge(subject, engine).dialect)
+    if not spoken or kill_by_exploration(subject, mutant, dialects={d: subject.dialect(d) for d in spoken}):
+        return ""
+    others = {d: traits for d, traits in subject.traits(()).items() if d not in spoken}
+    shown = [d for d, traits in others.items() if kill_by_exploration(subject, mutant, dialects={d: traits})]
+    if not shown:
+        return ""
+    return f"it breaks no law as {' or '.join(sorted(spoken))}, only as {' and '.join(shown)}"
+
+
 def _differs(finding: Finding, guided: bool) -> Kill:
     law = next(iter(finding.laws), "")
     return Kill("conform", law, len(finding.trace.events), finding=finding, guided=guided)

@@ -397,7 +397,7 @@ _IN_PROGRESS = (
            forgets("holds_layer"), "containerd#3787"),
     Mutant("build-base-not-held", ("build-begin",), "A build does not hold the image that it begins with.",
            "OP-23", forgets("holds_image"), "podman#18659",
-           among=("load-unnamed",)),
+           among=("load-unnamed", "remove-by-id")),
     Mutant("build-not-held", ("build-add",), "What a build makes is not held until it is named.", "OP-23",
            forgets("holds_image"), "podman#18659",
            among=("load-unnamed", "build-begin")),
