@@ -36,6 +36,7 @@ from layermodel.store.pieces import (
 )
 from layermodel.store.words import (
     COMMIT_ADDS_EMPTY_LAYER,
+    DIGEST_REFUSED_FIRST,
     IMAGE,
     IMPORT_IS_REPRODUCIBLE,
     Container,
@@ -156,7 +157,10 @@ def build_step(s: State, parent: Image, image: New[Image]) -> Clauses:
       source="Engine API 1.41 ImageTag; measured: docker-20.10")
 def tag(s: State, image: Image, reference: Reference) -> Clauses:
     """Make a reference name an image; the image that it named before stays, perhaps dangling."""
-    yield refuses("no-such-image", Not(s.image(image)), "the image is not present")
+    yield refuses(
+        "no-such-image", And(Not(s.image(image)), Or(Not(s.is_digest(reference)), Not(s.digest_refused_first))),
+        "the image is not present, and the reference is a tag; or the image is not present, "
+        f"{DIGEST_REFUSED_FIRST.off}")
     yield refuses("digest-as-target", s.is_digest(reference), "the reference is a digest")
     yield updates(moves(s, reference, image))
 

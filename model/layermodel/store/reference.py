@@ -118,8 +118,9 @@ class Reference(Run):
     def burden(self, size: int) -> None:
         """Have the contents of root layers hold so many bytes more: those of an engine's own program.
 
-        To be said before any operation is done.
+        To be said before any operation is done. A root layer of nothing holds no program either.
         """
+        self.roots -= {self.rigid[self.ground.layout.index("nothing")]}
         self._burden, self.rigid = size, self._lightened(-size)
         for content in self.roots:
             self._measures[content] += size

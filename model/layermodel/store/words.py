@@ -116,17 +116,23 @@ PAUSED_CAN_STOP = Trait(
     "measured: docker-20.10; Podman refuses",
     where="a paused container can be stopped", where_not="a paused container cannot be stopped")
 INTERMEDIATE_IMAGES_HIDDEN = Trait(
-    "intermediate_images_hidden", "untagged images that others were made from are not listed, and "
-    "layers shared with them do not count as shared",
-    "docker-images(1) --all; moby daemon/images/images.go; measured: docker-20.10")
+    "intermediate_images_hidden", "layers shared with untagged images that others were made from do not count as "
+    "shared",
+    "docker-images(1) --all; moby daemon/images/images.go; measured: docker-20.10; 26.1 and 28.5 count them")
 SAME_NAME_TOLD_APART = Trait(
     "same_name_told_apart", "renaming a container to its own name is refused as such, not as taken",
     "moby daemon/rename.go; measured: docker-20.10",
     where="a container's own name is told apart from a taken one",
     where_not="a container's own name counts as taken")
+DIGEST_REFUSED_FIRST = Trait(
+    "digest_refused_first", "that a digest is no name for an image is said before it is looked whether there is "
+    "the image",
+    "measured: docker-26.1 and 28.5; Docker 20.10 and Podman 4.3 look first",
+    where="a digest is refused first", where_not="a digest is refused last")
 TRAITS = (
     PARENT_NEEDS_NO_CHILD, FORCE_TAKES_CONTAINERS, PARENTS_INFERRED, COMMIT_ADDS_EMPTY_LAYER,
-    IMPORT_IS_REPRODUCIBLE, PAUSED_CAN_STOP, INTERMEDIATE_IMAGES_HIDDEN, SAME_NAME_TOLD_APART)
+    IMPORT_IS_REPRODUCIBLE, PAUSED_CAN_STOP, INTERMEDIATE_IMAGES_HIDDEN, SAME_NAME_TOLD_APART,
+    DIGEST_REFUSED_FIRST)
 
 DIALECTS: dict[str, dict[str, bool]] = {
     "docker": {
@@ -138,6 +144,7 @@ DIALECTS: dict[str, dict[str, bool]] = {
         "paused_can_stop": True,
         "intermediate_images_hidden": True,
         "same_name_told_apart": True,
+        "digest_refused_first": False,
     },
     "podman": {
         "parent_needs_no_child": False,
@@ -148,6 +155,7 @@ DIALECTS: dict[str, dict[str, bool]] = {
         "paused_can_stop": False,
         "intermediate_images_hidden": True,
         "same_name_told_apart": False,
+        "digest_refused_first": False,
     },
 }
 """Valuations of the traits: Docker Engine 20.10 with overlay2, and Podman 4.3."""
@@ -294,7 +302,7 @@ def reached(s: State, layer: Term) -> Term:
 
 
 def listed(s: State, image: Term) -> Term:
-    """The image is listed by default: not an untagged one that another image was made from."""
+    """The image counts for shared sizes: not as an untagged one with children, where these are left out."""
     return z3.Not(z3.And(
         s.intermediate_images_hidden, z3.Not(referenced(s, image)), has_children(s, image)))
 

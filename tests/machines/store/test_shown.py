@@ -1,5 +1,6 @@
 """What an engine shows that is no observation is named, whatever it is."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -112,6 +113,24 @@ def test_what_cannot_be_so_is_a_difference():
         engine.close()
     assert 1 == len(finding.trace.events)
     assert "the list shows image" in str(finding.differences[0])
+
+
+def test_files_that_nobody_wrote_are_a_difference_that_names_what_holds_them():
+    class Adds(DirectoryEngine):
+        def observe(self):
+            seen = super().observe()
+            holders = [*sorted(seen.containers)[:1], *sorted(seen.layers)[:1]] if seen.containers else []
+            return replace(seen, unwritten=dict.fromkeys(holders, ("etc/hosts", "x")))
+
+    engine = Adds()
+    try:
+        finding, *_ = conform(STORE_SUBJECT, engine, operations=450, complete=False, most=1).findings
+    finally:
+        engine.close()
+    container, layer = finding.differences
+    assert "create" == finding.rule
+    assert re.fullmatch(r"container-\d+ holds etc/hosts, x, which nobody wrote", container.observed)
+    assert re.fullmatch(r"layer-\d+ holds etc/hosts, x, which nobody wrote", layer.observed)
 
 
 def test_an_engine_that_leaves_or_cannot_be_closed():

@@ -1,6 +1,6 @@
 """Requests to the Docker Engine API: what it answers, what it refuses, and when it is out of reach.
 
-Source: Docker Engine API 1.41; the words of the refusals were measured with Docker Engine 20.10.24.
+Source: Docker Engine API 1.41; the words of the refusals were measured with Docker Engine 20.10.24 and 26.1.5.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
     ("is not running", "not-running"),
     ("is not paused", "not-paused"),
     ("create a tag with a digest reference", "digest-as-target"),
+    ("cannot import digest reference", "digest-as-target"),  # from 23 on
 )
 """Part of the engine's words, in lower case, and what refusal it stands for; the first that fits counts."""
 

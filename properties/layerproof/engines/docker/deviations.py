@@ -18,9 +18,10 @@ from layermodel.store.words import (
     used,
     used_by_running,
 )
+from layerproof.engines.docker.store import NETWORK_FILES
 from layerproof.laws.law import Conclusions, Kind, Law
 from layerproof.laws.mutant import both, defines, forgets, refuses, sets
-from layerproof.runs.finding import Apart, Deviation
+from layerproof.runs.finding import Apart, Deviation, Difference
 
 _FORCED = ("forced removal takes away an image that a stopped container uses; the container stays, its image does "
            "not")
@@ -76,6 +77,12 @@ _PRUNED = Law(
     "An image that stays keeps one tag if a container uses it, else none.", (), lambda step: z3.BoolVal(True),
     _keeps_one_tag, ("measured: docker-20.10",), rules=("prune-all",))
 
+def _network_files(rule: str, difference: Difference) -> bool:
+    """An upper layer, or what was made of it, holds empty files over which the daemon mounts its own."""
+    return difference.what == "the store" and difference.observed.endswith(
+        f" holds {', '.join(NETWORK_FILES)}, which nobody wrote")
+
+
 DEVIATIONS = (
     Deviation("docker-force-stopped", "docker", _SINCE, _LOSES_IMAGE, _FORCED, _MEASURED, rules=("remove-by-id",),
               change=both(refuses("used-by-container", lambda when, s, a: And(when, Not(a.force))),
@@ -88,4 +95,10 @@ DEVIATIONS = (
         "last tag, and one that another image was made from loses its tags",
         "moby PR#45839, PR#48076; measured: docker-20.10, 26.1 and 28.5", rules=("prune-all",),
         apart=Apart(("names",), _PRUNED)),
+    Deviation(
+        "docker-cp-leaves-files", "docker", ">=26,<29", (),
+        "docker cp into a running container leaves empty files etc/hostname, etc/hosts and etc/resolv.conf in its "
+        "upper layer, which diff does not list, and which commit and save ship",
+        "measured: docker-26.1 and 28.5; 20.10 does not, nor do they for a container that does not run",
+        shows=_network_files, lasting=True),
 )

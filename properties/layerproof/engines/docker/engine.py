@@ -20,6 +20,7 @@ from layermodel.formats.content import Files, chain_ids
 from layerproof.engines.docker import files as docker_files
 from layerproof.engines.docker.api import DockerApi
 from layerproof.engines.docker.daemon import PrivateDaemon
+from layerproof.engines.docker.dialects import dialect_of
 from layerproof.engines.docker.leftovers import LABEL, OWN, Left, Mark, left_behind, mark_of, told
 from layerproof.engines.docker.store import DiskStore
 from layerproof.errors import (
@@ -68,7 +69,7 @@ class DockerEngine:
     Attributes:
         name: ``docker``.
         version: the server's version string.
-        dialect: ``docker``.
+        dialect: the one of its version: see :mod:`layerproof.engines.docker.dialects`.
         capabilities: the operations it can express; in shared mode without those that reach beyond the run.
         program: what a root layer needs for a container to be startable: busybox, or a tiny program.
         command: what a container then runs.
@@ -83,7 +84,6 @@ class DockerEngine:
     """
 
     name = "docker"
-    dialect = "docker"
     not_compared = ("Config of images and containers", "times", "labels", "networks", "mounts", "history")
 
     def __init__(
@@ -142,6 +142,7 @@ class DockerEngine:
                 self.daemon.stop()
             raise
         self.version = self.api.engine_version
+        self.dialect = dialect_of(self.version)
 
     def revive(self) -> None:
         """Have an engine answer again that does not: a private one is started anew, a shared one is waited for.
@@ -504,12 +505,15 @@ class DockerEngine:
         shared = {} if usage is None else {
             row.text("Id"): size for row in usage.rows("Images") if (size := row.number("SharedSize")) >= 0}
         images, containers = self._image_rows(), self._settled_rows()
+        seen = {row.text("Id"): self._container_seen(row) for row in containers}
+        layers = self._disk.layers() if self._disk is not None else None
         return Observation(
             images={(identity := row.text("Id")): self._image_seen(row, shared.get(identity)) for row in images},
-            containers={row.text("Id"): self._container_seen(row) for row in containers},
-            layers=self._disk.layers() if self._disk is not None else None,
+            containers=seen,
+            layers=layers,
             usage=None if usage is None else usage.number("LayersSize"),
             strange=(*_repeated("image", images), *_repeated("container", containers), *_sized_twice(images)),
+            unwritten=self._unwritten(),
         )
 
     def _settled_rows(self) -> list[Fields]:
@@ -570,6 +574,13 @@ class DockerEngine:
             return self._disk.folder_digest(self._uppers[container])
         except FileNotFoundError:
             return "missing"
+
+    def _unwritten(self) -> dict[str, tuple[str, ...]]:
+        """Files that the daemon itself left in uppers and layers, as they were just read."""
+        if self._disk is None:
+            return {}
+        uppers = {container: self._disk.left_in(folder) for container, folder in self._uppers.items()}
+        return {identity: left for identity, left in {**uppers, **self._disk.left()}.items() if left}
 
     # The end
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from layerproof.engines.docker.cleanup import cleanup
 from layerproof.engines.docker.deviations import DEVIATIONS
+from layerproof.engines.docker.dialects import DIALECTS
 from layerproof.engines.docker.engine import DockerEngine
 from layerproof.engines.registry import Entry
 
 
 def entry(name: str) -> Entry:
     """A private Docker Engine, or a running one."""
-    return Entry("store", DockerEngine, frozenset({"socket", "dockerd", "timeout"}), DEVIATIONS, cleanup=cleanup)
+    return Entry("store", DockerEngine, frozenset({"socket", "dockerd", "timeout"}), DEVIATIONS, DIALECTS,
+                 cleanup=cleanup)

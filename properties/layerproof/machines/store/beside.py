@@ -199,11 +199,11 @@ _TOURS = (
 
 
 _SMALL = {"Layer": 1, "Image": 1, "Reference": 1, "Repository": 1, "Container": 1, "Name": 1, "Lease": 1,
-          "Content": 1}
+          "Content": 2}
 _EXHAUSTED = (
     Exhausted(_SMALL), Exhausted(_SMALL | {"Reference": 2, "Repository": 2}),
     Exhausted(_SMALL | {"Layer": 2, "Image": 2, "Content": 3}, everywhere=False),
-    Exhausted(_SMALL | {"Container": 2, "Name": 2, "Content": 2}))
+    Exhausted(_SMALL | {"Container": 2, "Name": 2}))
 """One of each; two references; two images of unlike layers, one upon the other where an operation needs that; two
 containers."""
 

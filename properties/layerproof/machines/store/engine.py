@@ -11,7 +11,7 @@ names by the strings that the caller chose.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from layermodel.formats.content import Files
@@ -91,6 +91,8 @@ class Observation:
         usage: bytes of all stored layers, each counted once, as the engine reports it, or None.
         leases: the operations in progress, or None if the engine has none.
         strange: what its answers say that cannot be so, in words: that a list shows an object twice, for one.
+        unwritten: of containers and layers, by their IDs, the paths of files that are there though no operation
+            wrote them; ``upper`` and ``layers`` are without these.
     """
 
     images: Mapping[str, ImageSeen]
@@ -99,6 +101,7 @@ class Observation:
     usage: int | None = None
     leases: frozenset[str] | None = None
     strange: tuple[str, ...] = ()
+    unwritten: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from typing import Any
 
 from layermodel.language.ground import GroundMachine, Vector
 from layermodel.language.rules import Rule
+from layerproof.errors import WrongRequest
 from layerproof.runs.trace import Settled
 from layerproof.subject import Doable, Subject
 
@@ -25,9 +26,16 @@ MADE = ("import", "import-unnamed", "commit", "build-step", "build-add")
 def runs(subject: Subject, ground: GroundMachine, engine: Any) -> list[tuple[Settled, Doable]]:
     """All universes, each with every choice of what comes in archives; first those whose layers differ most.
 
-    What is written into the wrong layer shows only where the right one holds something else.
+    What is written into the wrong layer shows only where the right one holds something else. Where containers need
+    a program to run, root layers are not empty.
+
+    Raises:
+        WrongRequest: if they cannot but be empty.
     """
     layout = ground.layout
+    if engine.program and layout.sizes["Content"] < 2:
+        raise WrongRequest(f"the containers of {engine.name} need a program to run, and with Content=1 no layer "
+                           "holds anything: take Content=2 at least")
 
     def alike(rigid: Vector) -> int:
         return -len({ground.read(layout.zero, rigid, "diff", layer) for layer in range(layout.sizes["Layer"])})

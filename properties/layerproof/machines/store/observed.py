@@ -64,6 +64,7 @@ class Observer:
                 continue
             self._container(result, containers[identity], container, images)
         self._layers(result, seen)
+        self._unwritten(result, seen, containers)
         self._leases(result, seen)
         result.put("usage", (), result.expected("usage") if seen.usage is None else seen.usage)
         self._ancestry(result, seen, images)
@@ -138,6 +139,14 @@ class Observer:
                 draft.put("bytes", (elements[identity],), self._contents[files])
             else:
                 draft.strange.append(f"layer-{elements[identity]} holds other files than it was made with")
+
+    def _unwritten(self, draft: _Draft, seen: Observation, containers: Mapping[str, int]) -> None:
+        """Files that are there though no operation wrote them."""
+        layers = {identity: layer for layer, identity in self._caller.handles.chains.items()}
+        named = {identity: f"container-{c}" for identity, c in containers.items()} | {
+            identity: f"layer-{m}" for identity, m in layers.items()}
+        draft.strange += [f"{named.get(identity, identity)} holds {', '.join(paths)}, which nobody wrote"
+                          for identity, paths in seen.unwritten.items() if paths]
 
     def _leases(self, draft: _Draft, seen: Observation) -> None:
         for lease in self._reference.choices("Lease"):

@@ -21,6 +21,11 @@ def _is_layers(value: Any) -> bool:
     return isinstance(value, Mapping) and is_texts(value) and is_texts(list(value.values()))
 
 
+def _is_paths(value: Any) -> bool:
+    return isinstance(value, Mapping) and is_texts(value) and all(
+        isinstance(paths, tuple) and is_texts(paths) for paths in value.values())
+
+
 def _or_none(is_so: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or is_so(value)
 
@@ -34,6 +39,7 @@ _STORE: _Fields = {
     "usage": (_or_none(_is_number), "a number of bytes, or None"),
     "leases": (_or_none(is_texts), "a set of leases, or None"),
     "strange": (is_texts, "a tuple of sentences"),
+    "unwritten": (_is_paths, "a mapping from IDs to paths"),
 }
 _IMAGE: _Fields = {
     "references": (is_texts, "a set of references"),

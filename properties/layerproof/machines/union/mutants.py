@@ -309,7 +309,8 @@ _TREES = (
     Mutant("rename-two-names", ("rename-directory",), "A renamed directory has both names.", "VIEW-11", _elsewhere(
         "has_upper", _at("path"), _before("has_upper"))),
     Mutant("unlink-reveals", ("unlink",), "The directory of a removed name is opaque no longer.", "COW-23",
-           _elsewhere("opaque", lambda s, a, d, q: And(d == a.container, q == s.parent(a.path)), _no)),
+           _elsewhere("opaque", lambda s, a, d, q: And(d == a.container, q == s.parent(a.path)), _no),
+           among=("create", "mkdir", "rename-directory")),
     Mutant("create-revives", ("create",), "What was removed beside a new file is there again.", "COW-6",
            _elsewhere("whiteout", _beside, _no)),
 )
