@@ -165,7 +165,7 @@ _ATTRIBUTES = (
         "opaque", lambda s, a, d, q: And(d == a.container, q == a.path, s.has_upper(d, q), q != s.root,
                                          s.kind(s.upper(d, q)) == DIRECTORY), _yes)),
     Mutant("remount-forgets-opaque", ("remount",), "Opaque marks are lost when it is mounted again.", "COW-12",
-           _elsewhere("opaque", lambda s, a, d, q: d == a.container, _no)),
+           _elsewhere("opaque", lambda s, a, d, q: d == a.container, _no), among=("mkdir", "rmdir", "unlink")),
     Mutant("list-forgets", ("list",), "To list a directory loses the whiteouts in it.", "COW-12", _elsewhere(
         "whiteout", lambda s, a, d, q: And(d == a.container, s.parent(q) == a.path), _no),
         "measured: union, row 40"),
