@@ -175,7 +175,9 @@ def test_what_is_none(seen, says):
 
 def test_what_an_engine_needs_for_its_containers():
     for name, value, says in (("program", 5, "which is no mapping from paths to bytes"),
-                              ("command", "sh", "which is no tuple of strings")):
+                              ("command", "sh", "which is no tuple of strings"),
+                              ("labels", {"of": 1}, "which is no mapping from strings to strings"),
+                              ("labels", "mine", "which is no mapping from strings to strings")):
         engine = DirectoryEngine()
         try:
             setattr(engine, name, value)

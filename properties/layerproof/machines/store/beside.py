@@ -53,6 +53,10 @@ def check_engine(machine: Machine, engine: Any) -> None:
     if not isinstance(engine.command, tuple) or not is_texts(engine.command):
         raise WrongRequest(f"the engine {engine.name} has {engine.command!r} as 'command', which is no tuple of "
                            "strings")
+    labels = getattr(engine, "labels", {})
+    if not isinstance(labels, Mapping) or not is_texts(labels) or not is_texts(list(labels.values())):
+        raise WrongRequest(f"the engine {engine.name} has {labels!r} as 'labels', which is no mapping from strings "
+                           "to strings")
 
 
 class StoreBeside:
