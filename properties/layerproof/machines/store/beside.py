@@ -55,8 +55,8 @@ def check_engine(machine: Machine, engine: Any) -> None:
                            "strings")
     labels = getattr(engine, "labels", {})
     if not isinstance(labels, Mapping) or not is_texts(labels) or not is_texts(list(labels.values())):
-        raise WrongRequest(f"the engine {engine.name} has {labels!r} as 'labels', which is no mapping from strings "
-                           "to strings")
+        raise WrongRequest(f"the engine {engine.name} has {labels!r} as 'labels', which is no mapping from "
+                           "strings to strings")
 
 
 class StoreBeside:

@@ -116,8 +116,8 @@ class Engine(Protocol):
         program: files that a root layer needs for a container to be startable (may be empty), and
         command: what a container then runs.
 
-    It may have ``labels``, too: labels that the configs of the images in all archives carry, so that what a run made
-    can be told from what others have.
+    It may have ``labels``, too: labels that the configs of the images in all archives carry, so that what a run
+    made can be told from what others have.
     """
 
     name: str
