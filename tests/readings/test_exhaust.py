@@ -85,6 +85,46 @@ def test_what_hides_in_the_past_is_found_by_what_follows_what():
     assert ["write", "release"] == [e.rule for e in cause.finding.trace.events][-2:]
 
 
+class Follows(Lock):
+    """It notes what is asked of it, by run, and forgets to release just after some operations in a row."""
+
+    def __init__(self, wrong=()):
+        self.wrong, self.runs = list(wrong), [[]]
+
+    def reset(self):
+        super().reset()
+        self.runs.append([])
+
+    def read(self, process):
+        self.runs[-1].append(("read", process))
+        super().read(process)
+
+    def write(self, process):
+        self.runs[-1].append(("write", process))
+        super().write(process)
+
+    def release(self, process):
+        has = process in self.readers or self.writer == process
+        self.runs[-1].append(("release" if has else "release nothing", process))
+        had = self.readers.copy(), self.writer
+        super().release(process)
+        if self.wrong and self.runs[-1][-len(self.wrong):] == self.wrong:
+            self.readers, self.writer = had
+
+
+def test_what_hides_deep_in_a_tour_is_shown_by_a_short_run():
+    right = Follows()
+    assert "certified" == exhaust(SUBJECT, right).verdict
+    tour = max(right.runs, key=len)
+    at = next(n for n in range(40, len(tour)) if tour[n][0] == "release" and len({*tour[n - 3:n + 1]}) == 4
+              and not any(tour[n - 3:n + 1] == run[m:m + 4] for run in right.runs for m in range(len(run) - 3)
+                          if run is not tour or m < n - 3))
+    causes = exhaust(SUBJECT, Follows(tour[at - 3:at + 1])).causes
+    cause, = causes.values()
+    assert 4 <= len(cause.finding.trace.events) <= 7
+    assert (2, 2) == cause.finding.again
+
+
 class NeverTwo(Lock):
     """No second reader is let in, so that what could be done then cannot be."""
 
