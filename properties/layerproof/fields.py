@@ -50,7 +50,7 @@ class Fields:
 
     def texts(self, name: str) -> list[str]:
         """A list of strings."""
-        found = self._listed(name, "a list of strings")
+        found = self.listed(name, "a list of strings")
         if not all(isinstance(one, str) for one in found):
             self._not(name, "a list of strings")
         return found
@@ -61,9 +61,10 @@ class Fields:
 
     def rows(self, name: str) -> Iterator[Fields]:
         """A list of objects in this one."""
-        return rows(self._listed(name, "a list"), f"{name} in {self._what}", self._nulls)
+        return rows(self.listed(name), f"{name} in {self._what}", self._nulls)
 
-    def _listed(self, name: str, kind: str) -> list[Any]:
+    def listed(self, name: str, kind: str = "a list") -> list[Any]:
+        """A list of whatever it is."""
         if self._nulls and self._fields.get(name) is None:
             return []
         return list(self._of(name, list, kind))

@@ -17,7 +17,7 @@ from layerproof.engines.docker.deviations import DEVIATIONS
 from layerproof.engines.docker.dialects import DIALECTS, dialect_of
 from layerproof.engines.docker.engine import DockerEngine
 from layerproof.engines.docker.opening import entry
-from layerproof.errors import Refused
+from layerproof.errors import Refused, WrongRequest
 from layerproof.machines.registry import subject
 from layerproof.readings.conform import Conformance, conform
 from layerproof.subject import Subject, known_of
@@ -91,6 +91,17 @@ def test_what_a_copy_into_a_running_container_leaves_is_told_and_not_taken_for_c
     made = newer.commit(running)
     top = newer.observe().images[made].layers[-1]
     assert docker_store.NETWORK_FILES == newer.observe().unwritten[top]
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("needs_docker")
+@pytest.mark.parametrize("daemon", DAEMONS or [pytest.param("", marks=pytest.mark.skip("no LAYERPROOF_DOCKERDS"))])
+def test_one_that_keeps_its_images_in_containerd_is_not_held_to_what_it_does_not_claim(
+    tmp_path: Path, daemon: str,
+) -> None:
+    (tmp_path / "daemon.json").write_text('{"features": {"containerd-snapshotter": true}}')
+    with pytest.raises(WrongRequest, match="keeps its images in containerd"):
+        DockerEngine(dockerd=daemon, daemon_config=str(tmp_path / "daemon.json"))
 
 
 # On disk, without a daemon.

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _OPTIONS = {
     "socket": "the engine {} has no socket; --socket is for docker",
     "dockerd": "the engine {} has no daemon; --dockerd is for docker",
+    "daemon_config": "the engine {} has no daemon; --daemon-config is for docker",
+    "daemon_arg": "the engine {} has no daemon; --daemon-arg is for docker",
     "options": "the engine {} takes no mount options; --options is for overlayfs",
     "mount_command": "the engine {} is known by name; --mount-command is for a union of your own",
     **{name: f"--{name.replace('_', '-')} goes with --mount-command, and {{}} is known by name"
@@ -152,6 +154,11 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--timeout", default=60.0, show_default=True, callback=seconds,
                            help="Seconds for one answer of another program. An engine of your own in Python is "
                            "waited for, however long it takes.")(command)
+    command = click.option("--daemon-arg", metavar="ARGUMENT", multiple=True,
+                           callback=lambda _, __, given: given or None,
+                           help="For the daemon that is started, for docker; may be repeated.")(command)
+    command = click.option("--daemon-config", metavar="FILE",
+                           help="The daemon.json of the daemon that is started, for docker.")(command)
     command = click.option("--dockerd", metavar="PATH", help="The daemon to start, for docker.")(command)
     command = click.option("--whiteouts", metavar="KIND", help="How its layers hide what is beneath: device, "
                            "wh-file, hidden-file or none.")(command)

@@ -62,6 +62,7 @@ class PrivateDaemon:
         limit: float = 30.0,
         storage_driver: str | None = "overlay2",
         flags: tuple[str, ...] = (),
+        config: str = "{}\n",
     ) -> None:
         """Start the daemon and wait until it answers.
 
@@ -70,6 +71,7 @@ class PrivateDaemon:
             limit: seconds that it may take until it answers.
             storage_driver: Docker's name of it, or None for the daemon's own choice.
             flags: further flags for dockerd.
+            config: the text of its ``daemon.json``.
 
         Raises:
             EngineUnreachable: if it can't be started here, or doesn't answer within the limit.
@@ -84,6 +86,7 @@ class PrivateDaemon:
             except OSError as error:
                 raise EngineUnreachable(f"{_CANNOT}: {error}") from None
             self.folder, lock = str(self._temporary.path), self._temporary.descriptor
+            (self._temporary.path / "daemon.json").write_text(config, encoding="utf-8")
             self._guard = subprocess.Popen(
                 [sys.executable, "-IS", docker_guard.__file__, str(self._owner), self.folder,
                  str(self._temporary.lock), str(lock), program, *driver, *flags],

@@ -191,8 +191,9 @@ def _guard(owner: int, folder: str, dockerd: str, extra: Sequence[str]) -> None:
     try:
         if len(f"{folder}/exec/containerd/containerd-debug.sock.ttrpc".encode()) > LONGEST_SOCKET:
             raise OSError(f"the path of the temporary folder {folder} is too long for a Unix socket")
-        with open(f"{folder}/daemon.json", "w", encoding="utf-8") as config:
-            config.write("{}\n")
+        with open(f"{folder}/daemon.json", "a", encoding="utf-8") as config:
+            if not config.tell():
+                config.write("{}\n")
         init = _start_namespace(folder, [dockerd, *daemon_arguments(folder, cgroup), *extra])
         _wait_for_the_end(init, owner)
     except OSError as error:

@@ -11,5 +11,5 @@ from layerproof.engines.registry import Entry
 
 def entry(name: str) -> Entry:
     """A private Docker Engine, or a running one."""
-    return Entry("store", DockerEngine, frozenset({"socket", "dockerd", "timeout"}), DEVIATIONS, DIALECTS,
-                 cleanup=cleanup)
+    takes = frozenset({"socket", "dockerd", "daemon_config", "daemon_arg", "timeout"})
+    return Entry("store", DockerEngine, takes, DEVIATIONS, DIALECTS, cleanup=cleanup)
