@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
+import importlib
 import io
 import json
+import lzma
+import sys
 import tarfile
 
 import pytest
@@ -19,6 +23,7 @@ from layermodel.formats.tars import Limits
 from layermodel.store.loading import loaded
 from layermodel.store.words import DIALECTS
 
+ZSTD = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 BASE = {"etc/motd": b"hello\n", "bin/sh": b"#!"}
 PARENT = ImageSpec((BASE,), "parent")
 CHILD = ImageSpec((BASE, {"data": b"12345"}), "child")
@@ -78,7 +83,12 @@ def test_a_saved_archive_is_the_store_that_loading_it_makes(tmp_path, dialect):
     assert (13, {}, {}) == (view.usage, view.containers, view.leases)
 
 
-@pytest.mark.parametrize("compress", [lambda tar: tar, gzip.compress])
+COMPRESSIONS = {"plain": lambda tar: tar, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress,
+                "xz, two streams": lambda tar: lzma.compress(tar[:99]) + bytes(4) + lzma.compress(tar[99:]),
+                "zstd": ZSTD.compress}
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS.values(), ids=COMPRESSIONS)
 @pytest.mark.parametrize("folder", [False, True])
 def test_an_image_layout_holds_the_same_images(tmp_path, compress, folder):
     files = layout(PARENT, CHILD, compress=compress, names=("p:1", "c:1"))
@@ -96,7 +106,78 @@ def test_an_image_layout_holds_the_same_images(tmp_path, compress, folder):
 
 
 def test_an_archive_may_be_compressed_as_a_whole(tmp_path):
-    assert read_archive(written(tmp_path, SAVED)) == read_archive(written(tmp_path, gzip.compress(SAVED)))
+    read = [read_archive(written(tmp_path, compress(SAVED))) for compress in COMPRESSIONS.values()]
+    assert [read[0]] * len(COMPRESSIONS) == read
+
+
+@pytest.mark.parametrize("compress", [bz2.compress, lzma.compress, gzip.compress, ZSTD.compress])
+def test_what_is_compressed_and_cut_short_is_damaged(tmp_path, compress):
+    with pytest.raises(Malformed, match="is damaged"):
+        read_archive(written(tmp_path, compress(SAVED)[:-40]))
+
+
+def test_xz_that_would_take_too_much_memory_is_refused(tmp_path):
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 512 << 20, "mode": lzma.MODE_FAST, "mf": lzma.MF_HC3}]
+    data = lzma.compress(SAVED, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0}])
+    assert read_archive(written(tmp_path, data))
+    with pytest.raises(Malformed, match=r"is damaged: .*[Mm]emory"):
+        read_archive(written(tmp_path, lzma.compress(SAVED, filters=filters)))
+
+
+def test_zstd_without_what_reads_it_is_one_sentence(tmp_path, monkeypatch):
+    def absent(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr("layermodel.formats.tars.importlib.import_module", absent)
+    with pytest.raises(Malformed, match=r"needs Python 3.14 or the package backports.zstd"):
+        read_archive(written(tmp_path, ZSTD.compress(SAVED)))
+
+
+def test_a_layer_of_no_bytes_is_one_without_files(tmp_path):
+    empty = digest(b"")
+    config = json.dumps({"rootfs": {"type": "layers", "diff_ids": [empty]}}).encode()
+    manifest = json.dumps([{"Config": "c", "Layers": ["l"], "RepoTags": ["a:1"]}]).encode()
+    saved = read_archive(written(tmp_path, packed({"c": config, "l": b"", "manifest.json": manifest})))
+    assert ({empty: 0}, digest(config)) == (dict(saved.sizes), saved.images[0].image_id)
+
+
+def test_a_folder_that_skopeo_made_holds_its_image(tmp_path):
+    files = layout(CHILD)
+    index = json.loads(files["index.json"])
+    flat = {name.rpartition("/")[2]: data for name, data in files.items() if name.startswith("blobs/")}
+    manifest = flat.pop(index["manifests"][0]["digest"].removeprefix("sha256:"))
+    for name, data in {**flat, "manifest.json": manifest, "version": b"Directory Transport Version: 1.1\n"}.items():
+        (tmp_path / name).write_bytes(data)
+    image, = read_archive(tmp_path).images
+    assert (CHILD.image_id, ()) == (image.image_id, image.names)
+    (tmp_path / "manifest.json").write_bytes(files["index.json"])
+    with pytest.raises(Malformed, match=r"manifest.json is not of one image"):
+        read_archive(tmp_path)
+    (tmp_path / "version").unlink()
+    with pytest.raises(Malformed, match=r"manifest.json: not a list"):
+        read_archive(tmp_path)
+
+
+def platforms(*there):
+    """A layout of two images, each for a platform, of which one's blobs but its manifest may be missing."""
+    files = layout(PARENT, CHILD, names=("a:1", "b:1"))
+    index = json.loads(files["index.json"])
+    for row, spec in zip(index["manifests"], (PARENT, CHILD), strict=True):
+        row["platform"] = {"os": "linux", "architecture": spec.label}
+        manifest = json.loads(files["blobs/" + row["digest"].replace(":", "/")])
+        if spec not in there:
+            for one in (manifest["config"], *manifest["layers"][-1:]):
+                files.pop("blobs/" + one["digest"].replace(":", "/"), None)
+    return packed({**files, "index.json": json.dumps(index).encode()})
+
+
+def test_what_is_there_of_several_platforms_is_read(tmp_path):
+    both, one = (read_archive(written(tmp_path, platforms(*there))) for there in ((PARENT, CHILD), (PARENT,)))
+    assert 2 == len(both.images)
+    assert [PARENT.image_id] == [image.image_id for image in one.images]
+    assert set(PARENT.diff_ids) == set(one.sizes)
+    with pytest.raises(Malformed, match="is missing"):
+        read_archive(written(tmp_path, platforms()))
 
 
 def changed(name, data):
@@ -118,6 +199,7 @@ def changed(name, data):
     (b"no archive at all, but more than a block of bytes" * 20, "the archive is damaged"),
     (SAVED[:3000], "damaged|ends too early|missing"),
     (changed("manifest.json", None), "neither manifest.json nor index.json"),
+    (packed({"repositories": b"{}", "a/layer.tar": b""}), "of the format before Docker 1.10"),
     (changed("manifest.json", b"{"), "manifest.json is not JSON"),
     (changed("manifest.json", b"[]"), "holds no image"),
     (changed("manifest.json", b"[7]"), "row 1 of manifest.json: not an object"),

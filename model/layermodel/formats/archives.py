@@ -1,4 +1,6 @@
-"""Image archives: what ``docker save`` writes, and OCI image layouts, in a tar archive or in a folder.
+"""Image archives: what ``docker save`` writes, OCI image layouts, and what ``skopeo copy … dir:`` makes.
+
+All in a tar archive or in a folder; archives and layers plain or compressed with gzip, zstd, xz or bzip2.
 
 Reading checks everything that can be checked: digests of blobs, diff IDs of layers (decompressed), sizes,
 and that a config's history has a row for each layer. What loading makes of it is :mod:`layermodel.store.loading`.
@@ -19,6 +21,7 @@ from typing import Any, TypeVar
 from layermodel.formats.content import digest
 from layermodel.formats.documents import Malformed, parsed, quoted
 from layermodel.formats.tars import (
+    Ahead,
     Budget,
     Limits,
     Reader,
@@ -103,6 +106,10 @@ class _Blob:
     malformed: Malformed | None = None
 
 
+class _Absent(Malformed):
+    """A blob is not there."""
+
+
 class _Reading:
     """The reading of one archive."""
 
@@ -112,15 +119,20 @@ class _Reading:
         self._unpacked = Budget(limits.bytes, "what the layers unpack to")
         self._layers: dict[str, _Blob] = {}
         self._visits = 0
+        self._flat = False
         self.sizes: dict[str, int] = {}
 
     def images(self) -> list[SavedImage]:
         """Read all images, each once with all its names."""
         manifest = self._bytes("manifest.json")
         if manifest is not None:
-            found = list(self._saved(parsed(manifest, "manifest.json")))
+            data = parsed(manifest, "manifest.json")
+            found = self._directory(data) if isinstance(data, dict) else list(self._saved(data))
         else:
             index = self._bytes("index.json")
+            if index is None and self._bytes("repositories") is not None:
+                raise Malformed("it is of the format before Docker 1.10 (repositories, and no manifest.json), in "
+                                "which images have no IDs")
             if index is None:
                 raise Malformed("it has neither manifest.json nor index.json")
             found = self._layout(parsed(index, "index.json"))
@@ -144,7 +156,7 @@ class _Reading:
     def _present(self, name: str, what: str) -> bytes:
         data = self._bytes(name)
         if data is None:
-            raise Malformed(f"{what} is missing: there is no {quoted(name)}")
+            raise _Absent(f"{what} is missing: there is no {quoted(name)}")
         return data
 
     def _layer(self, name: str, what: str) -> _Blob:
@@ -153,7 +165,7 @@ class _Reading:
         if plain not in self._layers:
             with self._source.open(plain) as stream:
                 if stream is None:
-                    raise Malformed(f"{what} is missing: there is no {quoted(name)}")
+                    raise _Absent(f"{what} is missing: there is no {quoted(name)}")
                 packed = Reader(stream, self._stored)
                 self._layers[plain] = _read_layer(packed, quoted(name), self._limits, self._unpacked)
         return self._layers[plain]
@@ -201,6 +213,18 @@ class _Reading:
             parent = _field(row, "Parent", str, where, "")
             yield self._image(config, [(n, _digest_in(n), None) for n in layers], names, parent or None)
 
+    # The folder that ``skopeo copy … dir:`` makes
+
+    def _directory(self, manifest: Mapping[str, Any]) -> list[SavedImage]:
+        """The image of a folder in which blobs are called by their digests alone; it has no name there."""
+        version = self._bytes("version") or b""
+        if not version.startswith(b"Directory Transport Version: 1."):
+            raise Malformed("manifest.json: not a list")
+        if "config" not in manifest:
+            raise Malformed("manifest.json is not of one image: copy it with skopeo for one platform")
+        self._flat = True
+        return self._manifest(manifest, "manifest.json", ())
+
     # OCI image layouts
 
     def _layout(self, data: object) -> list[SavedImage]:
@@ -216,48 +240,58 @@ class _Reading:
     ) -> list[SavedImage]:
         """The images of an index.
 
-        In an index within an index, blobs of other platforms may be missing (image-layout.md, blobs), but
-        not all; the names that lead there go to the first image that there is.
+        Of images that are for some platform, and in an index within an index, blobs may be missing
+        (image-layout.md, blobs), but not of all; the names that lead there go to the first image that there is.
         """
         found: list[SavedImage] = []
-        missing = ""
+        missing: _Absent | None = None
         for row in _field(index, "manifests", list, where):
             descriptor = _Descriptor.of(_object(row, f"a descriptor in {where}"), f"a descriptor in {where}")
             self._visits += 1
             if self._visits > self._limits.layers:
                 raise Malformed(f"there are more than {self._limits.layers:,} images")
-            if depth and self._bytes(descriptor.path) is None:
-                missing = missing or descriptor.path
-                continue
-            called = descriptor.names or (names if not found else ())
-            found += self._described(descriptor, called, depth)
-        if missing and not found:
-            raise Malformed(f"the manifests of {where} are missing: there is no {quoted(missing)}")
+            called, sizes = descriptor.names or (names if not found else ()), dict(self.sizes)
+            try:
+                found += self._described(descriptor, called, depth)
+            except _Absent as error:
+                if not (depth or descriptor.platform):
+                    raise
+                missing, self.sizes = missing or error, sizes
+        if missing is not None and not found:
+            raise missing
         return found
 
     def _described(self, descriptor: _Descriptor, names: Sequence[str], depth: int) -> list[SavedImage]:
         """The images behind a descriptor; none behind an attestation or another artifact."""
         if descriptor.attests or descriptor.media_type not in (*_INDEXES, *_MANIFESTS, ""):
             return []
-        where = descriptor.path
+        where = self._path(descriptor)
         data = _object(parsed(self._verified(descriptor), where), where)
         if descriptor.media_type in _INDEXES or (not descriptor.media_type and "manifests" in data):
             if depth >= _DEEPEST:
                 raise Malformed(f"{where} is an index nested too deep")
             return self._index(data, where, names, depth + 1)
+        return self._manifest(data, where, names)
+
+    def _manifest(self, data: Mapping[str, Any], where: str, names: Sequence[str]) -> list[SavedImage]:
+        """The image of a manifest; none if it is of another artifact."""
         config = _Descriptor.of(_object(data.get("config"), f"the config in {where}"), f"the config in {where}")
         if config.media_type not in _CONFIGS:
             return []
         layers = [_Descriptor.of(_object(row, f"a layer in {where}"), f"a layer in {where}")
                   for row in _field(data, "layers", list, where)]
-        return [self._image(self._verified(config), [(x.path, x.digest, x.size) for x in layers], names)]
+        return [self._image(self._verified(config), [(self._path(x), x.digest, x.size) for x in layers], names)]
+
+    def _path(self, descriptor: _Descriptor) -> str:
+        return descriptor.digest.partition(":")[2] if self._flat else descriptor.path
 
     def _verified(self, descriptor: _Descriptor) -> bytes:
-        data = self._present(descriptor.path, "a blob")
+        path = self._path(descriptor)
+        data = self._present(path, "a blob")
         if len(data) != descriptor.size:
-            raise Malformed(f"{descriptor.path} has {len(data):,} bytes, not {descriptor.size:,}")
+            raise Malformed(f"{path} has {len(data):,} bytes, not {descriptor.size:,}")
         if digest(data) != descriptor.digest:
-            raise Malformed(f"{descriptor.path} does not match its digest")
+            raise Malformed(f"{path} does not match its digest")
         return data
 
 
@@ -272,12 +306,13 @@ class _Descriptor:
     digest: str
     size: int
     annotations: Mapping[str, Any] = field(default_factory=dict)
+    platform: bool = False
 
     @classmethod
     def of(cls, row: Mapping[str, Any], where: str) -> _Descriptor:
         return cls(_field(row, "mediaType", str, where, ""),
                    _digest(_field(row, "digest", str, where), where), _field(row, "size", int, where),
-                   _field(row, "annotations", dict, where, {}))
+                   _field(row, "annotations", dict, where, {}), row.get("platform") is not None)
 
     @property
     def path(self) -> str:
@@ -336,7 +371,10 @@ def _files_size(stream: Reader, where: str, limits: Limits) -> int:
     that is there twice and a hard link to nothing are refused, as loading refuses them.
     """
     total, paths = 0, set()
-    for info in members(stream, where, limits, "r|"):
+    ahead = Ahead(stream)
+    if ahead.empty:  # no tar archive, and engines load it (measured: docker-20.10, podman-4.3)
+        return 0
+    for info in members(ahead, where, limits, "r|"):
         path = inside(info.name, where)
         if path in paths:
             raise Malformed(f"{where} has the path {quoted(path)} twice")

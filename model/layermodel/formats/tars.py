@@ -5,14 +5,16 @@ What is wrong is said in one sentence (:class:`Malformed`), and never found by r
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import importlib
+import lzma
 import posixpath
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,11 @@ _HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.G
             tarfile.GNUTYPE_LONGLINK)
 _LONGEST_HEADER = 1 << 20
 _CHUNK = 1 << 20
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP, _ZSTD, _XZ, _BZIP2 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\x00", b"BZh"
+_COMPRESSED = _GZIP, _ZSTD, _XZ, _BZIP2
+_MEMORY = 256 << 20
+"""Bytes that unpacking xz may take: what was compressed with ``xz -9`` takes 65 MiB."""
+_AHEAD = max(map(len, _COMPRESSED))
 _MOST_LINKS = 40
 
 
@@ -101,7 +107,7 @@ def explained(where: str) -> Iterator[None]:
     except Malformed:
         raise
     except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError, ArithmeticError,
-            LookupError, RecursionError) as error:
+            LookupError, RecursionError, lzma.LZMAError) as error:
         raise Malformed(f"{where} is damaged: {_said(error)}") from None
 
 
@@ -162,39 +168,79 @@ def inside(name: str, where: str) -> str:
 
 
 def unpacked(stream: Any, where: str) -> Any:
-    """Return the stream, decompressed if it begins like gzip or zstd.
+    """Return the stream, decompressed if it begins like gzip, zstd, xz or bzip2.
 
     Raises:
-        Malformed: if it is zstd, and this Python cannot read that.
+        Malformed: if it is zstd, and what reads that is not there.
     """
     with explained(where):
-        ahead = _Ahead(stream)
+        ahead = Ahead(stream)
         if ahead.begins(_GZIP):
             return gzip.GzipFile(fileobj=cast(IO[bytes], ahead))
         if ahead.begins(_ZSTD):
             return _zstd(ahead, where)
+        if ahead.begins(_XZ):
+            return _Unpacking(ahead, lambda: lzma.LZMADecompressor(memlimit=_MEMORY))
+        if ahead.begins(_BZIP2):
+            return _Unpacking(ahead, bz2.BZ2Decompressor)
         return ahead
 
 
 def _zstd(stream: object, where: str) -> Any:
-    try:
-        module = importlib.import_module("compression.zstd")  # since Python 3.14
-    except ImportError:
-        raise Malformed(f"{where} is compressed with zstd, which this Python cannot read (3.14 can)") from None
-    return module.ZstdFile(stream)
+    for name in ("compression.zstd", "backports.zstd"):  # in the standard library since Python 3.14
+        try:
+            return importlib.import_module(name).ZstdFile(stream)
+        except ImportError:
+            continue
+    raise Malformed(f"{where} is compressed with zstd, which needs Python 3.14 or the package backports.zstd")
 
 
-class _Ahead:
+class _Unpacking:
+    """What is unpacked of a stream, never more at once than is asked for; several streams in a row are one."""
+
+    def __init__(self, stream: Any, decompressor: Callable[[], Any]) -> None:
+        self._stream, self._new = stream, decompressor
+        self._now = decompressor()
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            return b"".join(iter(lambda: self.read(_CHUNK), b""))
+        while size:
+            if self._now.eof:
+                rest = self._now.unused_data or self._stream.read(_CHUNK)
+                while rest and not rest.strip(b"\0"):  # streams of xz may be padded with zeros
+                    rest = self._stream.read(_CHUNK)
+                if not (rest := rest.lstrip(b"\0")):
+                    return b""
+                self._now = self._new()
+            else:
+                rest = self._stream.read(_CHUNK) if self._now.needs_input else b""
+                if self._now.needs_input and not rest:
+                    raise EOFError("it ends too early")
+            if data := self._now.decompress(rest, size):
+                return bytes(data)
+        return b""
+
+
+class Ahead:
     """A stream whose first bytes can be looked at before it is read."""
 
     def __init__(self, stream: Any) -> None:
+        """Read the first bytes."""
         self._stream = stream
-        self._first: bytes = stream.read(4)
+        self._first: bytes = stream.read(_AHEAD)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left to be read; to be asked before anything is."""
+        return not self._first
 
     def begins(self, magic: bytes) -> bool:
+        """Whether it begins so."""
         return self._first.startswith(magic)
 
     def read(self, size: int = -1) -> bytes:
+        """Read on."""
         if not self._first:
             return bytes(self._stream.read(size))
         first, self._first = (self._first, b"") if size < 0 else (self._first[:size], self._first[size:])
@@ -306,9 +352,9 @@ class _Slice:
 
 def _plain(file: IO[bytes], limits: Limits) -> IO[bytes]:
     """The file itself, or if it is compressed a temporary file of what it holds."""
-    first = file.read(4)
+    first = file.read(_AHEAD)
     file.seek(0)
-    if not first.startswith((_GZIP, _ZSTD)):
+    if not first.startswith(_COMPRESSED):
         return file
     result = tempfile.TemporaryFile()  # noqa: SIM115 - whoever has it closes it
     try:
@@ -350,4 +396,4 @@ def looks_like_one(path: Path) -> bool:
 
 def begins_like_one(first: bytes) -> bool:
     """Whether the first 512 bytes of a file are those of a tar archive, compressed or not."""
-    return first.startswith((_GZIP, _ZSTD)) or first[257:262] == b"ustar"
+    return first.startswith(_COMPRESSED) or first[257:262] == b"ustar"

@@ -269,7 +269,8 @@ LAWS = (
              ("Engine API 1.41, containers by state", "measured: docker-20.10 and podman-4.3"),
              rules=_STATUS_RULES),
     step_law("OP-42", OPERATIONS, "What is missing is said to be missing: any other refusal presupposes that "
-             "what the operation names is there (an image in a build: or is not in it).", (),
+             "what the operation names is there (an image in a build: or is not in it; an image that is tagged: "
+             "or the name is a digest, where that is refused first).", (),
              true, lambda t: {what: formula for what, formula in _there(t).items()
                               if "not-in-build" not in t.rule.refused or "lease" in what},
              ("Engine API 1.41, status 404 before 409",), rules=tuple(
@@ -298,8 +299,11 @@ LAWS = (
 
 
 def _there(t: Step) -> Conclusions:
-    """The images, containers and leases that the step names are there."""
-    return {f"the {p.name} is there": getattr(t.before, _THERE[p.sort.name])(a)
+    """The images, containers and leases that the step names are there, or need not be looked for."""
+    s = t.before
+    first = And(s.digest_refused_first, s.is_digest(t.argument("reference"))) if t.rule.name == "tag" else (
+        z3.BoolVal(False))
+    return {f"the {p.name} is there": Or(getattr(s, _THERE[p.sort.name])(a), first)
             for p, a in zip(t.rule.parameters, t.arguments, strict=True)
             if p.role == "named" and p.sort.name in _THERE}
 
