@@ -20,17 +20,31 @@ def test_nothing_said_is_an_empty_file_and_the_usual_driver() -> None:
 
 @pytest.mark.parametrize("arguments", [
     ("--data-root", "/var/lib/docker"), ("--data-root=/var/lib/docker",), ("-H", "unix:///run/docker.sock"),
-    ("-Hunix:///run/docker.sock",), ("--debug", "--iptables=true"), ("--containerd=/run/containerd.sock",), ("-b", "none")])
-def test_what_keeps_it_apart_cannot_be_set_by_an_argument(arguments: tuple[str, ...]) -> None:
-    with pytest.raises(WrongRequest, match="cannot be set: it is what keeps a private Docker Engine apart"):
+    ("-Hunix:///run/docker.sock",), ("-DHunix:///run/docker.sock",), ("-DDH", "unix:///run/docker.sock"),
+    ("-D=true", "-H=fd://"), ("-l", "-Hfd://"), ("--debug", "--iptables=true"), ("--containerd=/run/containerd.sock",),
+    ("-b", "none"), ("--metrics-addr", "127.0.0.1:9323"), ("--userns-remap=default",), ("--no-such-flag",), ("-",), ("--",)])
+def test_what_reaches_beyond_cannot_be_set_by_an_argument(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(WrongRequest, match="cannot be set for a private Docker Engine: it is none of the settings"):
         configured(None, arguments)
 
 
-@pytest.mark.parametrize("field", ["data-root", "hosts", "exec-root", "pidfile", "iptables", "cgroup-parent"])
+@pytest.mark.parametrize("field", [
+    "data-root", "hosts", "exec-root", "pidfile", "iptables", "cgroup-parent", "metrics-addr", "userns-remap", ""])
 def test_nor_by_a_field_of_the_file(tmp_path: Path, field: str) -> None:
     (tmp_path / "daemon.json").write_text(json.dumps({"debug": True, field: "x"}))
     with pytest.raises(WrongRequest, match=f"^{field} cannot be set"):
         configured(str(tmp_path / "daemon.json"), ())
+
+
+@pytest.mark.parametrize(("config", "arguments"), [
+    ({"storage-driver": "devicemapper"}, ()), ({}, ("-s", "zfs")), ({}, ("-Dszfs",)), ({}, ("--storage-driver=zfs",)),
+    ({}, ("--storage-driver",))])
+def test_a_driver_that_keeps_things_elsewhere_cannot_be_had(
+    tmp_path: Path, config: dict[str, object], arguments: tuple[str, ...],
+) -> None:
+    (tmp_path / "daemon.json").write_text(json.dumps(config))
+    with pytest.raises(WrongRequest, match="keep all in its own folder"):
+        configured(str(tmp_path / "daemon.json"), arguments)
 
 
 @pytest.mark.parametrize(("text", "says"), [
@@ -45,7 +59,7 @@ def test_a_file_that_is_none_is_a_wrong_request(tmp_path: Path, text: str | None
 @pytest.mark.parametrize(("config", "arguments", "driver"), [
     ({"storage-driver": "vfs"}, (), True), ({}, ("--storage-driver", "vfs"), True), ({}, ("-s", "vfs"), True),
     ({"features": {"containerd-snapshotter": True}}, (), True), ({"debug": True}, ("--debug",), False),
-    ({"features": {"containerd-snapshotter": False}}, (), False)])
+    ({}, ("-Dsvfs",), True), ({}, ("-Dldebug", "-D=false"), False), ({"features": {"containerd-snapshotter": False}}, (), False)])
 def test_who_says_a_driver_gets_it(
     tmp_path: Path, config: dict[str, object], arguments: tuple[str, ...], driver: bool,
 ) -> None:

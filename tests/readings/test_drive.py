@@ -5,6 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from layermodel.store.rules import STORE
 from layermodel.store.words import DIALECTS
@@ -97,3 +101,32 @@ def test_so_many_operations_are_done_and_more_only_to_reach_the_rest(subject, op
         assert plain <= result.statistics.steps < PATIENCE * operations + ROUND * 3 // 2
         assert 8 == PATIENCE
         assert [] == result.never or result.statistics.steps >= PATIENCE * operations
+
+
+def test_a_signal_while_hypothesis_draws_is_the_signal():
+    # Hypothesis says of an example that ends where none ended before that it is flaky.
+    class Signal(BaseException):
+        pass
+
+    class Machine(RuleBasedStateMachine):
+        left = 58
+
+        @rule(_=st.booleans())
+        def step(self, _):
+            type(self).left -= 1
+            if not self.left:
+                raise Signal
+
+    raised = []
+    for left in range(40, 60):
+        Machine.left = left
+        try:
+            run_state_machine_as_test(seed(left)(Machine), settings=settings(
+                max_examples=100, stateful_step_count=3, database=None, phases=(Phase.generate,), deadline=None,
+                suppress_health_check=list(HealthCheck)))
+        except (Signal, Flaky) as error:
+            raised.append(error)
+    assert 20 == len(raised)
+    assert any(isinstance(error, Flaky) for error in raised)
+    assert all(isinstance(driving._cut_off(error), Signal) for error in raised)
+    assert driving._cut_off(Flaky("an engine that does not do the same twice")) is None

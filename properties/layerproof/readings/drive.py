@@ -317,6 +317,14 @@ def rounds(
         runs.end()
 
 
+def _cut_off(flaky: Flaky) -> BaseException | None:
+    """What ended an example of which Hypothesis then said that none had ended there before: a signal, for one."""
+    error: BaseException | None = flaky
+    while error is not None and (isinstance(error, Exception) or type(error).__module__.startswith("hypothesis.")):
+        error = error.__context__
+    return error.error if isinstance(error, _Escalated) else error
+
+
 def _run_examples(machine_class: type[RuleBasedStateMachine], seed_: int, examples: int) -> Finding | None:
     """Run a state machine for one round; return the finding of the run that failed, or None.
 
@@ -326,17 +334,21 @@ def _run_examples(machine_class: type[RuleBasedStateMachine], seed_: int, exampl
         max_examples=examples, stateful_step_count=_STEPS, deadline=None, database=None,
         report_multiple_bugs=False, print_blob=False, suppress_health_check=list(HealthCheck),
         phases=(Phase.generate,))
+    error: BaseException
     try:
         with with_reporter(lambda text: None):
             run_state_machine_as_test(seed(seed_)(machine_class), settings=configuration)
     except Broken as broken:
         return broken.finding
-    except Flaky:
-        # An engine that does not do the same twice: what it did once is a finding all the same.
-        latest = latest_of(machine_class)
-        if latest is None:
-            raise
-        return latest
+    except Flaky as flaky:
+        cut_off = _cut_off(flaky)
+        if cut_off is None:
+            # An engine that does not do the same twice: what it did once is a finding all the same.
+            latest = latest_of(machine_class)
+            if latest is None:
+                raise
+            return latest
+        error = cut_off
     except _Escalated as escalated:
         error = escalated.error
     else:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from layerproof.errors import WrongRequest
 
-_OURS = frozenset({
-    "data-root", "graph", "g", "exec-root", "pidfile", "p", "host", "hosts", "H", "config-file", "cgroup-parent",
-    "containerd", "bridge", "b", "iptables", "ip6tables", "ip-forward", "ip-masq", "group", "G", "userland-proxy"})
-"""Settings that keep a private daemon apart from the machine; names of flags, and of fields of the file."""
-_DRIVER = frozenset({"storage-driver", "s"})
+_MAY = frozenset({
+    "debug", "log-level", "log-format", "raw-logs", "log-driver", "log-opt", "log-opts", "experimental",
+    "features", "storage-opt", "storage-opts", "init", "label", "labels", "max-concurrent-downloads",
+    "max-concurrent-uploads", "max-download-attempts", "insecure-registry", "insecure-registries",
+    "registry-mirror", "registry-mirrors", "http-proxy", "https-proxy", "no-proxy", "proxies",
+    "default-cgroupns-mode", "default-ipc-mode", "default-shm-size", "default-ulimit", "default-ulimits",
+    "no-new-privileges", "seccomp-profile", "selinux-enabled", "shutdown-timeout"})
+"""Settings that concern only the daemon's own folder and its containers: flags, and fields of the file."""
+_DRIVER = "storage-driver"
+_SHORT = {"D": "debug", "l": "log-level", "s": _DRIVER}
+"""Those that have a short flag, of which ``-D`` alone takes no value."""
+_DRIVERS = frozenset({"overlay2", "overlay", "fuse-overlayfs", "vfs", "aufs", "btrfs"})
+"""Those that keep all in the data root; others make loop devices, or file systems of a pool that is there."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +62,33 @@ def configured(file: str | None, arguments: Iterable[str]) -> Configured:
             raise WrongRequest(f"{file} is no daemon.json: {error}") from error
         if not isinstance(config, dict):
             raise WrongRequest(f"{file} is no daemon.json: it is no object")
-    names = _names(flags)
-    for name in (*names, *config):
-        if name in _OURS:
-            raise WrongRequest(f"{name} cannot be set: it is what keeps a private Docker Engine apart from this "
-                               "machine")
-    driver = not _DRIVER.isdisjoint((*names, *config)) or _by_containerd(config)
+    settings = [*_settings(flags), *config.items()]
+    for name, value in settings:
+        if name == _DRIVER and not (isinstance(value, str) and value in _DRIVERS):
+            raise WrongRequest(f"{_DRIVER} {value!r} cannot be set for a private Docker Engine: only "
+                               f"{', '.join(sorted(_DRIVERS))} keep all in its own folder")
+        if name != _DRIVER and name not in _MAY:
+            raise WrongRequest(f"{name} cannot be set for a private Docker Engine: it is none of the settings "
+                               "that concern only its own folder and its containers")
+    driver = any(name == _DRIVER for name, _ in settings) or _by_containerd(config)
     return Configured(f"{json.dumps(config)}\n", flags, driver)
 
 
-def _names(flags: Sequence[str]) -> list[str]:
-    """The names of flags: ``--name=value``, ``--name value``, ``-n value``, ``-nvalue``."""
-    found = []
-    for flag in flags:
+def _settings(flags: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What flags set: ``--name=value``, ``--name value``, ``-n value``, ``-nvalue``, and ``-Dnvalue``.
+
+    What begins with a hyphen is always read as a flag, though it may be the value of the one before: that can only
+    refuse too much.
+    """
+    for flag, after in zip_longest(flags, flags[1:], fillvalue=""):
         if flag.startswith("--"):
-            found.append(flag[2:].partition("=")[0])
+            name, _, value = flag[2:].partition("=")
+            yield name, value or after
         elif flag.startswith("-"):
-            found.append(flag[1:2])
-    return found
+            letter, rest = flag[1:2], flag[2:]
+            while letter == "D" and rest[:1] not in ("", "="):  # it takes no value, so that others may follow it
+                letter, rest = rest[0], rest[1:]
+            yield _SHORT.get(letter, letter), rest.removeprefix("=") or after
 
 
 def _by_containerd(config: Mapping[str, Any]) -> bool:
