@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from layermodel.language.ground import GroundMachine
-from layermodel.language.rules import INT, Machine, Rule
+from layermodel.language.rules import BOOL, INT, Machine, Rule
 from layermodel.language.run import Run
 from layermodel.language.terms import RIGID, Layout
 from layerproof.errors import WrongRequest
@@ -166,6 +166,12 @@ def _rules(part: Part) -> list[str]:
 
 def _laws(part: Part) -> list[str]:
     return [law.id for law in part.subject.catalogue.laws]
+
+
+def _ties(part: Part) -> list[str]:
+    return [symbol.name for symbol in part.subject.machine.mutable
+            if not symbol.result.values and (symbol.result == BOOL) == (len(symbol.arguments) == 2)
+            and len(symbol.arguments) in (1, 2) and symbol.result != INT]
 
 
 def _check_known(part: Part, what: str, names: Iterable[Any], known: Sequence[str]) -> None:
@@ -380,7 +386,8 @@ _PARTS: dict[str, dict[str, Fit]] = {
     "Small": {"sizes": _all_sizes, "known": _function(_known_values)},
     "Finite": {
         "sizes": _sizes, "universes": _function(_universes), "fresh": _names("sort", _sorts),
-        "empties": _is(bool, "True or False"), "large": _names("law", _laws), "mutated": _sizes},
+        "empties": _is(bool, "True or False"), "large": _names("law", _laws), "mutated": _sizes,
+        "ties": _names("relation or function from one object to another", _ties)},
     "Drivable": {
         "sizes": _perhaps(_all_sizes), "scenes": _function(_strategy),
         "begin": _function(_gives(_is(Run, "a Run"))), "scene": _function(_scene), "opening": _function(_opening),

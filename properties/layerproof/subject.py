@@ -64,6 +64,8 @@ class Finite:
         empties: from every reachable state the initial one can be reached again.
         large: laws whose premise holds in no state of the sizes that can be explored in seconds.
         mutated: sizes in which mutants are explored that do not name others.
+        ties: relations of two objects, and functions from one to another, by which a step on the first is about
+            the second, too, for ``--exhaust``: as a step on a container is about its name.
     """
 
     sizes: Sizes = field(default_factory=dict)
@@ -72,6 +74,7 @@ class Finite:
     empties: bool = False
     large: frozenset[str] = frozenset()
     mutated: Sizes = field(default_factory=dict)
+    ties: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // A container engine of seven operations, in memory, for `layerproof conform samples/engines/minimal.js`.
-let images = new Map(), containers = new Map(), names = new Map(), made = 0; // by ID, by ID, by reference
+let images = new Map(), containers = new Map(), names = new Map(), sizes = {}, made = 0; // by ID, by ID, by reference, by chain ID
 
 const say = (answer) => console.log(JSON.stringify(answer));
 const refuse = (when, refused) => { if (when) throw { refused }; };
@@ -27,9 +27,14 @@ const operations = {
     const saved = untar(Buffer.from(archive, 'base64'));
     for (const { Config, Layers, Parent, RepoTags } of JSON.parse(saved['manifest.json'])) {
       const id = sha256(saved[Config]), { diff_ids } = JSON.parse(saved[Config]).rootfs, layers = [];
-      for (const diff of diff_ids) layers.push(layers.length ? sha256(`${layers.at(-1)} ${diff}`) : diff);
-      const size = Layers.reduce((sum, layer) => sum + bytes(untar(saved[layer])), 0);
-      images.set(id, { layers, size, parent: Parent ?? images.get(id)?.parent });
+      refuse(RepoTags?.some((name) => name.includes('@')), 'digest-as-target');
+      diff_ids.forEach((diff, n) => {
+        const layer = n ? sha256(`${layers.at(-1)} ${diff}`) : diff, data = saved[Layers[n]]; layers.push(layer);
+        if ([...images.values()].some((one) => one.layers.includes(layer))) return; // what is stored is not read
+        refuse(sha256(data) !== diff, 'damaged-archive'); sizes[layer] = bytes(untar(data));
+      });
+      const parent = Parent ?? images.get(id)?.parent;
+      images.set(id, { layers, size: layers.reduce((sum, layer) => sum + sizes[layer], 0), parent });
       RepoTags?.forEach((name) => names.set(name, id));
     }
   },
@@ -47,9 +52,7 @@ const operations = {
     containers.set(`c${++made}`, { name, image, size: images.get(image).size, files: {} }); return `c${made}`;
   },
   remove({ container: id }) { refuse(!containers.delete(id), 'no-such-container'); },
-  write({ container: id, files }) {
-    refuse(!containers.has(id), 'no-such-container'); Object.assign(containers.get(id).files, files);
-  },
+  write({ container: id, files }) { refuse(!containers.has(id), 'no-such-container'); Object.assign(containers.get(id).files, files); },
   reset() { [images, containers, names].forEach((all) => all.clear()); }, close() {},
   hello: () => ({ messages: 1, name: 'minimal', version: '1', dialect: 'docker',
     capabilities: ['create', 'load', 'remove', 'remove_by_id', 'tag', 'write'] }),
@@ -58,7 +61,6 @@ const operations = {
       size_rw: bytes(files), size_root_fs: size + bytes(files) })) }),
 };
 require('node:readline').createInterface(process.stdin).on('line', (line) => {
-  const asked = JSON.parse(line);
-  try { say({ result: operations[asked.do](asked) ?? null }); }
+  try { const asked = JSON.parse(line); say({ result: operations[asked.do](asked) ?? null }); }
   catch (error) { if (!error.refused) throw error; say(error); }
 });

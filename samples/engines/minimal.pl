@@ -1,11 +1,12 @@
 #!/usr/bin/perl
 # A container engine of seven operations, in memory, for `layerproof conform samples/engines/minimal.pl`.
 use strict; use warnings;
-use Archive::Tar; use Digest::SHA 'sha256_hex'; use JSON::PP; use MIME::Base64; $| = 1;
+use Archive::Tar; use Digest::SHA 'sha256_hex'; use JSON::PP; use List::Util qw(any sum0); use MIME::Base64; $| = 1;
 my ($json, $made, @can) = (JSON::PP->new->canonical, 0, qw(create load remove remove_by_id tag write));
-my (%images, %containers, %names);    # by ID, by ID, and the image of each reference
+my (%images, %containers, %names, %sizes);    # by ID, by ID, the image of each reference, by chain ID
 
 sub refuse { die { refused => $_[0], detail => $_[1] // '' } }
+sub sha256 { 'sha256:' . sha256_hex($_[0]) }
 sub tar { open my $file, '<', \$_[0]; Archive::Tar->new($file) }
 sub tags { my $image = shift; my @tags = sort grep { $names{$_} eq $image } keys %names; @tags }
 sub children { my $image = shift; grep { ($images{$_}{parent} // '') eq $image } keys %images }
@@ -23,28 +24,29 @@ my %do = (
     load => sub {
         my $archive = tar(decode_base64($_[0]{archive}));
         for my $row (@{ decode_json($archive->get_content('manifest.json')) }) {
-            my $config = $archive->get_content($row->{Config});
-            my ($image, $chain, $size, @layers) = ('sha256:' . sha256_hex($config), '', 0);
-            push @layers, $chain = $chain ? 'sha256:' . sha256_hex("$chain $_") : $_
-                for @{ decode_json($config)->{rootfs}{diff_ids} };
-            $size += $_->size for map { my $layer = tar($archive->get_content($_)); $layer ? $layer->get_files : () } @{ $row->{Layers} };
-            $images{$image} = { layers => \@layers, size => $size, parent => $row->{Parent} || $images{$image}{parent} };
+            my ($config, @files) = map { $archive->get_content($_) } $row->{Config}, @{ $row->{Layers} };
+            my ($image, $chain, @layers) = (sha256($config), ''); refuse('digest-as-target') if grep { /@/ } @{ $row->{RepoTags} // [] };
+            for my $diff (@{ decode_json($config)->{rootfs}{diff_ids} }) {
+                push @layers, $chain = $chain ? sha256("$chain $diff") : $diff; my $data = shift @files;
+                next if any { any { $_ eq $chain } @{ $_->{layers} } } values %images;    # is stored, and not read again
+                refuse('damaged-archive') if sha256($data) ne $diff; my $layer = tar($data);
+                $sizes{$chain} = sum0 map { $_->size } $layer ? $layer->get_files : ();
+            }
+            $images{$image} = { layers => \@layers, size => sum0(@sizes{@layers}), parent => $row->{Parent} || $images{$image}{parent} };
             $names{$_} = $image for @{ $row->{RepoTags} // [] };
         }
     },
     tag => sub { image($_[0]{image}); refuse('digest-as-target') if $_[0]{reference} =~ /@/; $names{ $_[0]{reference} } = $_[0]{image} },
     remove_by_id => sub {
         my ($id, $force) = ($_[0]{image}, $_[0]{force}); image($id);
-        refuse('has-child-images') if children($id);
-        refuse('several-tags') if !$force and tags($id) > 1;
+        refuse('has-child-images') if children($id); refuse('several-tags') if !$force and tags($id) > 1;
         refuse('used-by-container') if used($id);
         drop($id);
     },
     create => sub {
         image($_[0]{image}); my $name = $_[0]{name};
         refuse('name-taken') if grep { $_->{name} eq $name } values %containers;
-        $containers{ 'c' . ++$made } = { name => $name, image => $_[0]{image}, size => image($_[0]{image})->{size}, files => {} };
-        "c$made";
+        $containers{ 'c' . ++$made } = { name => $name, image => $_[0]{image}, size => image($_[0]{image})->{size}, files => {} }; "c$made";
     },
     remove => sub { container($_[0]{container}); delete $containers{ $_[0]{container} } },
     write => sub { my $c = container($_[0]{container}); $c->{files}{$_} = length decode_base64($_[0]{files}{$_}) for keys %{ $_[0]{files} } },

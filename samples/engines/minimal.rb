@@ -3,7 +3,7 @@
 %w[digest json rubygems/package stringio].each { |name| require name }
 
 class Minimal
-  def initialize = (@made, @images, @containers, @names = 0, {}, {}, {}) # by ID, by ID, by reference
+  def initialize = (@made, @images, @containers, @names, @sizes = 0, {}, {}, {}, {}) # of layers, by chain ID
   def refuse(so, name) = so && throw(:answer, { refused: name })
   def tags(id) = @names.select { |_, image| image == id }.keys
   def rows(table, column, value) = table.values.select { |row| row[column] == value }
@@ -22,8 +22,12 @@ class Minimal
     JSON.parse(saved['manifest.json']).each do |row|
       id, diffs = sha256(saved[row['Config']]), JSON.parse(saved[row['Config']])['rootfs']['diff_ids']
       layers = diffs.drop(1).inject(diffs.take(1)) { |below, diff| below << sha256("#{below.last} #{diff}") }
-      size = row['Layers'].sum { |layer| bytes(untar(saved[layer])) }
-      @images[id] = { layers:, size:, parent: row['Parent'] || @images.dig(id, :parent) }
+      refuse(row['RepoTags']&.any? { |name| name.include?('@') }, 'digest-as-target')
+      layers.zip(diffs, row['Layers']) do |layer, diff, file|
+        next if @images.any? { |_, image| image[:layers].include?(layer) } # what is stored is not read
+        refuse(sha256(saved[file]) != diff, 'damaged-archive'); @sizes[layer] = bytes(untar(saved[file]))
+      end
+      @images[id] = { layers:, size: @sizes.values_at(*layers).sum, parent: row['Parent'] || @images.dig(id, :parent) }
       row['RepoTags']&.each { |name| @names[name] = id }
     end
   end
@@ -32,8 +36,7 @@ class Minimal
     @names[reference] = image
   end
   def remove_by_id(image:, force:)
-    refuse(!@images[image], 'no-such-image')
-    refuse(rows(@images, :parent, image).any?, 'has-child-images')
+    refuse(!@images[image], 'no-such-image'); refuse(rows(@images, :parent, image).any?, 'has-child-images')
     refuse(!force && tags(image).size > 1, 'several-tags')
     refuse(rows(@containers, :image, image).any?, 'used-by-container'); drop(image)
   end
@@ -57,8 +60,7 @@ end
 
 engine, $stdout.sync = Minimal.new, true
 $stdin.each_line do |line|
-  asked = JSON.parse(line, symbolize_names: true)
-  verb = asked.delete(:do)
+  verb = (asked = JSON.parse(line, symbolize_names: true)).delete(:do)
   told = ->(result) { %w[create hello observe].include?(verb) ? result : nil }
   puts JSON.generate(catch(:answer) { { result: told[engine.public_send(verb, **asked)] } })
 end

@@ -40,7 +40,14 @@ MADE = (BOTH, Call("create", ("image_1", "name-0"), "container_0"), Call("write"
       Call("remove_by_tag", ("r:0", False))), [Fact("image_0", "there", False)]),
     ((replace(LOADED, arguments=((ArchiveEntry(BASE),),)), Call("prune", ())), [
         Fact("", "reclaimed", 70), Fact("image_0", "there", False), Fact("", "images", frozenset())]),
-], ids=["tag", "write", "refused", "gone", "prune"])
+    ((Call("load", ((ArchiveEntry(BASE, damaged=True),),), "image_0"),), [
+        Fact("", "refusal", "damaged-archive"), Fact("image_0", "there", False), Fact("", "images", frozenset())]),
+    ((*MADE, Call("commit_as", ("container_0", "q:1"), "image_2")), [
+        Fact("image_2", "references", frozenset({"q:1"})), Fact("image_2", "parent", "image_1"),
+        Fact("image_2", "size", 76)]),
+    ((*MADE, Call("commit_as", ("container_0", f"q@sha256:{'0' * 64}"), "image_2")), [
+        Fact("", "refusal", "digest-as-target"), Fact("container_0", "there", True)]),
+], ids=["tag", "write", "refused", "gone", "prune", "damaged", "commit", "commit-refused"])
 @pytest.mark.skipif(shutil.which("docker") is None, reason="needs the docker command")
 def test_a_script_tells_what_is_so_from_what_is_not(docker, calls, facts):
     """On one engine: with what is so there is nothing to say; with anything else each thing is named."""

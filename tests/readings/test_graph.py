@@ -50,22 +50,37 @@ def test_what_cannot_be_done_is_not_in_it():
 
 def test_what_can_follow_what_is_what_does():
     for graph in (LOCK, STORE):
-        pairs = {pair for edges in graph.steps for first in edges for second in graph.steps[first.to]
-                 for pair in graph.pairs(first, second)}
+        pairs = {pair for number, edges in enumerate(graph.steps) for first in edges
+                 for second in graph.steps[first.to] for pair in graph.pairs(number, first, second)}
         following = graph.following()
         assert pairs == following.keys()
         for pair, (number, place, then) in following.items():
             first = graph.steps[number][place]
-            assert pair in graph.pairs(first, graph.steps[first.to][then])
+            assert pair in graph.pairs(number, first, graph.steps[first.to][then])
 
 
 def test_only_what_is_about_one_object_is_a_pair():
     for number, edges in itertools.islice(enumerate(STORE.steps), 40):
         for first, second in itertools.product(edges, repeat=2):
-            pairs = list(STORE.pairs(first, second))
-            mine, others = ({one for _, one in STORE.objects(edge)} for edge in (first, second))
+            pairs = list(STORE.pairs(number, first, second))
+            mine = {one for _, one in STORE.concerned(number, first)}
+            others = {one for _, one in STORE.objects(second)}
             # What names no object, as a prune, is about all of them.
             assert bool(pairs) == bool(mine & others or not mine or not others), number
+
+
+def test_a_step_is_about_what_its_objects_are_tied_to():
+    """A rename that is refused is about the name that the container has, though it does not say it."""
+    graph = graph_of(STORE_SUBJECT, ONE | {"Container": 2, "Name": 2}, "docker",
+                     lambda rule, arguments: rule.name in ("load-unnamed", "create", "rename"))
+    following = graph.following()
+    number, place, then = following["rename", "name-taken", "container: called", "name", "rename", "name-taken"]
+    renamed = graph.steps[number][place]
+    other = graph.steps[renamed.to][then]
+    state, layout = graph.states[number], graph.ties.layout
+    assert state[layout.index("called", renamed.arguments[0], other.arguments[1])]
+    assert renamed.arguments[1] != other.arguments[1]
+    assert not any(role == "image: image_of" for _, _, role, *_ in following)
 
 
 PLAIN = nx.DiGraph((number, edge.to) for number, edges in enumerate(STORE.steps) for edge in edges)

@@ -57,6 +57,7 @@ NAMES = [
     ("finite=Finite(fresh='Process')", "is to be a set of names, not 'Process'"),
     ("finite=Finite(large={'LOCK-9'})", "Finite.large of the machine lock names the law 'LOCK-9', which it does not have; "
      "known: LOCK-1, LOCK-2"),
+    ("finite=Finite(ties={'no'})", "names the relation or function from one object to another 'no', which it does not have"),
     ("finite=Finite(empties='no')", "Finite.empties of the machine lock is to be True or False, not 'no'"),
     ("finite=Finite(universes=5)", "Finite.universes of the machine lock is to be a function, not 5"),
     ("plan=Plan(explored=(Explored({'Process': 1}, ('strct',)),))", "Explored.dialects of the machine lock names the dialect "

@@ -142,11 +142,26 @@ def _history_row(empty: bool) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class ArchiveEntry:
-    """One image of an archive: the references that loading puts on it, and its parent's image ID."""
+    """One image of an archive: the references that loading puts on it, and its parent's image ID.
+
+    Attributes:
+        damaged: its top layer is another one than its config says.
+    """
 
     image: ImageSpec
     references: tuple[str, ...] = ()
     parent: str | None = None
+    damaged: bool = False
+
+    @property
+    def tars(self) -> tuple[bytes, ...]:
+        """The layers as they are in the archive."""
+        tars = self.image.tars
+        return (*tars[:-1], layer_tar(DAMAGE)) if self.damaged else tars
+
+
+DAMAGE: Files = {"damaged": b"these are other bytes"}
+"""What is in the top layer of a damaged archive."""
 
 
 def archive(entries: Iterable[ArchiveEntry]) -> bytes:
@@ -158,7 +173,7 @@ def archive(entries: Iterable[ArchiveEntry]) -> bytes:
         config_name = image.image_id.removeprefix("sha256:") + ".json"
         members[config_name] = image.config
         names = [diff.removeprefix("sha256:") + ".tar" for diff in image.diff_ids]
-        members.update(zip(names, image.tars, strict=True))
+        members.update(zip(names, entry.tars, strict=True))
         row: dict[str, object] = {
             "Config": config_name,
             "RepoTags": list(entry.references) or None,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from z3 import And, If, Implies, Not, Or
 
-from layermodel.language.rules import Presupposition, State, Term, exists, forall
+from layermodel.language.rules import Presupposition, Refusal, State, Term, exists, forall
 from layermodel.language.writing import (
     CHANGES,
     MAKES,
@@ -33,6 +33,7 @@ from layermodel.store.pieces import (
     moves,
     one_more_image,
     recorded,
+    registers_image,
 )
 from layermodel.store.words import (
     COMMIT_ADDS_EMPTY_LAYER,
@@ -47,6 +48,7 @@ from layermodel.store.words import (
 
 _LOAD = "Engine API 1.41 ImageLoad; measured: docker-20.10"
 _IMPORT = "Engine API 1.41 ImageCreate fromSrc; measured: docker-20.10"
+_COMMIT = "Engine API 1.41 ImageCommit; measured: docker-20.10"
 BUILD = "Engine API 1.41 ImageBuild; podman#18659 (what a build needs is a root)"
 """The source of the rules of a build."""
 
@@ -56,10 +58,14 @@ def to_a_tag(s: State, reference: Term) -> Presupposition:
     return presupposes(is_tag(s, reference), "the reference is a tag")
 
 
+def _no_digest(s: State, reference: Term) -> Refusal:
+    return refuses("digest-as-target", s.is_digest(reference), "the reference is a digest")
+
+
 @rule(MAKES, then="the image is present with all its layers; the tag names it and nothing else", source=_LOAD)
 def load(s: State, image: Image, reference: Reference) -> Clauses:
     """Load an archive of one image under a tag."""
-    yield to_a_tag(s, reference)
+    yield _no_digest(s, reference)
     yield updates(together(adds_image(s, image, chain_size(s, image)), moves(s, reference, image)))
 
 
@@ -67,6 +73,14 @@ def load(s: State, image: Image, reference: Reference) -> Clauses:
 def load_unnamed(s: State, image: Image) -> Clauses:
     """Load an archive of one image without a tag."""
     yield updates(adds_image(s, image, chain_size(s, image)))
+
+
+@rule(MAKES, then="the image is present; its layers were stored already", source="OCI image-spec config, DiffID; "
+      "moby image/tarexport/load.go (a stored layer is not read again); measured: docker-20.10 and 26.1")
+def load_damaged(s: State, image: Image) -> Clauses:
+    """Load an archive of one image, without a tag, whose top layer is not what its diff ID says."""
+    yield refuses("damaged-archive", Not(s.layer(s.top(image))), "the image's top layer is not stored")
+    yield updates(registers_image(s, image))
 
 
 @rule(MAKES, then="the image is present with all its layers and is recorded as made from its parent",
@@ -93,7 +107,7 @@ def _imports(s: State, image: Term) -> Clauses:
 def import_(s: State, image: New[Image], reference: Reference) -> Clauses:
     """Import a tar of a root file system as an image of one layer, under a tag."""
     yield from _imports(s, image)
-    yield to_a_tag(s, reference)
+    yield _no_digest(s, reference)
     yield updates(together(adds_image(s, image, chain_size(s, image)), moves(s, reference, image)))
 
 
@@ -104,10 +118,8 @@ def import_unnamed(s: State, image: New[Image]) -> Clauses:
     yield updates(adds_image(s, image, chain_size(s, image)))
 
 
-@rule(MAKES, then="a new image is present, recorded as made from the container's image, with the upper layer as "
-      "one more layer if it holds anything", source="Engine API 1.41 ImageCommit; measured: docker-20.10")
-def commit(s: State, container: Container, image: New[Image]) -> Clauses:
-    """Make an image of a container's files: its image's layers and, if it changed any, its upper."""
+def _commits(s: State, container: Term, image: Term) -> tuple[Presupposition, Updates]:
+    """Make an image of a container's files: what that presupposes, and what is different afterwards."""
     beneath = s.image_of(container)
     unchanged = And(s.upper(container) == s.nothing, Not(s.commit_adds_empty_layer))
 
@@ -116,7 +128,7 @@ def commit(s: State, container: Container, image: New[Image]) -> Clauses:
         return If(unchanged, layer == s.top(beneath), one_more)
 
     there, upon = another(LAYER), one_more_image(s, beneath)
-    yield presupposes(
+    given = presupposes(
         Implies(s.container(container), And(
             Not(s.image(image)), follows_directly(s, image, beneath), fits(s.top(image)))),
         "if the container exists: the image is new, the image's history is that of the container's image and one "
@@ -125,9 +137,33 @@ def commit(s: State, container: Container, image: New[Image]) -> Clauses:
         # A chain ID names one layer: if there is one such, it is the image's.
         replace(upon, symbols={**upon.symbols, "top": lambda i: there}, some=(there,), where=fits(there)),
         one_more_image(s, beneath, s.upper(container)))
+    size = s.size(beneath) + s.size_rw(container)
+    return given, instead(adds_image(s, image, size), recorded(s, image, beneath))
+
+
+@rule(MAKES, then="a new image is present, recorded as made from the container's image, with the upper layer as "
+      "one more layer if it holds anything", source=_COMMIT)
+def commit(s: State, container: Container, image: New[Image]) -> Clauses:
+    """Make an image of a container's files: its image's layers and, if it changed any, its upper."""
+    given, committed = _commits(s, container, image)
+    yield given
     yield no_container(s, container)
-    yield updates(instead(adds_image(s, image, s.size(beneath) + s.size_rw(container)),
-                          recorded(s, image, beneath)))
+    yield updates(committed)
+
+
+@rule(MAKES, then="a new image is present, recorded as made from the container's image, with the upper layer as "
+      "one more layer if it holds anything; the tag names it and nothing else", source=_COMMIT)
+def commit_as(s: State, container: Container, reference: Reference, image: New[Image]) -> Clauses:
+    """Make an image of a container's files, as commit does, under a tag."""
+    given, committed = _commits(s, container, image)
+    yield given
+    yield refuses(
+        "no-such-container",
+        And(Not(s.container(container)), Or(Not(s.is_digest(reference)), Not(s.digest_refused_first))),
+        "the container does not exist, and the reference is a tag; or the container does not exist, "
+        f"{DIGEST_REFUSED_FIRST.off}")
+    yield _no_digest(s, reference)
+    yield updates(together(committed, moves(s, reference, image)))
 
 
 def builds(s: State, parent: Term, image: Term, if_: Term, says: str) -> tuple[Presupposition, Updates]:
@@ -161,7 +197,7 @@ def tag(s: State, image: Image, reference: Reference) -> Clauses:
         "no-such-image", And(Not(s.image(image)), Or(Not(s.is_digest(reference)), Not(s.digest_refused_first))),
         "the image is not present, and the reference is a tag; or the image is not present, "
         f"{DIGEST_REFUSED_FIRST.off}")
-    yield refuses("digest-as-target", s.is_digest(reference), "the reference is a digest")
+    yield _no_digest(s, reference)
     yield updates(moves(s, reference, image))
 
 

@@ -30,6 +30,12 @@ def adds_image(s: State, image: Term, size: Term) -> Updates:
     }
 
 
+def registers_image(s: State, image: Term) -> Updates:
+    """The image, whose layers are stored and accounted already, is present."""
+    added = adds_image(s, image, chain_size(s, image))
+    return {name: added[name] for name in ("image", "size", "made_from")}
+
+
 def _inferred(s: State, image: Term, d: Term, x: Term) -> Term:
     """Adding the image makes d and x child and ancestor, where parentage is inferred."""
     return And(s.parents_inferred, s.extends(d, x),

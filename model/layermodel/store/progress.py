@@ -23,7 +23,7 @@ from layermodel.language.writing import (
 )
 from layermodel.objects import LAYER
 from layermodel.store.images import BUILD, builds, to_a_tag
-from layermodel.store.pieces import Updates, adds_image, chain_size, drops_layers, frees, moves
+from layermodel.store.pieces import Updates, drops_layers, frees, moves, registers_image
 from layermodel.store.words import Image, Layer, Lease, Reference
 
 _PULL = "containerd docs/garbage-collection.md, leases; distribution-spec, pulling; containerd#3787"
@@ -106,11 +106,9 @@ def pull_finish(s: State, lease: Lease, image: Found[Image], reference: Referenc
     yield _no_lease(s, lease)
     yield refuses("missing-layer", Not(_holds(s, lease, s.top(image))),
                   "the lease holds neither the image's top layer nor one on top of that")
-    registered = adds_image(s, image, chain_size(s, image))
     ends, freed_means = _lets_go(s, lease, lambda l: s.below(l, s.top(image)))
     yield updates(together(
-        # The image's layers are stored already, and accounted.
-        {name: registered[name] for name in ("image", "size", "made_from")},
+        registers_image(s, image),
         {"names": lambda q, j: If(Or(q == reference, q == digest), j == image, s.names(q, j))},
         ends), freed_means)
 

@@ -167,7 +167,7 @@ class Reference(Run):
             return next((e for e in self.ground.layout.elements(which) if not self.read(relation, e)), None)
         if rule.startswith("import"):
             return self._image(None, self._layer(None, named["content"]))
-        if rule == "commit":
+        if rule in ("commit", "commit-as"):
             if not self.read("container", named["container"]):
                 return 0
             parent, content = self.read("image_of", named["container"]), self.read("upper", named["container"])

@@ -28,9 +28,11 @@ from layermodel.store.containers import (
 from layermodel.store.images import (
     build_step,
     commit,
+    commit_as,
     import_,
     import_unnamed,
     load,
+    load_damaged,
     load_unnamed,
     load_with_parent,
     tag,
@@ -49,10 +51,10 @@ from layermodel.store.removal import prune, prune_all, remove_by_digest, remove_
 from layermodel.store.words import AXIOMS, INITIAL, SORTS, SYMBOLS, TRAITS
 
 RULES = (
-    load, load_unnamed, load_with_parent, import_, import_unnamed, tag, untag,
+    load, load_unnamed, load_damaged, load_with_parent, import_, import_unnamed, tag, untag,
     remove_by_tag, remove_by_digest, remove_by_id, prune, prune_all,
     create, start, stop, kill, pause, unpause, restart, rename, remove, container_prune, write, commit,
-    build_step, pull_begin, pull_layer, pull_finish, build_begin, build_add, build_finish, abort,
+    commit_as, build_step, pull_begin, pull_layer, pull_finish, build_begin, build_add, build_finish, abort,
 )
 
 STORE = Machine("store", SORTS, SYMBOLS, TRAITS, AXIOMS, INITIAL, RULES)

@@ -409,7 +409,7 @@ class _Tour:
         self.certificate.operations += 1
         if self.last is not None:
             before, along = self.last
-            self.certificate.pairs_had.update(self.graph.pairs(self.graph.steps[before][along], edge))
+            self.certificate.pairs_had.update(self.graph.pairs(before, self.graph.steps[before][along], edge))
             if self.every is not None:
                 self.every.had(self.last, place)
         if self.certificate.operations % _TELL == 0:

@@ -141,6 +141,11 @@ class Steps:
             self.ground.kept["moves"] = known
         return known
 
+    @property
+    def ties(self) -> frozenset[str]:
+        """The symbols by which a step on one object is about another, too."""
+        return self._wish.subject.finite.ties
+
     def all(self, state: Vector) -> Iterator[tuple[Rule, Event, Outcome]]:
         """Every step from a state; of those that differ only in a new object, one."""
         rigid, traits = self.rigid, self.traits

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from layermodel.language.ground import Vector
-from layermodel.language.rules import Rule
+from layermodel.language.rules import BOOL, Rule, Symbol
+from layermodel.language.terms import Layout
 from layerproof.readings.exploration import Steps
 from layerproof.runs.interest import object_sorts
 from layerproof.runs.statistics import Pair, Reached
@@ -30,8 +31,39 @@ class Edge:
     to: int
 
 
+Object = tuple[str, int]
+"""One of a sort."""
 Following = tuple[int, int, int]
 """Two steps, one after the other: the state, and the places of the two among the steps of it and of the next."""
+
+
+@dataclass(frozen=True)
+class Ties:
+    """Relations and functions from one object to another, of which some are so in a state."""
+
+    layout: Layout
+    symbols: tuple[Symbol, ...]
+
+    @classmethod
+    def of(cls, layout: Layout, names: Collection[str]) -> Ties:
+        """Those with these names."""
+        return cls(layout, tuple(symbol for symbol in layout.machine.mutable if symbol.name in names))
+
+    def in_state(self, state: Vector) -> Mapping[Object, Sequence[tuple[str, Object]]]:
+        """By object the others that it is tied to in a state, each with the symbol that says so."""
+        found: dict[Object, list[tuple[str, Object]]] = {}
+        for symbol in self.symbols:
+            for one, *others in self.layout.tuples(symbol):
+                value = state[self.layout.index(symbol.name, one, *others)]
+                if symbol.result == BOOL and value:
+                    to = symbol.arguments[1].name, others[0]
+                elif symbol.result != BOOL and (
+                        symbol.of is None or state[self.layout.index(symbol.of, one)]):
+                    to = symbol.result.name, int(value)
+                else:
+                    continue
+                found.setdefault((symbol.arguments[0].name, one), []).append((symbol.name, to))
+        return found
 
 
 @dataclass
@@ -41,15 +73,18 @@ class Graph:
     Attributes:
         rules: by name.
         sorts: of the objects that steps can have in common: see :func:`layerproof.runs.interest.object_sorts`.
+        ties: by which a step on one object is about another, too: see :class:`~layerproof.subject.Finite`.
         states: vectors, in the order in which a breadth-first search comes to them, and their ``numbers``.
         steps: of each state, all of them, in an order that is always the same.
     """
 
     rules: Mapping[str, Rule]
     sorts: frozenset[str]
+    ties: Ties | None = None
     states: list[Vector] = field(default_factory=list)
     numbers: dict[Vector, int] = field(default_factory=dict)
     steps: list[tuple[Edge, ...]] = field(default_factory=list)
+    _known_ties: dict[int, Mapping[Object, Sequence[tuple[str, Object]]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -60,7 +95,8 @@ class Graph:
         Args:
             progress: is told how many states there are, and may end it by raising.
         """
-        graph = cls({rule.rule.name: rule.rule for rule, _ in steps.moves}, object_sorts(steps.ground.machine))
+        graph = cls({rule.rule.name: rule.rule for rule, _ in steps.moves}, object_sorts(steps.ground.machine),
+                    Ties.of(steps.ground.layout, steps.ties))
         graph._number(start)
         for state in graph.states:  # which grows while it is gone through
             progress(len(graph.states))
@@ -93,33 +129,46 @@ class Graph:
             text.update(repr([(e.rule, e.arguments, e.refusal, e.to) for e in edges]).encode())
         return text.hexdigest()
 
-    def objects(self, edge: Edge) -> Iterator[tuple[str, tuple[str, int]]]:
+    def objects(self, edge: Edge) -> Iterator[tuple[str, Object]]:
         """The objects that a step names, makes or finds, each with what it is to it."""
         for parameter, argument in zip(self.rules[edge.rule].parameters, edge.arguments, strict=True):
             if parameter.sort.name in self.sorts:
                 yield parameter.name, (parameter.sort.name, int(argument))
 
+    def concerned(self, number: int, edge: Edge) -> Iterator[tuple[str, Object]]:
+        """The same of a step from a state, and what these are tied to there, as a container is to its name."""
+        for role, one in self.objects(edge):
+            yield role, one
+            for symbol, other in self._tied(number).get(one, ()):
+                yield f"{role}: {symbol}", other
+
+    def _tied(self, number: int) -> Mapping[Object, Sequence[tuple[str, Object]]]:
+        if self.ties is None:
+            return {}
+        if number not in self._known_ties:
+            self._known_ties[number] = self.ties.in_state(self.states[number])
+        return self._known_ties[number]
+
     def sweeps(self, edge: Edge) -> bool:
         """Whether a step names no object, so that it is about all of them."""
         return not any(True for _ in self.objects(edge))
 
-    def pairs(self, first: Edge, second: Edge) -> Iterator[Pair]:
-        """In which ways one step follows another on an object of both."""
-        before, after = list(self.objects(first)), list(self.objects(second))
-        if not before or not after:
+    def pairs(self, number: int, first: Edge, second: Edge) -> Iterator[Pair]:
+        """In which ways one step, from a state, is followed by another on an object that it is about."""
+        if self.sweeps(first) or self.sweeps(second):
             yield _pair(first, "", "", second)
-        for role, one in after:
-            for as_what, other in before:
+        for role, one in self.objects(second):
+            for as_what, other in self.concerned(number, first):
                 if one == other:
                     yield _pair(first, as_what, role, second)
 
     def following(self) -> dict[Pair, Following]:
-        """Every way in which a step can follow another on one object, each with two steps that do."""
+        """Every way in which a step can follow another on what that is about, each with two steps that do."""
         about, found = [self._by_object(edges) for edges in self.steps], dict[Pair, Following]()
         ends = [self._ends(edges) for edges in self.steps]
         for number, edges in enumerate(self.steps):
             for place, first in enumerate(edges):
-                for as_what, one in self.objects(first):
+                for as_what, one in self.concerned(number, first):
                     for (role, rule, refusal), then in about[first.to].get(one, {}).items():
                         found.setdefault((first.rule, first.refusal, as_what, role, rule, refusal),
                                          (number, place, then))

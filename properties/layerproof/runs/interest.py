@@ -75,9 +75,12 @@ class Past:
                 if p.sort.name in sorts)
 
     def pairs(self, rule: Rule, arguments: Vector, refusal: str | None) -> list[Pair]:
-        """The pairs that an operation would make with what was done before on the objects that it names."""
-        found = []
-        for role, one in self._objects(rule, arguments):
+        """The pairs that an operation would make with what was done before on the objects that it names.
+
+        One that names none, as a prune, is about all.
+        """
+        found, named = [], list(self._objects(rule, arguments))
+        for role, one in named or [("", one) for one in self._last]:
             if one in self._last:
                 before, came_to, as_what = self._last[one]
                 found.append((before, came_to, as_what, role, rule.name, refusal))
@@ -111,8 +114,9 @@ class Past:
         pairs = self.pairs(rule, arguments, refusal)
         self._outcomes[rule.name, refusal] += 1
         self._pairs.update(pairs)
-        for role, one in self._objects(rule, arguments):
+        named = list(self._objects(rule, arguments))
+        for role, one in named or [("", one) for one in self._last]:
             self._last[one] = rule.name, refusal, role
-            if refusal is None:
-                self.there.add(one)
+        if refusal is None:
+            self.there.update(one for _, one in named)
         return pairs

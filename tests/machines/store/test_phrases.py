@@ -54,6 +54,7 @@ def committed(s, image, container):
 LEXICON = {
     r"the (image|parent) is present": lambda s, i: s.image(i),
     r"the (image|parent) is not present": lambda s, i: Not(s.image(i)),
+    r"the (image)'s top layer is not stored": lambda s, i: Not(s.layer(s.top(i))),
     r"the (image) is new": lambda s, i: Not(s.image(i)),
     r"the (container) is new": lambda s, c: Not(s.container(c)),
     r"the (lease) is new": lambda s, x: Not(s.lease(x)),

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from layermodel.formats.content import Files, digest, files_digest
+from layermodel.formats.content import Files, chain_ids, digest, files_digest
 from layerproof.errors import UNCLASSIFIED, Refused
 
 _BLOCK = 512  # bytes of a tar block
@@ -31,10 +31,10 @@ class Tree:
 
 @dataclass(frozen=True)
 class ArchiveRow:
-    """One image of a ``docker save`` archive: config, layer archives bottom first, tags, parent image."""
+    """One image of a ``docker save`` archive: config, layer archives by chain ID bottom first, tags, parent."""
 
     config: bytes
-    trees: tuple[bytes, ...]
+    trees: Mapping[str, bytes]
     tags: tuple[str, ...]
     parent: str | None
 
@@ -140,8 +140,8 @@ def read_config(data: bytes) -> dict[str, Any]:
     return {**config, "config": {**settings, "Labels": labels}, "history": history}
 
 
-def _read_row(row: Any, members: Mapping[str, bytes]) -> ArchiveRow:
-    """Return one row of an archive's manifest with what it points at, every digest checked."""
+def _read_row(row: Any, members: Mapping[str, bytes], stored: Collection[str]) -> ArchiveRow:
+    """Return one row of an archive's manifest with all of it; what is not stored has its digests checked."""
     try:
         config = members[row["Config"]]
         trees = tuple(members[name] for name in row["Layers"])
@@ -151,19 +151,28 @@ def _read_row(row: Any, members: Mapping[str, bytes]) -> ArchiveRow:
     if not _strings(tags) or not isinstance(parent, str | None):
         raise _bad("the archive's manifest is wrong: a field has the wrong type")
     if any("@" in tag for tag in tags):
-        raise _bad("the archive's manifest is wrong: a digest reference among the tags")
-    if [digest(tree) for tree in trees] != read_config(config)["rootfs"]["diff_ids"]:
-        raise _bad("the layers of the archive have other diff IDs than the image config says")
+        raise Refused("digest-as-target", "a digest reference is among the tags of the archive")
+    diff_ids = read_config(config)["rootfs"]["diff_ids"]
+    if len(trees) != len(diff_ids):
+        raise _bad("the archive's manifest has another number of layers than the image config")
+    chain = chain_ids(diff_ids)
+    for layer, diff_id, tree in zip(chain, diff_ids, trees, strict=True):
+        if layer not in stored and digest(tree) != diff_id:
+            raise Refused("damaged-archive", f"a layer of the archive is not {diff_id}, which its config names")
     for tree in set(trees):
         read_tar(tree)
-    return ArchiveRow(config, trees, tuple(tags), parent)
+    return ArchiveRow(config, dict(zip(chain, trees, strict=True)), tuple(tags), parent)
 
 
-def read_archive(data: bytes) -> list[ArchiveRow]:
+def read_archive(data: bytes, stored: Collection[str] = ()) -> list[ArchiveRow]:
     """Return the images of an uncompressed ``docker save`` archive, wholly checked.
 
+    Args:
+        stored: the chain IDs of layers that are stored, whose bytes are not looked at again.
+
     Raises:
-        Refused: ``unclassified`` if anything in it is wrong.
+        Refused: ``damaged-archive`` if a layer is another than its config says, ``digest-as-target`` if a
+            reference is a digest, and ``unclassified`` if anything else in it is wrong.
     """
     members = read_tar(data).files
     try:
@@ -172,7 +181,7 @@ def read_archive(data: bytes) -> list[ArchiveRow]:
         raise _bad(f"the archive has no readable manifest.json: {error}") from error
     if not isinstance(manifest, list):
         raise _bad("the archive's manifest is wrong: not a list")
-    return [_read_row(row, members) for row in manifest]
+    return [_read_row(row, members, stored) for row in manifest]
 
 
 def repository(reference: str) -> str:

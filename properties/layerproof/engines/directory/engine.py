@@ -92,8 +92,8 @@ class DirectoryEngine(DirectoryStore):
     # Images
 
     def load(self, archive: bytes) -> None:
-        """Load a ``docker save`` archive; anything wrong in it is refused as ``unclassified``."""
-        rows = read_archive(archive)
+        """Load a ``docker save`` archive; what is wrong in it is refused, if only as ``unclassified``."""
+        rows = read_archive(archive, self._layers())
         ids = [digest(row.config) for row in rows]
         links = {image: row.parent for image, row in zip(ids, rows, strict=True) if row.parent in ids}
         parents = {**{c: p for c, p in links.items() if p is not None}, **self._parents()}
@@ -101,8 +101,10 @@ class DirectoryEngine(DirectoryStore):
         present = self._images()
         for image, row in zip(ids, rows, strict=True):
             layer: str | None = None
-            for tree in row.trees:
-                layer = self._store_layer(tree, layer)
+            for chain, tree in row.trees.items():
+                if chain not in self._layers():
+                    self._store_layer(tree, layer)
+                layer = chain
             if image not in present:
                 self._register(row.config)
         self._save("parents", parents)
@@ -112,6 +114,7 @@ class DirectoryEngine(DirectoryStore):
     def import_(self, tree: bytes, reference: str | None) -> str:
         """Make a new image of one layer; a bad archive is refused as ``unclassified``."""
         read_tar(tree)
+        self._no_digest(reference)
         empty = {"architecture": "amd64", "os": "linux", "created": EPOCH, "rootfs": {"diff_ids": []}}
         image = self._derive(json.dumps(empty).encode(), tree, None, "import")
         if reference is not None:
@@ -121,9 +124,12 @@ class DirectoryEngine(DirectoryStore):
     def tag(self, image: str, reference: str) -> None:
         """Make a tag name an image; the image that it named stays."""
         self._image(image)
-        if "@" in reference:
-            raise Refused("digest-as-target", f"{reference} is a digest reference")
+        self._no_digest(reference)
         self._name(reference, image)
+
+    def _no_digest(self, reference: str | None) -> None:
+        if reference is not None and "@" in reference:
+            raise Refused("digest-as-target", f"{reference} is a digest reference")
 
     def untag(self, reference: str) -> None:
         """Take a reference away; the image stays."""
@@ -304,6 +310,14 @@ class DirectoryEngine(DirectoryStore):
         files = read_files(self._upper(container, record))
         tree = layer_tar(files) if files else None
         return self._derive(self._config(record.image), tree, record.image, "commit")
+
+    def commit_as(self, container: str, reference: str) -> str:
+        """Make an image of a container as commit does, and a tag name it."""
+        self._container(container)
+        self._no_digest(reference)
+        image = self.commit(container)
+        self._name(reference, image)
+        return image
 
     # Builds and pulls
 

@@ -275,7 +275,7 @@ class _LoadAgainLeavesDangling(Faulty):
     def load(self, archive: bytes) -> None:
         present = self._images()
         super().load(archive)
-        for row in read_archive(archive):
+        for row in read_archive(archive, self._layers()):
             if digest(row.config) in present:
                 self._derive(row.config, None, None, "load")
 

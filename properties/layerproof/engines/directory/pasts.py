@@ -260,7 +260,7 @@ class _LoadAgainForgetsTag(Faulty):
     def load(self, archive: bytes) -> None:
         before, again = self._references(), set(self.notes("removed"))
         super().load(archive)
-        named = {tag for row in read_archive(archive) for tag in row.tags}
+        named = {tag for row in read_archive(archive, self._layers()) for tag in row.tags}
         self._save("references", {r: i for r, i in self._references().items()
                                   if r not in named & again or r in before})
 

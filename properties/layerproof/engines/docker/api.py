@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -43,15 +44,17 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
     ("is not running", "not-running"),
     ("is not paused", "not-paused"),
     ("create a tag with a digest reference", "digest-as-target"),
-    ("cannot import digest reference", "digest-as-target"),  # from 23 on
+    ("cannot import digest reference", "digest-as-target"),  # commit from 23 on; import
+    ('invalid tag ".*@sha256:', "digest-as-target"),  # load
+    ("invalid diffid for layer", "damaged-archive"),
 )
-"""Part of the engine's words, in lower case, and what refusal it stands for; the first that fits counts."""
+"""A pattern of the engine's words, in lower case, and what refusal it stands for; the first that fits counts."""
 
 
 def refusal_of(words: str) -> str:
     """Return the name of the refusal that Docker's words stand for, else ``unclassified``."""
     lower = words.lower()
-    return next((refusal for part, refusal in _REFUSALS if part in lower), UNCLASSIFIED)
+    return next((refusal for words, refusal in _REFUSALS if re.search(words, lower)), UNCLASSIFIED)
 
 
 class DockerApi:

@@ -38,7 +38,7 @@ from layerproof.process.signals import held_back
 
 _ALWAYS = frozenset(
     (
-        *("load", "import_", "tag", "remove_by_tag", "remove_by_id", "commit", "build_step"),
+        *("load", "import_", "tag", "remove_by_tag", "remove_by_id", "commit", "commit_as", "build_step"),
         *("create", "start", "stop", "kill", "pause", "unpause", "restart", "rename", "remove", "write"),
     )
 )
@@ -49,6 +49,14 @@ _COMES_BACK = 10.0
 
 _Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
+
+
+def _split(reference: str) -> tuple[str, str]:
+    """The repository and the tag as the API has them: a digest reference is all repository."""
+    if "@" in reference:
+        return reference, ""
+    repository, _, tag = reference.rpartition(":")
+    return repository, tag
 
 
 def _whole(
@@ -243,7 +251,7 @@ class DockerEngine:
 
         Its command is the engine's ``command``; import cannot set a stop signal.
         """
-        repository, _, tag = (self._outer(reference) if reference else "").rpartition(":")
+        repository, tag = _split(self._outer(reference)) if reference else ("", "")
         command = ",".join(f'"{word}"' for word in self.command)
         told = self.api.stream(
             "/images/create", tree, fromSrc="-", repo=repository, tag=tag,
@@ -293,6 +301,14 @@ class DockerEngine:
         """Make an image without a reference from a container, without pausing it; return its image ID."""
         self._need_container(container)
         return self._own_image(self._posted("/commit", {}, container=container, pause=False).text("Id"))
+
+    @_whole
+    def commit_as(self, container: str, reference: str) -> str:
+        """Make an image from a container as :meth:`commit` does, and name it; return its image ID."""
+        self._need_container(container)
+        repository, tag = _split(self._outer(reference))
+        return self._own_image(self._posted(
+            "/commit", {}, container=container, pause=False, repo=repository, tag=tag).text("Id"))
 
     @_whole
     def build_step(self, image: str, files: Files) -> str:

@@ -11,10 +11,11 @@ from layermodel.formats.content import Files
 from layerproof.machines.store.engine import Fact
 
 CURL = r"""api() { # ask the engine's API what the command line does not say (needs curl)
-  host=${DOCKER_HOST:-unix:///var/run/docker.sock}
+  host=${DOCKER_HOST:-unix:///var/run/docker.sock} path=$1
+  shift
   case $host in
-    unix://*) curl -s --unix-socket "${host#unix://}" "http://d$1" ;;
-    *) curl -s "http://${host#tcp://}$1" ;;
+    unix://*) curl -s "$@" --unix-socket "${host#unix://}" "http://d$path" ;;
+    *) curl -s "$@" "http://${host#tcp://}$path" ;;
   esac
 }
 """

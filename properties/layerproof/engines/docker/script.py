@@ -16,7 +16,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from layermodel.formats.content import ArchiveEntry, Files, ImageSpec
+from layermodel.formats.content import DAMAGE, ArchiveEntry, Files, ImageSpec
 from layerproof.engines.docker.leftovers import LABEL, OWN
 from layerproof.engines.docker.questions import CURL, asked
 from layerproof.machines.store.engine import Call, Fact
@@ -90,7 +90,8 @@ def script(calls: tuple[Call, ...], facts: tuple[Fact, ...] = ()) -> str:
     checks = [line for fact in facts if (line := asked(fact, writer.word)) is not None]
     body = "\n".join(writer.lines)
     parts = [_BEGINNING, _PACK if "pack " in body else "", _CHECK if checks else "",
-             CURL if any("api " in line for line in checks) else "", "set -x\n", body, "\nset +x 2> /dev/null\n"]
+             CURL if any("api " in line for line in (*writer.lines, *checks)) else "",
+             "set -x\n", body, "\nset +x 2> /dev/null\n"]
     ending = "\n".join([*checks, "exit $bad\n"]) if checks else _SHOWN + (_UNTOLD if facts else "")
     return "".join([*parts, ending])
 
@@ -101,6 +102,7 @@ def _imported(calls: tuple[Call, ...]) -> set[str]:
     often = Counter(entry.image.image_id for _, entries in loaded for entry in entries)
     return {entries[0].image.image_id for number, entries in loaded
             if number < len(calls) - 1 and len(entries) == 1 and len(entries[0].image.layers) == 1
+            and not entries[0].damaged and not any("@" in one for one in entries[0].references)
             and len(entries[0].references) <= 1 and often[entries[0].image.image_id] == 1}
 
 
@@ -129,6 +131,7 @@ class _Writer:
             "remove": lambda call: self._run(f"rm {'-f ' if call.arguments[1] else ''}{self._word(call, 0)}"),
             "write": self._write,
             "commit": lambda call: self._bind(call, f"docker commit --pause=false {self._word(call, 0)}"),
+            "commit_as": self._commit_as,
             "build_step": self._build,
         }
 
@@ -193,6 +196,13 @@ class _Writer:
         change = f"--change {shlex.quote('CMD ' + command)} " if self._runs else ""
         self.lines.append(f"{variable}=$({self._packed(files)} | docker import {change}-{reference})")
 
+    def _commit_as(self, call: Call) -> None:
+        if "@" not in str(call.arguments[1]):
+            self._bind(call, f"docker commit --pause=false {self._word(call, 0)} {self._word(call, 1)}")
+            return
+        # The command line does not ask the engine at all.
+        self.lines.append(f"api /commit?container={self._word(call, 0)}'&'repo={self._word(call, 1)} -fX POST")
+
     def _build(self, call: Call) -> None:
         folder = self._fill(_files(call.arguments[1]), "/layer")
         self.lines.append(f"printf 'FROM %s\\nCOPY layer/ /\\n' {self._word(call, 0)} > {folder}/Dockerfile")
@@ -209,6 +219,9 @@ class _Writer:
         archive = self._folder()
         for entry, variable in zip(rows, named, strict=True):
             self._image(archive, entry.image, variable)
+            if entry.damaged:
+                top = f"{variable}_{len(entry.image.layers) - 1}"
+                self.lines.append(f"{self._packed(DAMAGE)} > {archive}/${top}.tar")
         self._manifest(archive, rows)
         self.lines.append(f"tar -C {archive} -cf - . | docker load -q")
 

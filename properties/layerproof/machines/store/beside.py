@@ -90,7 +90,9 @@ class StoreBeside:
         except Refused as refused:
             refusal, detail = str(refused.refusal), str(refused.detail)
             self._caller.last["answered"] = f"refused: {refusal}: {detail}"
-        return Answer(refusal, detail, reclaimed, self._engine.observe(), self._caller.last)
+        seen = self._engine.observe()
+        self._caller.adopt(getattr(seen, "images", ()))  # it may be no observation, which is said later
+        return Answer(refusal, detail, reclaimed, seen, self._caller.last)
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answers, the states, and the figures that an engine reports for itself."""

@@ -26,12 +26,16 @@ SHAPE = Shape()
 
 _CONTENTS = {"import": ROOTS, "import-unnamed": ROOTS, "build-step": BUILDS, "build-add": BUILDS,
              "write": WRITES}
-_WEIGHTS = {"create": 12, "load": 6, "start": 6, "tag": 6, "build-step": 6, "pull-layer": 6, "prune": 1,
-            "pull-finish": 9, "remove-by-digest": 6, "pause": 9, "remove": 6,
-            "prune-all": 1, "container-prune": 1, "abort": 1, "load-unnamed": 1, "import-unnamed": 1}
+_WEIGHTS = {"create": 12, "load": 6, "start": 6, "tag": 6, "build-step": 6, "pull-layer": 6, "prune": 3,
+            "pull-finish": 9, "build-add": 9, "remove-by-digest": 6, "pause": 9, "remove": 6,
+            "prune-all": 1, "container-prune": 1, "abort": 3, "load-damaged": 1, "load-unnamed": 1,
+            "import-unnamed": 1}
 """How often a rule is chosen: more often what most others need, more seldom what sweeps or fills up."""
 
-_TAG_ONLY = ("load", "import", "pull-finish", "build-finish")
+_OF_BUILDS = {"build-add": "parent", "build-finish": "image"}
+"""Operations on an image that a build holds."""
+_TAG_ONLY = ("pull-finish", "build-finish")
+_TAG_USUALLY = ("load", "import", "commit-as")
 _LIVE = {"Image": "image", "Container": "container", "Lease": "lease"}
 _FEW = 2
 _TRIES = 150
@@ -146,6 +150,10 @@ def choose(run: Run, rule: Rule, random: Random) -> Vector | None:
         element = random.randrange(2) if parameter.sort == BOOL else random.choice(
             _elements(run, rule.name, parameter.name, parameter.sort.name))
         named[parameter.name] = _living(run, parameter.sort.name, element) if usual else element
+    if usual and rule.name in _OF_BUILDS:
+        held = [i for i in run.choices("Image") if run.read("holds_image", named["lease"], i)]
+        if held:
+            named[_OF_BUILDS[rule.name]] = random.choice(held)
     if rule.name in _CONTENTS:
         named["content"] = random.choice(_CONTENTS[rule.name])
     return run.complete(rule, named)
@@ -162,6 +170,8 @@ def _elements(run: Reference, rule: str, name: str, sort: str) -> Sequence[int]:
         return digests
     if name == "reference" and rule in _TAG_ONLY:
         return tags
+    if name == "reference" and rule in _TAG_USUALLY:
+        return (*tags, *tags, *tags, SHAPE.tags)
     if sort == "Image" and rule.startswith("load"):
         return range(SHAPE.images)
     return run.choices(sort)

@@ -33,6 +33,7 @@ REFUSALS = (
     "not-running",
     "not-paused",
     "digest-as-target",
+    "damaged-archive",
     "missing-layer",
     "not-in-build",
 )
@@ -128,7 +129,11 @@ class Engine(Protocol):
     command: tuple[str, ...]
 
     def load(self, archive: bytes) -> None:
-        """Load a ``docker save`` archive; references in it move to its images."""
+        """Load a ``docker save`` archive; references in it move to its images.
+
+        One of which a layer is not what its diff ID says is refused as ``damaged-archive``, unless a layer of that
+        chain ID is stored; one with a reference that is a digest as ``digest-as-target``.
+        """
 
     def import_(self, tree: bytes, reference: str | None) -> str:
         """Make an image of one layer from a root file system's tar archive; return its image ID."""
@@ -189,6 +194,9 @@ class Engine(Protocol):
 
     def commit(self, container: str) -> str:
         """Make an image without a reference from a container; return its image ID."""
+
+    def commit_as(self, container: str, reference: str) -> str:
+        """Make an image from a container and name it; return its image ID. A digest is ``digest-as-target``."""
 
     def build_step(self, image: str, files: Files) -> str:
         """Make an image from another by adding a layer of these files; return its image ID."""

@@ -16,10 +16,11 @@ from layerproof.errors import WrongRequest
 from layerproof.runs.trace import Settled
 from layerproof.subject import Doable, Subject
 
-_ARCHIVED = {"load": ("image",), "load-unnamed": ("image",), "load-with-parent": ("image", "parent"),
+_ARCHIVED = {"load": ("image",), "load-unnamed": ("image",), "load-damaged": ("image",),
+             "load-with-parent": ("image", "parent"),
              "pull-finish": ("image",)}
 """Operations by which images come, and which of their arguments are such."""
-MADE = ("import", "import-unnamed", "commit", "build-step", "build-add")
+MADE = ("import", "import-unnamed", "commit", "commit-as", "build-step", "build-add")
 """Operations by which an engine makes an image of its own."""
 
 

@@ -42,6 +42,8 @@ SMALL = {"Layer": 2, "Image": 2, "Reference": 2, "Repository": 1, "Container": 1
 _TWO_CONTAINERS = {**SMALL, "Reference": 1, "Container": 2, "Name": 2}
 _ONE_IMAGE = {**SMALL, "Layer": 1, "Image": 1, "Reference": 1}
 _THREE_IMAGES = {**SMALL, "Layer": 1, "Image": 3, "Reference": 1}
+_IMAGE_COMES = ("image", "layer", "bytes", "size", "usage", "made_from")
+"""What is otherwise where an image comes without a name."""
 _FAMILY = ("load-unnamed", "load-with-parent")
 
 
@@ -207,6 +209,27 @@ _LAYERS = (
     Mutant("container-without-layers", ("load-unnamed", "remove-by-id"),
            "A layer goes that a container's image has.", "DEP-8",
            sets("layer", lambda right, s, a: lambda m: And(right(m), m != s.top(a.image)))),
+    Mutant("damaged-load-leaves-image", ("load-damaged",),
+           "Loading a damaged archive is refused, and the image is there without its layers.",
+           "OP-1", half_happens("damaged-archive", "image", "size", "made_from")),
+    Mutant("damaged-load-is-stored", ("load-damaged",), "A damaged archive is loaded as it is.", "RO-1",
+           both(without("damaged-archive"),
+                sets("layer", lambda right, s, a: lambda m: Or(s.layer(m), s.below(m, s.top(a.image)))),
+                sets("bytes", lambda right, s, a: lambda m: If(
+                    s.layer(m), s.bytes(m), If(m == s.top(a.image), s.nothing, s.diff(m)))),
+                sets("usage", lambda right, s, a: lambda: s.usage + total(
+                    s, lambda m: And(s.below(m, s.top(a.image)), Not(s.layer(m))))))),
+    Mutant("refused-load-leaves-image", ("load",),
+           "A load is refused as it would name the image by a digest, and the image is there.", "OP-1",
+           half_happens("digest-as-target", *_IMAGE_COMES), "measured: docker-20.10 and 26.1"),
+    Mutant("refused-commit-leaves-image", ("commit-as",),
+           "A commit is refused as it would name the image by a digest, and the image is there.", "OP-1",
+           half_happens("digest-as-target", *_IMAGE_COMES), "measured: docker-20.10",
+           among=("load-unnamed", "create")),
+    Mutant("load-takes-a-digest", ("load",), "A load names an image by a digest of another's.", "DEP-12",
+           without("digest-as-target")),
+    Mutant("commit-names-nothing", ("commit-as",), "A commit under a tag leaves the image without it.", "OP-13",
+           forgets("names"), among=("load-unnamed", "create")),
     Mutant("load-stores-nothing", ("load",), "A load registers the layers and stores none of their files.",
            "RO-1", sets("bytes", lambda right, s, a: lambda m: If(
                s.layer(m), right(m), s.nothing)), "containerd#953"),

@@ -7,7 +7,7 @@ that does it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,7 @@ class Caller:
         self.calls: list[Call] = []
         self.last: dict[str, Any] = {}
         self._made: set[int] = set()
+        self._refused: tuple[str, int] | None = None
 
     def _spec(self, image: int, top: int) -> ImageSpec:
         layers = tuple(self.files(self.reference.content(m)) for m in self.reference.chain(top))
@@ -103,7 +104,9 @@ class Caller:
         self.calls.append(Call(method, names, variable))
         real = [self._handle(value) if isinstance(value, _Handle) else value for value in values]
         self.last = {"call": method, "arguments": [_shown(value) for value in real], "answered": None}
+        self._refused = made
         result = getattr(self.engine, method)(*self._real(method, values))
+        self._refused = None
         self.last["answered"] = result
         if made is not None:
             if not isinstance(result, str):
@@ -113,6 +116,14 @@ class Caller:
             if made[0] == "image":
                 self._made.add(made[1])
         return result if method in ("prune", "prune_all", "container_prune") else None
+
+    def adopt(self, images: Iterable[str]) -> None:
+        """Take an image that nobody knows for the one that an operation would have made that was refused."""
+        unknown = [image for image in images if image not in self.handles.images.values()]
+        if self._refused is not None and self._refused[0] == "image" and len(unknown) == 1:
+            self.handles.images[self._refused[1]] = unknown[0]
+            self._made.add(self._refused[1])
+        self._refused = None
 
     def _expect_layers(self, rule: str, arguments: Mapping[str, int]) -> None:
         """The chain IDs of layers that come in archives are known; those that an engine packs are not."""
@@ -165,7 +176,7 @@ class Caller:
         reference = self.reference_text(a["reference"]) if "reference" in a else None
         made_image, made_lease = ("image", image.element), ("lease", lease.element)
         match rule:
-            case "load" | "load-unnamed" | "load-with-parent":
+            case "load" | "load-unnamed" | "load-damaged" | "load-with-parent":
                 return "load", (self._entries(rule, a, reference),), None
             case "import" | "import-unnamed":
                 return "import_", (self._top_files(image.element), reference), made_image
@@ -189,6 +200,8 @@ class Caller:
                 return method, (container, self.files(a["content"])), None
             case "commit":
                 return method, (container,), made_image
+            case "commit-as":
+                return method, (container, reference), made_image
             case "build-step":
                 return method, (parent, self._top_files(image.element)), made_image
             case "pull-begin":
@@ -215,7 +228,7 @@ class Caller:
         if rule == "load-with-parent":
             parent = self.specs[a["parent"]]
             return (ArchiveEntry(parent), ArchiveEntry(spec, parent=parent.image_id))
-        return (ArchiveEntry(spec, () if reference is None else (reference,)),)
+        return (ArchiveEntry(spec, () if reference is None else (reference,), damaged=rule == "load-damaged"),)
 
     def _top_files(self, image: int) -> Files:
         top = self.reference.read("top", image)

@@ -89,7 +89,8 @@ def _says(sort: Sort, element: int, scene: Any) -> str:
 
 STORE_SUBJECT = Subject(
     STORE, STORE_LAWS, DIALECTS, mutants=_mutants, small=_small,
-    finite=Finite(_FEW, universes, empties=True, mutated={**_FEW, "Reference": 2}),
+    finite=Finite(_FEW, universes, empties=True, mutated={**_FEW, "Reference": 2},
+                  ties=frozenset({"called", "image_of", "made_from", "names"})),
     driven=_driven, judged=_judged,
     shown=Shown(any_size="stores of any size", picture=_picture, data=_data, says=_says,
                 graphs=_graphs),

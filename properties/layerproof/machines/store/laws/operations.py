@@ -71,10 +71,11 @@ _BEGINS = ("pull-begin", "build-begin")
 _THERE = {"Image": "image", "Container": "container", "Lease": "lease"}
 _NEEDS_WHAT_IT_NAMES = (
     "tag", "remove-by-id", "create", "start", "stop", "kill", "pause", "unpause", "restart", "rename",
-    "remove", "write", "commit", "build-step", "pull-layer", "pull-finish", "build-begin", "build-add",
-    "build-finish", "abort")
+    "remove", "write", "commit", "commit-as", "build-step", "pull-layer", "pull-finish", "build-begin",
+    "build-add", "build-finish", "abort")
 _OTHER = tuple(dict.fromkeys(
-    name for rule in STORE.rules for name in rule.refused if not name.startswith("no-such-")))
+    name for rule in _NEEDS_WHAT_IT_NAMES for name in STORE.rule_by_name[rule].refused
+    if not name.startswith("no-such-")))
 _STATUS_RULES = ("start", "stop", "kill", "pause", "unpause", "restart")
 
 LAWS = (
@@ -119,8 +120,8 @@ LAWS = (
              lambda t, i, l: {"the image stays": Implies(t.before.image(i), t.after.image(i)),
                               "the layer stays": Implies(t.before.layer(l), t.after.layer(l))},
              ("moby#11285", "measured: docker-20.10"), rules=(
-                 "load", "load-unnamed", "load-with-parent", "import", "import-unnamed", "tag", "untag",
-                 "commit", "build-step", "build-add", "pull-layer")),
+                 "load", "load-unnamed", "load-damaged", "load-with-parent", "import", "import-unnamed", "tag",
+                 "untag", "commit", "commit-as", "build-step", "build-add", "pull-layer")),
     _only("OP-8", "Starting, stopping, killing, pausing, unpausing and restarting change the status and "
           "nothing else.", "status", _STATUS_RULES),
     _only("OP-9", "Renaming changes the name and nothing else.", "called", ("rename",)),
@@ -145,7 +146,7 @@ LAWS = (
              R, lambda t, r: t.named(r, REFERENCE),
              lambda t, r: {"it names it": Or([t.after.names(r, a) for a in images_of(t)])},
              ("OCI distribution-spec, tag",),
-             rules=("load", "import", "tag", "pull-finish", "build-finish")),
+             rules=("load", "import", "tag", "commit-as", "pull-finish", "build-finish")),
     step_law("OP-14", OPERATIONS, "After a removal has taken a reference, it names nothing.", R + I,
              lambda t, r, i: t.named(r, REFERENCE),
              lambda t, r, i: {"it names nothing": Not(t.after.names(r, i))},
@@ -168,7 +169,7 @@ LAWS = (
              lambda t, i, j: And(i == t.argument("image"), j == _made_from(t)),
              lambda t, i, j: {"it is there": t.after.image(i), "its parent is recorded": t.after.made_from(i, j)},
              ("measured: docker-20.10 (Parent is set by commit and build)",),
-             rules=("commit", "build-step", "build-add", "load-with-parent")),
+             rules=("commit", "commit-as", "build-step", "build-add", "load-with-parent")),
     step_law("OP-19", OPERATIONS, "Removing the last reference takes the image, unless something needs it.", I,
              lambda t, i: And(i == t.argument("image"), t.after.image(i)),
              lambda t, i: {"something needs it": Or(
@@ -301,8 +302,8 @@ LAWS = (
 def _there(t: Step) -> Conclusions:
     """The images, containers and leases that the step names are there, or need not be looked for."""
     s = t.before
-    first = And(s.digest_refused_first, s.is_digest(t.argument("reference"))) if t.rule.name == "tag" else (
-        z3.BoolVal(False))
+    checked = t.rule.name in ("tag", "commit-as")
+    first = And(s.digest_refused_first, s.is_digest(t.argument("reference"))) if checked else z3.BoolVal(False)
     return {f"the {p.name} is there": Or(getattr(s, _THERE[p.sort.name])(a), first)
             for p, a in zip(t.rule.parameters, t.arguments, strict=True)
             if p.role == "named" and p.sort.name in _THERE}
@@ -320,7 +321,7 @@ def _takes(t: Step, c: Term) -> Term:
 
 def _made_from(t: Step) -> Term:
     """The image that what the step makes is made from."""
-    return t.before.image_of(t.argument("container")) if t.rule.name == "commit" else t.argument("parent")
+    return t.before.image_of(t.argument("container")) if t.rule.name.startswith("commit") else t.argument("parent")
 
 
 def _allowed(t: Step, c: Term) -> Term:

@@ -37,7 +37,7 @@ LAWS = (
              lambda t, c: {"its upper layer is the same": t.after.upper(c) == t.before.upper(c),
                            "its SizeRw is the same": t.after.size_rw(c) == t.before.size_rw(c)},
              ("measured: docker-20.10",), rules=(
-                 "start", "stop", "kill", "pause", "unpause", "restart", "rename", "commit", "tag")),
+                 "start", "stop", "kill", "pause", "unpause", "restart", "rename", "commit", "commit-as", "tag")),
     Law("RO-6", READ_ONLY, Kind.ALGEBRAIC, "Removing a container restores the store that was there before "
         "it was created and written to.", (),
         lambda a: z3.BoolVal(True), lambda a: same(a, a.start),

@@ -61,7 +61,7 @@ LAWS = (
                               t.after.layer(l)),
              lambda t, l: {
                  "its size is SizeRw": layer_size(t.after, l) == t.before.size_rw(t.argument("container"))},
-             ("measured: docker-20.10, Sizes",), rules=("commit",)),
+             ("measured: docker-20.10, Sizes",), rules=("commit", "commit-as")),
 )
 
 
