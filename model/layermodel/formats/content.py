@@ -14,7 +14,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 
 Files = Mapping[str, bytes]
@@ -40,9 +40,23 @@ def layer_tar(files: Files) -> bytes:
     Entries are sorted, owned by root, of the epoch, and executable, so that a file may be a program.
     Parent directories are written before what is in them.
     """
-    directories = {"/".join(parts[:n]) for parts in (p.split("/") for p in files) for n in range(1, len(parts))}
-    entries: list[tuple[str, bytes | None]] = [(d, None) for d in directories]
-    entries += list(files.items())
+    return _packed(tuple(files.items()))
+
+
+def files_digest(files: Files) -> str:
+    """Return one digest for some files: that of their layer archive, which is the layer's diff ID."""
+    return _packed_digest(tuple(files.items()))
+
+
+_KEPT = 32
+"""Layers of which archive and digest are kept: one run after the other makes them of the same few contents."""
+
+
+@lru_cache(maxsize=_KEPT)
+def _packed(files: tuple[tuple[str, bytes], ...]) -> bytes:
+    paths = [path.split("/") for path, _ in files]
+    directories = {"/".join(parts[:n]) for parts in paths for n in range(1, len(parts))}
+    entries: list[tuple[str, bytes | None]] = [*((d, None) for d in directories), *files]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path, data in sorted(entries, key=lambda entry: entry[0]):
@@ -55,6 +69,11 @@ def layer_tar(files: Files) -> bytes:
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
     return buffer.getvalue()
+
+
+@lru_cache(maxsize=_KEPT)
+def _packed_digest(files: tuple[tuple[str, bytes], ...]) -> str:
+    return digest(_packed(files))
 
 
 def chain_id(diff_ids: Sequence[str]) -> str:
@@ -71,11 +90,6 @@ def chain_id(diff_ids: Sequence[str]) -> str:
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
     """Return the chain ID of every prefix of a stack of diff IDs, bottom first."""
     return list(accumulate(diff_ids, lambda beneath, diff: digest(f"{beneath} {diff}".encode())))
-
-
-def files_digest(files: Files) -> str:
-    """Return one digest for some files: that of their layer archive."""
-    return digest(layer_tar(files))
 
 
 @dataclass(frozen=True)
@@ -108,7 +122,7 @@ class ImageSpec:
     @cached_property
     def diff_ids(self) -> tuple[str, ...]:
         """The digests of the uncompressed layer archives, bottom first."""
-        return tuple(digest(tar) for tar in self.tars)
+        return tuple(files_digest(files) for files in self.layers)
 
     @cached_property
     def config(self) -> bytes:

@@ -18,6 +18,7 @@ from layermodel.formats.content import (
     archive,
     chain_ids,
     digest,
+    files_digest,
     layer_tar,
     measure,
 )
@@ -138,7 +139,7 @@ class Caller:
         else:
             return
         for chain in map(self.reference.chain, tops):
-            diff_ids = [digest(layer_tar(self.files(self.reference.content(m)))) for m in chain]
+            diff_ids = [files_digest(self.files(self.reference.content(m))) for m in chain]
             for layer, identity in zip(chain, chain_ids(diff_ids), strict=True):
                 self.handles.chains.setdefault(layer, identity)
 
@@ -236,8 +237,8 @@ class Caller:
 
     def _layer(self, layer: int) -> tuple[bytes, str | None]:
         chain = self.reference.chain(layer)
-        tars = [layer_tar(self.files(self.reference.content(m))) for m in chain]
-        return tars[-1], chain_ids([digest(t) for t in tars[:-1]])[-1] if len(tars) > 1 else None
+        *below, top = [self.files(self.reference.content(m)) for m in chain]
+        return layer_tar(top), chain_ids([files_digest(files) for files in below])[-1] if below else None
 
 
 def _shown(value: object) -> Any:
