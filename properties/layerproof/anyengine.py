@@ -187,6 +187,10 @@ class AnyBeside:
         called["answered"] = repr(made) if refusal is None else f"refused: {refusal}: {detail}"
         return Answer(refusal, detail, None, self._engine.observe(), called)
 
+    def look(self) -> Answer:
+        """What the engine shows now."""
+        return Answer(None, seen=self._engine.observe())
+
     def _said(self, sort: Sort, element: int) -> Any:
         """An argument as the engine calls it."""
         if sort.values:

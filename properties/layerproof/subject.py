@@ -153,6 +153,13 @@ class Beside(Protocol):
             EngineUnreachable: if the engine is gone or silent.
         """
 
+    def look(self) -> Answer | None:
+        """What it shows now, after an operation of which no answer came; None if that cannot be asked by itself.
+
+        Raises:
+            EngineUnreachable: if the engine is gone or silent.
+        """
+
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """In what the engine differs from the run, which has done the operation now."""
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from layermodel.language.ground import Outcome, Vector
 from layermodel.language.rules import Rule
 from layerproof import anyengine
-from layerproof.errors import EngineUnreachable, LayerproofError, Unintelligible, WrongRequest
+from layerproof.errors import EngineHung, EngineUnreachable, LayerproofError, Unintelligible, WrongRequest
 from layerproof.own import told
 from layerproof.readings.drive import Broken, impossible, sizes_of_runs
 from layerproof.readings.known import Way
@@ -265,7 +265,7 @@ class EngineWorld:
             judge.statistics.count(rule.name, outcome.refusal)
         if answer is None:
             assert trouble is not None
-            return self._troubled(rule.name, outcome, trouble)
+            return self._after_silence(self._troubled(rule.name, outcome, trouble), rule, arguments, before)
         if answer.called is not None:
             self._calls.append(answer.called)
         compared, trouble = self._asked(partial(self._compared, rule, arguments, outcome, answer))
@@ -275,6 +275,35 @@ class EngineWorld:
         if not differences:
             return None
         return self._differing(rule, arguments, before, outcome, answer, differences, judged)
+
+    def _after_silence(
+        self, finding: Finding, rule: Rule, arguments: Vector, before: Vector,
+    ) -> Finding | None:
+        """What is found where an engine was silent: that, or once it is known what it shows when it answers again.
+
+        The operation may have been done, or not; the run goes on from what is there. An engine that shows
+        neither has done half of it.
+        """
+        judge, run, done = self._judge, self.run, self.run.state
+        if finding.kind != EngineHung.kind or judge.is_new(finding):
+            return finding
+        answer, _ = self._asked(self.beside.look)
+        if answer is None:
+            return finding
+        differences: Sequence[Difference] | None = None
+        for state in (before, done):
+            run.state = state
+            outcome = Outcome(None, state)
+            differences, _ = self._asked(partial(self._compared, rule, arguments, outcome, answer))
+            if differences is None:
+                return finding
+            differences = [d for d in differences if not judge.overlooks(rule.name, d)]
+            if not differences:
+                judge.ailing = False
+                if state == before:
+                    self.events.pop()
+                return None
+        return self._finding(rule.name, Outcome(None, done), answer, differences or (), ())
 
     def _differing(
         self, rule: Rule, arguments: Vector, before: Vector, outcome: Outcome, answer: Answer,

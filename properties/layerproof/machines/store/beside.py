@@ -18,7 +18,7 @@ from layermodel.store.view import element_name, reference_name
 from layermodel.store.words import IMAGE, REFERENCE, shared, total
 from layerproof.anyengine import check_capabilities, check_has, is_texts
 from layerproof.errors import Refused, WrongRequest
-from layerproof.machines.store.engine import Engine, Fact
+from layerproof.machines.store.engine import Engine, Fact, Observation
 from layerproof.machines.store.facts import Facts
 from layerproof.machines.store.making import runs
 from layerproof.machines.store.observed import Observer, Translation
@@ -90,9 +90,16 @@ class StoreBeside:
         except Refused as refused:
             refusal, detail = str(refused.refusal), str(refused.detail)
             self._caller.last["answered"] = f"refused: {refusal}: {detail}"
+        return Answer(refusal, detail, reclaimed, self._seen_now(), self._caller.last)
+
+    def look(self) -> Answer:
+        """What the engine shows now."""
+        return Answer(None, seen=self._seen_now())
+
+    def _seen_now(self) -> Observation:
         seen = self._engine.observe()
-        self._caller.adopt(getattr(seen, "images", ()))  # it may be no observation, which is said later
-        return Answer(refusal, detail, reclaimed, seen, self._caller.last)
+        self._caller.adopt(seen)
+        return seen
 
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answers, the states, and the figures that an engine reports for itself."""

@@ -63,7 +63,7 @@ class Caller:
         self.calls: list[Call] = []
         self.last: dict[str, Any] = {}
         self._made: set[int] = set()
-        self._refused: tuple[str, int] | None = None
+        self._unanswered: tuple[str, int] | None = None
 
     def _spec(self, image: int, top: int) -> ImageSpec:
         layers = tuple(self.files(self.reference.content(m)) for m in self.reference.chain(top))
@@ -105,9 +105,9 @@ class Caller:
         self.calls.append(Call(method, names, variable))
         real = [self._handle(value) if isinstance(value, _Handle) else value for value in values]
         self.last = {"call": method, "arguments": [_shown(value) for value in real], "answered": None}
-        self._refused = made
+        self._unanswered = made
         result = getattr(self.engine, method)(*self._real(method, values))
-        self._refused = None
+        self._unanswered = None
         self.last["answered"] = result
         if made is not None:
             if not isinstance(result, str):
@@ -118,13 +118,21 @@ class Caller:
                 self._made.add(made[1])
         return result if method in ("prune", "prune_all", "container_prune") else None
 
-    def adopt(self, images: Iterable[str]) -> None:
-        """Take an image that nobody knows for the one that an operation would have made that was refused."""
-        unknown = [image for image in images if image not in self.handles.images.values()]
-        if self._refused is not None and self._refused[0] == "image" and len(unknown) == 1:
-            self.handles.images[self._refused[1]] = unknown[0]
-            self._made.add(self._refused[1])
-        self._refused = None
+    def adopt(self, seen: object) -> None:
+        """Take an object that nobody knows for the one that the last operation would have made.
+
+        That was refused, or no answer came.
+        """
+        if self._unanswered is None:
+            return
+        (kind, element), self._unanswered = self._unanswered, None
+        known: dict[int, str] = getattr(self.handles, f"{kind}s")
+        shown = getattr(seen, f"{kind}s", None) or ()  # it may be no observation, which is said later
+        unknown = [one for one in shown if one not in known.values()] if isinstance(shown, Iterable) else []
+        if len(unknown) == 1:
+            known[element] = unknown[0]
+            if kind == "image":
+                self._made.add(element)
 
     def _expect_layers(self, rule: str, arguments: Mapping[str, int]) -> None:
         """The chain IDs of layers that come in archives are known; those that an engine packs are not."""

@@ -82,6 +82,9 @@ class UnionBeside:
         called = {"call": rule.name, "arguments": asked, "answered": reply["errno"] or reply.get("value")}
         return Answer(reply["errno"], seen=reply, called=called)
 
+    def look(self) -> None:
+        """Nothing: a mount that was silent is mounted anew."""
+
     def compare(self, rule: Rule, arguments: Vector, outcome: Outcome, answer: Answer) -> Sequence[Difference]:
         """The answer, what was looked at, what is seen, and what is stored below."""
         view, reply, said = self._view, answer.seen, named_in(rule, arguments)
