@@ -141,6 +141,24 @@ def test_a_directory_that_stands_where_something_was_hidden_is_not_renamed_by_fu
         assert follow(engine, over("overlayfs", HIDES, events)) is None
 
 
+UNDER = (Layer((plain(DIRECTORY), plain(DIRECTORY), plain(FILE)), {0: 0, AT["a"]: 1, AT["a/b"]: 2}),
+         Layer((plain(DIRECTORY),), {0: 0}, frozenset({AT["a"]})),
+         Layer((plain(DIRECTORY), plain(FILE)), {0: 0, AT["c"]: 1}))
+"""A directory with a file, which a layer above hides; above that another file."""
+
+
+@pytest.mark.parametrize("rule", ["create", "mkdir", "mkfifo"])
+def test_what_is_there_unlisted_is_known_as_such_whatever_was_to_be_made(rule):
+    """A FIFO is not what is known of FIFOs: it is not made, as there is something of its name."""
+    needs("fuse-overlayfs")
+    made = (0, AT["a/b"], 0, -1)
+    events = (Event("mkdir", (0, AT["a"], 0, -1), None), Event("unlink", (0, AT["c"]), None),
+              Event("create", (0, AT["a/c"], 0, -1), None), Event(rule, made, None))
+    with closing(MountEngine("fuse-overlayfs")) as engine:
+        result = conform_to(UNION_SUBJECT, over("fuse-overlayfs", UNDER, events), engine, deviations=DEVIATIONS)
+    assert ([], {"fuse-made-again"}) == (result.unknown, {finding.known.key for finding in result.findings})
+
+
 def test_a_trace_is_read_as_it_was_written():
     assert REMADE == trace_of(UNION_SUBJECT, trace_json(UNION_SUBJECT, REMADE))
 

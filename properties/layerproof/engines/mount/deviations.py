@@ -44,6 +44,12 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "found by this project",
         shows=lambda rule, d: d.what == "answer" and "symlink" in d.tags and rule in ("setxattr", "removexattr"),
         lasting=True),
+    Deviation(  # before those about one kind of file: what is there and not listed may be of any
+        "fuse-made-again", _FUSE, _BOTH, ("COW-6", "COW-7"),
+        "A directory that is made over what hid one of a lower layer has the names of that one, unlisted.",
+        "containers/fuse-overlayfs#444",
+        shows=lambda rule, d: d.what == "listing" and "not listed" in d.observed,
+        brings=_takes_what_is_hidden),
     Deviation(
         "fuse-fifo", _FUSE, _BOTH, ("COW-3", "COW-13", "LOWER-3"),
         "A FIFO of the image cannot be copied up: it becomes a file, or cannot be looked at any more.",
@@ -59,12 +65,6 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "Of two hard links of the image another one than was named may be copied up, and what was written is "
         "lost when it is mounted again.", "found by this project",
         shows=lambda rule, d: "linked" in d.tags),
-    Deviation(
-        "fuse-made-again", _FUSE, _BOTH, ("COW-6", "COW-7"),
-        "A directory that is made over what hid one of a lower layer has the names of that one, unlisted.",
-        "containers/fuse-overlayfs#444",
-        shows=lambda rule, d: d.what == "listing" and "not listed" in d.observed,
-        brings=_takes_what_is_hidden),
     Deviation(
         "fuse-linked-copy", _FUSE, _BOTH, ("COW-1",),
         "A file of the image that was given another name has two inode numbers when it is mounted again: the "

@@ -1,0 +1,74 @@
+"""Each script of docs/findings.md shows its fault on the real engine, without anything of this project."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from layerproof.engines.docker.deviations import DEVIATIONS as OF_DOCKER
+from layerproof.engines.docker.engine import DockerEngine
+from layerproof.engines.mount.deviations import DEVIATIONS as OF_MOUNTS
+from mounts import needs
+
+PAGE = (Path(__file__).parents[2] / "docs" / "findings.md").read_text()
+SCRIPTS: dict[str, str] = dict(re.findall(r"```sh\n# ([a-z-]+)[^\n]*\n(.*?)```", PAGE, re.DOTALL))
+BY_CHANCE = {"docker-pause-race"}
+BEGINNINGS = ("docker", "fuse")
+NEWER = [path for path in os.environ.get("LAYERPROOF_DOCKERDS", "").split(os.pathsep) if path]
+NOT_OLD, NOT_NEW = {"docker-cp-leaves-files"}, {"docker-commit-keeps-misnamed"}
+"""Faults that Docker 20.10 and 26.1 do not have."""
+
+
+def of(engine: str) -> list[str]:
+    return sorted(name for name in SCRIPTS.keys() - {engine} - BY_CHANCE if name.startswith(f"{engine}-"))
+
+
+def run(beginning: str, name: str, **env: str) -> int:
+    script = SCRIPTS.get(beginning, "") + SCRIPTS[name]
+    done = subprocess.run(["sh"], input=script, text=True, capture_output=True, check=False, timeout=120,
+                          env={**os.environ, **env})
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return done.returncode
+
+
+def test_each_is_a_known_deviation_and_there_are_ten_at_least() -> None:
+    known = {deviation.key for deviation in (*OF_DOCKER, *OF_MOUNTS)}
+    found = SCRIPTS.keys() - {*BEGINNINGS} - BY_CHANCE
+    assert found <= known
+    assert len(found) >= 10
+    assert {d.key for d in OF_DOCKER} <= found
+
+
+@pytest.fixture(scope="module", params=["dockerd", *NEWER])
+def docker(request: pytest.FixtureRequest) -> Iterator[DockerEngine]:
+    if shutil.which("dockerd") is None or os.geteuid():
+        required = os.environ.get("LAYERPROOF_REQUIRE_DOCKER") == "1"
+        (pytest.fail if required else pytest.skip)("needs dockerd and root")
+    with DockerEngine(dockerd=request.param, timeout=60.0) as engine:
+        yield engine
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("name", of("docker"))
+def test_docker_has_it(docker: DockerEngine, name: str) -> None:
+    docker.reset()
+    old = docker.dialect == "docker"
+    assert (name not in (NOT_OLD if old else NOT_NEW)) == run("docker", name, DOCKER_HOST=str(docker.socket))
+
+
+@pytest.mark.parametrize("name", of("fuse"))
+def test_fuse_overlayfs_has_it(name: str) -> None:
+    needs("fuse-overlayfs")
+    assert 1 == run("fuse", name)
+
+
+@pytest.mark.parametrize("name", of("overlayfs"))
+def test_overlayfs_has_it(name: str) -> None:
+    needs("overlayfs")
+    assert 1 == run("", name)
