@@ -7,6 +7,7 @@ Many are modelled on a public bug, which the sentence names. Those that show onl
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -100,11 +101,12 @@ class _RemovalIgnoresChildren(Faulty):
             self._delete_images([image])
 
 
-class _CascadeTooFar(Faulty):
+class _CascadeTooFar(Faulty, ABC):
     """A cascade that asks too little of an ancestor before removing it."""
 
+    @abstractmethod
     def _spares(self, ancestor: str) -> bool:
-        raise NotImplementedError
+        """Whether an ancestor stays."""
 
     def _cascade(self, image: str) -> list[str]:
         going = [image]
@@ -433,11 +435,12 @@ class _SharedSizeIsImageSize(Faulty):
         return {i: replace(image, shared=image.size if image.shared else 0) for i, image in seen.items()}
 
 
-class _WrongSizeRw(Faulty):
+class _WrongSizeRw(Faulty, ABC):
     """A second write that records a wrong size."""
 
+    @abstractmethod
     def _wrong_size(self, old: int, new: int) -> int:
-        raise NotImplementedError
+        """The size that is recorded."""
 
     def write(self, container: str, files: Files) -> None:
         before = self._container(container)

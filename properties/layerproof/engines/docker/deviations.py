@@ -21,14 +21,13 @@ from layermodel.store.words import (
 from layerproof.engines.docker.store import NETWORK_FILES
 from layerproof.laws.law import Conclusions, Kind, Law
 from layerproof.laws.mutant import both, defines, forgets, half_happens, refuses, sets
+from layerproof.machines.store.mutants import IMAGE_COMES
 from layerproof.runs.finding import Apart, Deviation, Difference
 
 _FORCED = ("forced removal takes away an image that a stopped container uses; the container stays, its image does "
            "not")
 _MEASURED = "measured: docker-20.10, 26.1 and 28.5 (rmi --force with a created or exited container)"
 _SINCE = ">=20.10,<29"
-_IMAGE_COMES = ("image", "layer", "bytes", "size", "usage", "made_from")
-"""What is otherwise where an image comes without a name."""
 
 
 def _is_last(s: State, a: Arguments) -> Term:
@@ -102,13 +101,13 @@ DEVIATIONS = (
         "load of an archive in which an image has a name that is none (a digest, or one in upper case) is "
         "refused, and the image is there all the same, dangling",
         "moby image/tarexport/load.go (names are read after the image was made); measured: docker-20.10 and 26.1",
-        rules=("load",), change=half_happens("digest-as-target", *_IMAGE_COMES)),
+        rules=("load",), change=half_happens("digest-as-target", *IMAGE_COMES)),
     Deviation(
         "docker-commit-keeps-misnamed", "docker", "<23", ("OP-1",),
         "commit under a name that is none (a digest, or one in upper case) is refused, and the image is there all "
         "the same, dangling; with the API only, as the command line looks at the name itself",
         "measured: docker-20.10; 26.1 looks at the name first", rules=("commit-as",),
-        change=half_happens("digest-as-target", *_IMAGE_COMES)),
+        change=half_happens("digest-as-target", *IMAGE_COMES)),
     Deviation(
         "docker-cp-leaves-files", "docker", ">=26,<29", (),
         "docker cp into a running container leaves empty files etc/hostname, etc/hosts and etc/resolv.conf in its "

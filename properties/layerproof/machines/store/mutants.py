@@ -42,7 +42,7 @@ SMALL = {"Layer": 2, "Image": 2, "Reference": 2, "Repository": 1, "Container": 1
 _TWO_CONTAINERS = {**SMALL, "Reference": 1, "Container": 2, "Name": 2}
 _ONE_IMAGE = {**SMALL, "Layer": 1, "Image": 1, "Reference": 1}
 _THREE_IMAGES = {**SMALL, "Layer": 1, "Image": 3, "Reference": 1}
-_IMAGE_COMES = ("image", "layer", "bytes", "size", "usage", "made_from")
+IMAGE_COMES = ("image", "layer", "bytes", "size", "usage", "made_from")
 """What is otherwise where an image comes without a name."""
 _FAMILY = ("load-unnamed", "load-with-parent")
 
@@ -221,10 +221,10 @@ _LAYERS = (
                     s, lambda m: And(s.below(m, s.top(a.image)), Not(s.layer(m))))))),
     Mutant("refused-load-leaves-image", ("load",),
            "A load is refused as it would name the image by a digest, and the image is there.", "OP-1",
-           half_happens("digest-as-target", *_IMAGE_COMES), "measured: docker-20.10 and 26.1"),
+           half_happens("digest-as-target", *IMAGE_COMES), "measured: docker-20.10 and 26.1"),
     Mutant("refused-commit-leaves-image", ("commit-as",),
            "A commit is refused as it would name the image by a digest, and the image is there.", "OP-1",
-           half_happens("digest-as-target", *_IMAGE_COMES), "measured: docker-20.10",
+           half_happens("digest-as-target", *IMAGE_COMES), "measured: docker-20.10",
            among=("load-unnamed", "create")),
     Mutant("load-takes-a-digest", ("load",), "A load names an image by a digest of another's.", "DEP-12",
            without("digest-as-target")),
