@@ -253,3 +253,11 @@ def test_any_damage_ends_in_a_store_or_in_one_sentence(tmp_path_factory, data):
     path.write_bytes(damaged)
     with contextlib.suppress(Malformed):
         assert loaded(read_archive(path, Limits(bytes=1 << 20)), DIALECTS["docker"]).images
+
+
+@pytest.mark.parametrize("name", ["Foo:1", "foo", f"foo@sha256:{'0' * 64}", "foo:1:2"])
+def test_a_name_that_docker_refuses_is_refused(tmp_path, name):
+    path = tmp_path / "a.tar"
+    path.write_bytes(archive([ArchiveEntry(ImageSpec(({"a": b"1"},), "a"), (name,))]))
+    with pytest.raises(Malformed, match=r"RepoTags: .* is no name for an image"):
+        read_archive(path)

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from layermodel.formats.content import digest
 from layermodel.formats.documents import Malformed, parsed, quoted
+from layermodel.formats.references import is_tagged
 from layermodel.formats.tars import (
     Ahead,
     Budget,
@@ -209,7 +210,7 @@ class _Reading:
             if named and digest(config) != f"sha256:{named[1]}":
                 raise Malformed(f"{quoted(name)} does not match its digest")
             layers = [_typed(n, str, f"{where}, Layers") for n in _field(row, "Layers", list, where, [])]
-            names = [_name(n, f"{where}, RepoTags") for n in _field(row, "RepoTags", list, where, [])]
+            names = [_tag(n, f"{where}, RepoTags") for n in _field(row, "RepoTags", list, where, [])]
             parent = _field(row, "Parent", str, where, "")
             yield self._image(config, [(n, _digest_in(n), None) for n in layers], names, parent or None)
 
@@ -442,6 +443,14 @@ def _digest_in(path: str) -> str | None:
     """The digest that the path of a blob names."""
     found = _BLOB.fullmatch(posixpath.normpath(path))
     return f"sha256:{found[1]}" if found else None
+
+
+def _tag(value: object, where: str) -> str:
+    """A name that loading gives an image: Docker refuses others (and keeps the image)."""
+    text = _name(value, where)
+    if not is_tagged(text):
+        raise Malformed(f"{where}: {quoted(text)} is no name for an image, as foo:1 or host/path/foo:1 is")
+    return text
 
 
 def _name(value: object, where: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from layermodel.formats.archives import read_archive
 from layermodel.formats.documents import Malformed, text_of
+from layermodel.formats.references import familiar
 from layermodel.formats.tars import Limits, begins_like_one, looks_like_one
 from layermodel.language.ground import GroundMachine
 from layermodel.store.graph import (
@@ -72,7 +73,11 @@ def _saved(file: str, spoken: str, limit: int | None) -> tuple[StoreView, str]:
     usual = Limits()
     limits = usual if limit is None else replace(usual, bytes=limit, document=min(limit, usual.document))
     try:
-        view = loaded(read_archive(Path(file), limits), _traits(spoken))
+        saved = read_archive(Path(file), limits)
+        if spoken == "docker":  # which leaves out where most images come from
+            saved = replace(saved, images=tuple(
+                replace(image, names=tuple(map(familiar, image.names))) for image in saved.images))
+        view = loaded(saved, _traits(spoken))
         dependency_graph(view)
     except ValueError as error:
         raise WrongRequest(f"{label(file)}: {error}") from None
@@ -111,7 +116,7 @@ def named(view: StoreView, thing: str) -> str:
         WrongRequest: if it could be several things, or none.
     """
     graph = dependency_graph(view)
-    found = {thing, f"{thing}:latest"} & {*graph}
+    found = {thing, f"{thing}:latest", familiar(thing), familiar(f"{thing}:latest")} & {*graph}
     called = {c for c, row in view.containers.items() if thing in row.names}
     shown = {name for name in graph if label(name) == thing}
     begun = {name for name in graph if _begins(name, thing)}
