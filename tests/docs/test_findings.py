@@ -68,6 +68,25 @@ def test_fuse_overlayfs_has_it(name: str) -> None:
     assert 1 == run("fuse", name)
 
 
+@pytest.mark.parametrize("name", of("fuse"))
+def test_the_kernel_has_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same scripts on the kernel's overlayfs, so that they tell it from what does not show."""
+    needs("overlayfs")
+    on_tmpfs = 'cd "$(mktemp -d)" && mount -t tmpfs tmpfs . && cd "$PWD"'
+    kernel = SCRIPTS["fuse"].replace("fuse-overlayfs", "mount -t overlay overlay").replace('cd "$(mktemp -d)"', on_tmpfs)
+    monkeypatch.setitem(SCRIPTS, "kernel", kernel.replace("umount merged", "umount merged; umount -l ."))
+    assert 0 == run("kernel", name)
+
+
+@pytest.mark.parametrize("engine", ["docker", "fuse"])
+def test_where_there_is_no_such_engine_nothing_is_said_of_it(engine: str) -> None:
+    programs = "/nowhere" if engine == "docker" else "/usr/bin:/bin"
+    script = SCRIPTS[engine].replace("fuse-overlayfs -o", "false -o") + "mounted 2> /dev/null; exit 0"
+    done = subprocess.run(["/bin/sh"], input=script, text=True, capture_output=True, check=False,
+                          env={"PATH": programs, "HOME": "/"})
+    assert 2 == done.returncode
+
+
 @pytest.mark.parametrize("name", of("overlayfs"))
 def test_overlayfs_has_it(name: str) -> None:
     needs("overlayfs")

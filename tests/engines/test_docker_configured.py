@@ -21,7 +21,7 @@ def test_nothing_said_is_an_empty_file_and_the_usual_driver() -> None:
 @pytest.mark.parametrize("arguments", [
     ("--data-root", "/var/lib/docker"), ("--data-root=/var/lib/docker",), ("-H", "unix:///run/docker.sock"),
     ("-Hunix:///run/docker.sock",), ("-DHunix:///run/docker.sock",), ("-DDH", "unix:///run/docker.sock"),
-    ("-D=true", "-H=fd://"), ("-l", "-Hfd://"), ("--debug", "--iptables=true"), ("--containerd=/run/containerd.sock",),
+    ("-D=true", "-H=fd://"), ("--debug", "--iptables=true"), ("--containerd=/run/containerd.sock",),
     ("-b", "none"), ("--metrics-addr", "127.0.0.1:9323"), ("--userns-remap=default",), ("--no-such-flag",), ("-",), ("--",)])
 def test_what_reaches_beyond_cannot_be_set_by_an_argument(arguments: tuple[str, ...]) -> None:
     with pytest.raises(WrongRequest, match="cannot be set for a private Docker Engine: it is none of the settings"):
@@ -36,7 +36,15 @@ def test_nor_by_a_field_of_the_file(tmp_path: Path, field: str) -> None:
         configured(str(tmp_path / "daemon.json"), ())
 
 
+@pytest.mark.parametrize("arguments", [
+    ("-l", "-Hfd://"), ("--label", "--storage-driver=overlay2"), ("--log-level", "--debug")])
+def test_a_value_is_never_taken_for_a_flag(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(WrongRequest, match="has a value that begins with a hyphen"):
+        configured(None, arguments)
+
+
 @pytest.mark.parametrize(("config", "arguments"), [
+    ({}, ("--log-driver=journald",)), ({"log-driver": "syslog"}, ()), ({"storage-driver": ["vfs"]}, ()),
     ({"storage-driver": "devicemapper"}, ()), ({}, ("-s", "zfs")), ({}, ("-Dszfs",)), ({}, ("--storage-driver=zfs",)),
     ({}, ("--storage-driver",))])
 def test_a_driver_that_keeps_things_elsewhere_cannot_be_had(
@@ -48,7 +56,8 @@ def test_a_driver_that_keeps_things_elsewhere_cannot_be_had(
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    (None, "cannot be read: No such file"), ("{", "is no daemon.json: "), ("[]", "is no daemon.json: it is no object")])
+    (None, "cannot be read: No such file"), ("{", "is no daemon.json: "),
+    ('{"labels": ' + "[" * 200_000, "nested too deeply"), ('{"mtu": NaN}', "NaN is no number"), ("[]", "is no daemon.json: it is no object")])
 def test_a_file_that_is_none_is_a_wrong_request(tmp_path: Path, text: str | None, says: str) -> None:
     if text is not None:
         (tmp_path / "daemon.json").write_text(text)

@@ -13,7 +13,7 @@ from layerproof.errors import Refused
 
 GOOD = ["foo:1", "a/b:latest", "host:5000/a/b:1", "localhost/a:1", "a.b/c:1", "a__b--c.d/e:T_x.-1", "docker.io/foo:1",
         "docker.io/library/foo:1", "index.docker.io/library/foo:1", "docker.io/a/b:1", "Host/foo:1", "[::1]:5000/a:1",
-        "a" * 64 + ":1", "foo:" + "t" * 128, "docker.io/library/a/b:1", "HOST.x/a:1"]
+        "a" * 64 + ":1", "foo:" + "t" * 128, "docker.io/library/a/b:1", "HOST.x/a:1", "library/zz:1"]
 BAD = ["Foo:1", "foo", "foo:", ":1", "", "foo:bar:baz", "foo@sha256:" + "0" * 64, "foo:1@sha256:" + "0" * 64, "a//b:1",
        "foo:" + "t" * 129, "a___b:1", "-a:1", "a/-b:1", "foo:-1", "foo :1", "a/B:1", "ä:1", "foo:ä", "host:port/a:1",
        "a" * 256 + ":1"]
@@ -30,7 +30,7 @@ def test_what_an_image_can_be_called(name):
 @pytest.mark.parametrize(("name", "short"), [
     ("foo:1", "foo:1"), ("docker.io/library/foo:1", "foo:1"), ("index.docker.io/library/foo", "foo"),
     ("docker.io/foo:1", "foo:1"), ("docker.io/a/b:1", "a/b:1"), ("quay.io/library/foo:1", "quay.io/library/foo:1"),
-    ("docker.io/library/a/b:1", "library/a/b:1"), ("library/foo:1", "library/foo:1"), ("docker.io", "docker.io")])
+    ("docker.io/library/a/b:1", "library/a/b:1"), ("library/foo:1", "foo:1"), ("library/a/b:1", "library/a/b:1"), ("docker.io", "docker.io")])
 def test_the_short_form_leaves_out_where_most_come_from(name, short):
     assert short == familiar(name)
 

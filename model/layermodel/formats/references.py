@@ -1,5 +1,7 @@
 """Names of images as engines read them: ``[HOST[:PORT]/]PATH:TAG``.
 
+Of later versions: Docker 20.10 takes no host in upper case that has no point, and no address.
+
 Source: distribution/reference, ``reference.go`` (the grammar) and ``normalize.go`` (the short form).
 """
 
@@ -25,7 +27,6 @@ def is_tagged(name: str) -> bool:
 def familiar(name: str) -> str:
     """Return the short form of a name as Docker shows it: ``foo:1`` of ``docker.io/library/foo:1``."""
     host, slash, rest = name.partition("/")
-    if not slash or host not in _HUB:
-        return name
-    official = rest.removeprefix("library/")
-    return official if "/" not in official else rest
+    path = rest if slash and host in _HUB else name
+    official = path.removeprefix("library/")
+    return official if "/" not in official else path

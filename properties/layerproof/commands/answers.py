@@ -73,11 +73,7 @@ def _saved(file: str, spoken: str, limit: int | None) -> tuple[StoreView, str]:
     usual = Limits()
     limits = usual if limit is None else replace(usual, bytes=limit, document=min(limit, usual.document))
     try:
-        saved = read_archive(Path(file), limits)
-        if spoken == "docker":  # which leaves out where most images come from
-            saved = replace(saved, images=tuple(
-                replace(image, names=tuple(map(familiar, image.names))) for image in saved.images))
-        view = loaded(saved, _traits(spoken))
+        view = loaded(read_archive(Path(file), limits), _traits(spoken))
         dependency_graph(view)
     except ValueError as error:
         raise WrongRequest(f"{label(file)}: {error}") from None
@@ -116,7 +112,8 @@ def named(view: StoreView, thing: str) -> str:
         WrongRequest: if it could be several things, or none.
     """
     graph = dependency_graph(view)
-    found = {thing, f"{thing}:latest", familiar(thing), familiar(f"{thing}:latest")} & {*graph}
+    short = {familiar(thing), familiar(f"{thing}:latest")}
+    found = {thing, f"{thing}:latest"} & {*graph} or {name for name in graph if familiar(name) in short}
     called = {c for c, row in view.containers.items() if thing in row.names}
     shown = {name for name in graph if label(name) == thing}
     begun = {name for name in graph if _begins(name, thing)}

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+import z3
+
 from layermodel.language.rules import (
     Arguments,
     Definition,
@@ -113,15 +115,26 @@ def refuses(name: str, when: Callable[..., Term]) -> Change:
     return change
 
 
-def half_happens(name: str, *symbols: str) -> Change:
-    """Refuse, but update these symbols nevertheless."""
-    def change(effect: Effect, *_: object) -> Effect:
+def half_happens(name: str, *symbols: str, where: Callable[[State, Arguments], Term] | None = None) -> Change:
+    """Refuse, but update these symbols nevertheless.
+
+    Args:
+        where: only there, if what the operation would do means nothing elsewhere.
+    """
+    def change(effect: Effect, s: State, a: Arguments) -> Effect:
         _has("refusal", [name], (r.name for r in effect.refusals))
         _has("update of", symbols, effect.updates)
         leaves = {symbol: effect.updates[symbol] for symbol in symbols}
+        if where is not None:
+            leaves = {symbol: _only(where(s, a), update, getattr(s, symbol)) for symbol, update in leaves.items()}
         return replace(effect, refusals=tuple(
             replace(r, leaves=leaves) if r.name == name else r for r in effect.refusals))
     return change
+
+
+def _only(so: Term, update: Update, before: Term) -> Update:
+    """The update where it is so, and elsewhere what was before."""
+    return lambda *at: z3.If(so, update(*at), before(*at) if at else before)
 
 
 def forgets(*symbols: str) -> Change:

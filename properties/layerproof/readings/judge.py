@@ -281,8 +281,8 @@ class EngineWorld:
     ) -> Finding | None:
         """What is found where an engine was silent: that, or once it is known what it shows when it answers again.
 
-        The operation may have been done, or not; the run goes on from what is there. An engine that shows
-        neither has done half of it.
+        The operation may have been done, and the run goes on; or not, or not yet, so that nothing is known of what
+        follows and the run ends. An engine that shows neither has done half of it.
         """
         judge, run, done = self._judge, self.run, self.run.state
         if finding.kind != EngineHung.kind or judge.is_new(finding):
@@ -290,20 +290,21 @@ class EngineWorld:
         answer, _ = self._asked(self.beside.look)
         if answer is None:
             return finding
-        differences: Sequence[Difference] | None = None
-        for state in (before, done):
+        apart = list[list[Difference]]()
+        for state in (done, before):
             run.state = state
-            outcome = Outcome(None, state)
-            differences, _ = self._asked(partial(self._compared, rule, arguments, outcome, answer))
-            if differences is None:
+            compared, _ = self._asked(partial(self._compared, rule, arguments, Outcome(None, state), answer))
+            if compared is None:
                 return finding
-            differences = [d for d in differences if not judge.overlooks(rule.name, d)]
-            if not differences:
-                judge.ailing = False
-                if state == before:
-                    self.events.pop()
-                return None
-        return self._finding(rule.name, Outcome(None, done), answer, differences or (), ())
+            apart.append([d for d in compared if not judge.overlooks(rule.name, d)])
+        run.state = done
+        if not apart[0]:
+            judge.ailing = False
+            return None
+        if not apart[1]:
+            return finding
+        known = judge.known(rule.name, apart[0])
+        return self._finding(rule.name, Outcome(None, done), answer, apart[0], (), known=known)
 
     def _differing(
         self, rule: Rule, arguments: Vector, before: Vector, outcome: Outcome, answer: Answer,

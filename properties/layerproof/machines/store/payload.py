@@ -129,7 +129,7 @@ class Caller:
         known: dict[int, str] = getattr(self.handles, f"{kind}s")
         shown = getattr(seen, f"{kind}s", None) or ()  # it may be no observation, which is said later
         unknown = [one for one in shown if one not in known.values()] if isinstance(shown, Iterable) else []
-        if len(unknown) == 1:
+        if len(unknown) == 1 and known.get(element) not in shown:
             known[element] = unknown[0]
             if kind == "image":
                 self._made.add(element)
