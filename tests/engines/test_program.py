@@ -31,7 +31,7 @@ LANGUAGES = {
     "node": ("js", ["-e", "[].at(0)"], "refuse(those(containers, 'image', image).length, 'used-by-container');"),
     "ruby": ("rb", ["-rdigest", "-rjson", "-e", "eval('image = 1; {image:}')"],
              "refuse(rows(@containers, :image, image).any?, 'used-by-container');"),
-    "go": ("go", ["version"], "refuse(len(users(in)) > 0, \"used-by-container\")"),
+    "go": ("go", ["version"], "refuse(len(users(ask.Image)) > 0, \"used-by-container\"); "),
 }
 """Of each language the ending of its example, what shows that it is there, and what looks for containers."""
 
@@ -53,7 +53,6 @@ def test_the_examples_are_small_and_each_is_judged():
     lines = {path.suffix[1:]: sum(1 for line in path.read_text().splitlines() if line.strip()[:1] not in ("", "#", "/"))
              for path in (ROOT / "samples" / "engines").iterdir()}
     assert {ending for ending, _, _ in LANGUAGES.values()} == lines.keys()
-    assert lines.pop("go") <= 200  # whose formatter gives each branch three
     assert max(lines.values()) <= 60
 
 
