@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     from layerproof.readings.exhaust import exhaust as exhaust
     from layerproof.readings.exploration import Exploration as Exploration
     from layerproof.readings.explore import explore as explore
+    from layerproof.readings.matrix import Column as Column
+    from layerproof.readings.matrix import Matrix as Matrix
+    from layerproof.readings.matrix import matrix as matrix
+    from layerproof.readings.profile import Profile as Profile
+    from layerproof.readings.profile import profile as profile
     from layerproof.readings.prove.prove import Proof as Proof
     from layerproof.readings.prove.prove import Verdict as Verdict
     from layerproof.readings.prove.prove import prove as prove
@@ -72,14 +77,17 @@ if TYPE_CHECKING:
     from layerproof.runs.trace import trace_of as trace_of
     from layerproof.runs.trace import trace_text as trace_text
     from layerproof.subject import Answer as Answer
+    from layerproof.subject import Aspect as Aspect
     from layerproof.subject import Beside as Beside
     from layerproof.subject import Drivable as Drivable
     from layerproof.subject import Exhausted as Exhausted
     from layerproof.subject import Explored as Explored
+    from layerproof.subject import Figure as Figure
     from layerproof.subject import Finite as Finite
     from layerproof.subject import Judged as Judged
     from layerproof.subject import Observed as Observed
     from layerproof.subject import Plan as Plan
+    from layerproof.subject import Profiled as Profiled
     from layerproof.subject import Shown as Shown
     from layerproof.subject import Small as Small
     from layerproof.subject import Subject as Subject
@@ -135,6 +143,11 @@ _FROM = {
     "Proof": "layerproof.readings.prove.prove:Proof",
     "Verdict": "layerproof.readings.prove.prove:Verdict",
     "prove": "layerproof.readings.prove.prove:prove",
+    "Column": "layerproof.readings.matrix:Column",
+    "Matrix": "layerproof.readings.matrix:Matrix",
+    "matrix": "layerproof.readings.matrix:matrix",
+    "Profile": "layerproof.readings.profile:Profile",
+    "profile": "layerproof.readings.profile:profile",
     "Replayed": "layerproof.readings.replay:Replayed",
     "replay": "layerproof.readings.replay:replay",
     "Apart": "layerproof.runs.finding:Apart",
@@ -148,14 +161,17 @@ _FROM = {
     "trace_of": "layerproof.runs.trace:trace_of",
     "trace_text": "layerproof.runs.trace:trace_text",
     "Answer": "layerproof.subject:Answer",
+    "Aspect": "layerproof.subject:Aspect",
     "Beside": "layerproof.subject:Beside",
     "Drivable": "layerproof.subject:Drivable",
     "Exhausted": "layerproof.subject:Exhausted",
     "Explored": "layerproof.subject:Explored",
+    "Figure": "layerproof.subject:Figure",
     "Finite": "layerproof.subject:Finite",
     "Judged": "layerproof.subject:Judged",
     "Observed": "layerproof.subject:Observed",
     "Plan": "layerproof.subject:Plan",
+    "Profiled": "layerproof.subject:Profiled",
     "Shown": "layerproof.subject:Shown",
     "Small": "layerproof.subject:Small",
     "Subject": "layerproof.subject:Subject",
@@ -166,11 +182,13 @@ __all__ = [
     "Algebra",
     "Answer",
     "Apart",
+    "Aspect",
     "Beside",
     "Case",
     "Catalogue",
     "Certificate",
     "Checks",
+    "Column",
     "Conformance",
     "ContainerSeen",
     "Contradiction",
@@ -187,6 +205,7 @@ __all__ = [
     "Exhausted",
     "Exploration",
     "Explored",
+    "Figure",
     "Finding",
     "Finite",
     "ImageSeen",
@@ -196,11 +215,14 @@ __all__ = [
     "Law",
     "LayerproofError",
     "Lemma",
+    "Matrix",
     "MountEngine",
     "Mutant",
     "Observation",
     "Observed",
     "Plan",
+    "Profile",
+    "Profiled",
     "Proof",
     "Refused",
     "Replayed",
@@ -227,6 +249,8 @@ __all__ = [
     "half_happens",
     "kill_matrix",
     "machine",
+    "matrix",
+    "profile",
     "proof_text",
     "prove",
     "replay",

@@ -20,6 +20,8 @@ COMMANDS = {
     "explore": ("run", "Visit every state that can be reached with few objects."),
     "drive": ("run", "Let Hypothesis drive the model and check every law after every step."),
     "conform": ("engine", "Judge an engine by random operations beside the model."),
+    "profile": ("profile", "Find out which dialect an engine speaks, from what it does alone."),
+    "matrix": ("matrix", "Have every situation on some engines, and print what came of it on each."),
     "mutants": ("mutants", "The kill matrix: deliberately wrong machines, and what catches each."),
     "laws": ("catalogue", "The catalogue of laws."),
     "rules": ("catalogue", "The rule book; or all rules and laws, for another model checker."),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from layermodel.language.ground import GroundMachine
-from layermodel.language.rules import BOOL, INT, Machine, Rule
+from layermodel.language.rules import BOOL, INT, Machine, Rule, Sort
 from layermodel.language.run import Run
 from layermodel.language.terms import RIGID, Layout
 from layerproof.errors import WrongRequest
@@ -398,8 +398,13 @@ _PARTS: dict[str, dict[str, Fit]] = {
         "sizes": _perhaps(_function(_gives(_all_sizes))), "scenes": _perhaps(_function(_strategy)),
         "unreachable": _function(_refusals), "tours": _every(_sizes),
         "exhausted": _every(_made_of("Exhausted")), "runs": _function(_gives(_is(Sequence, "a sequence"))),
+        "aspects": _every(_made_of("Aspect")), "gridded": _every(_sizes),
+        "figures": _every(_made_of("Figure")), "profiled": _every(_made_of("Profiled")),
         "laid": _function(_gives(_all_sizes)),
         "searched": _number(1), "operations": _number(1)},
+    "Profiled": {"sizes": _sizes, "runs": _function(_gives(_is(Sequence, "a sequence")))},
+    "Aspect": {"name": _text, "sort": _is(Sort, "a Sort"), "cases": _is(tuple, "a tuple of words and conditions")},
+    "Figure": {"name": _text, "sort": _is(Sort, "a Sort"), "law": _text, "term": _function(_anything)},
     "Shown": {
         "any_size": _text, "picture": _function(_gives(_text)), "data": _function(_gives(_is(list, "a list"))),
         "before": _function(_gives(_text)), "compared": _function(_anything), "says": _function(_gives(_text)),

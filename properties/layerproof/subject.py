@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from layermodel.language.ground import GroundMachine, Outcome, Vector
-from layermodel.language.rules import Machine, Parameter, Rule, Sort
+from layermodel.language.rules import Machine, Parameter, Rule, Sort, State, Term
 from layermodel.language.run import Run
 from layermodel.language.terms import Layout
 from layerproof import fitting, usual
@@ -195,6 +195,76 @@ class Exhausted:
     everywhere: bool = True
 
 
+Scenes = Callable[["Subject", GroundMachine, Any], Sequence[tuple[Any, Doable]]]
+"""Scenes over the sizes of a machine that is laid out, each with the operations that can be done in one run; for a
+subject and an engine."""
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """Over what runs are looked for that tell an engine's traits.
+
+    Attributes:
+        sizes: other than the machine's usual ones.
+        runs: the scenes.
+    """
+
+    sizes: Sizes
+    runs: Scenes
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that follows from the state, and that engines report for themselves.
+
+    Attributes:
+        name: what it is called.
+        sort: of the objects that have one.
+        law: the identifier of the law that says what it is.
+        term: it, of a state and an object.
+    """
+
+    name: str
+    sort: Sort
+    law: str
+    term: Callable[[State, Term], Term]
+
+    def value(self, ground: GroundMachine, state: Vector, rigid: Vector, traits: Vector, element: int) -> int:
+        """What it is of an object; it is compiled once for all runs over the same sizes."""
+        kept, key = ground.origin.kept, ("figure", self.name)
+        if key not in kept:
+            one = self.sort.constant("?object")
+            kept[key] = ground.origin.formula(self.term(ground.machine.state, one), ("?object",))
+        return int(kept[key](state, (), rigid, traits, (element,)))
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """What of an object matters for what comes of an operation on it.
+
+    Attributes:
+        name: in words; "" if it says whether there is such an object.
+        sort: of the objects that have it.
+        cases: each in words, with the condition, of a state and an object; the first is meant that holds, if one
+            does.
+    """
+
+    name: str
+    sort: Sort
+    cases: tuple[tuple[str, Callable[[State, Term], Term]], ...]
+
+    def case(
+        self, ground: GroundMachine, state: Vector, rigid: Vector, traits: Vector, element: int,
+    ) -> str | None:
+        """The case of an object, or None; what is asked is compiled once for all runs over the same sizes."""
+        kept, key = ground.origin.kept, ("aspect", self.name, self.sort.name)
+        if key not in kept:
+            one = self.sort.constant("?object")
+            kept[key] = [(says, ground.origin.formula(holds(ground.machine.state, one), ("?object",)))
+                         for says, holds in self.cases]
+        return next((says for says, holds in kept[key] if holds(state, (), rigid, traits, (element,))), None)
+
+
 @dataclass(frozen=True)
 class Judged:
     """What judging an engine asks.
@@ -208,8 +278,11 @@ class Judged:
         unreachable: refusals that cannot be had of an engine that can do only these rules.
         tours: sizes in which shortest runs are looked for to what random operations did not reach.
         exhausted: of what every step is executed, where that is asked; the machine's usual sizes if there is none.
-        runs: what every step is executed over: scenes over the sizes of a machine that is laid out, each with the
-            operations that can be done in one run; for a subject and an engine. All universes, if nothing is said.
+        runs: what every step is executed over; all universes, if nothing is said.
+        profiled: over what runs are looked for that tell the traits, beside these.
+        aspects: by which situations of an operation are told apart, in a table of how engines behave; ``gridded``
+            are the sizes in which they are looked for.
+        figures: numbers that follow from the state, and that are compared where an engine reports them.
         laid: the sizes that runs have on an engine where these are asked for.
         searched: states that are visited at most in looking for them.
         operations: that are done at least where nobody says how many.
@@ -223,8 +296,12 @@ class Judged:
     unreachable: Callable[[Any, Collection[str]], set[tuple[str, str]]] = lambda engine, rules: set()
     tours: tuple[Sizes, ...] = ()
     exhausted: tuple[Exhausted, ...] = ()
-    runs: Callable[[Subject, GroundMachine, Any], Sequence[tuple[Any, Doable]]] = lambda subject, ground, engine: [
+    profiled: tuple[Profiled, ...] = ()
+    runs: Scenes = lambda subject, ground, engine: [
         (Settled(ground.layout.sizes, rigid), anything) for rigid in subject.finite.universes(ground)]
+    aspects: tuple[Aspect, ...] = ()
+    gridded: tuple[Sizes, ...] = ()
+    figures: tuple[Figure, ...] = ()
     laid: Callable[[Sizes], Sizes] = lambda sizes: sizes
     searched: int = 1_000_000
     operations: int = 2000
@@ -453,11 +530,15 @@ class Subject:
             raise WrongRequest(f"the machine {self.name} has traits and no dialect that says which of them hold: "
                                "it can be proved only")
         chosen = tuple(names) or tuple(self.dialects)
-        given = self._settled(settings)
+        given = self.settled(settings)
         return {name: {**self.dialect(name), **given} for name in chosen}
 
-    def _settled(self, settings: Iterable[str]) -> dict[str, bool]:
-        """The traits that were set by hand."""
+    def settled(self, settings: Iterable[str]) -> dict[str, bool]:
+        """The traits that were set by hand (``name=true``).
+
+        Raises:
+            WrongRequest: if one is not known, or set twice.
+        """
         known, given = [t.name for t in self.machine.traits], dict[str, bool]()
         for setting in settings:
             trait, _, value = setting.partition("=")
@@ -512,7 +593,8 @@ _FEW = 5
 """Names that a sentence has at most."""
 
 
-_KINDS = {kind.__name__: kind for kind in (Small, Finite, Drivable, Exhausted, Judged, Shown, Explored, Plan)}
+_KINDS = {kind.__name__: kind for kind in (
+    Small, Finite, Drivable, Exhausted, Aspect, Figure, Profiled, Judged, Shown, Explored, Plan)}
 """The parts that are made of others."""
 
 

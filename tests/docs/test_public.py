@@ -21,13 +21,13 @@ UnionFileSystem Witness another define dependency_graph exists forall instead lo
 refuses removal rule store_view sum_of together updates
 """
 LAYERPROOF = """
-Algebra Answer Apart Beside Case Catalogue Certificate Checks Conformance ContainerSeen
+Algebra Answer Apart Aspect Beside Case Catalogue Certificate Checks Column Conformance ContainerSeen
 Contradiction Deviation Difference DirectoryEngine DockerEngine Drivable Driven Engine
-EngineHung EngineUnreachable Event Exhausted Exploration Explored Finding Finite ImageSeen
-Judged KillMatrix Kind Law LayerproofError Lemma MountEngine Mutant Observation Observed Plan
-Proof Refused Replayed Runs Settled Shown Small Subject Trace Unintelligible UnionEngine
+EngineHung EngineUnreachable Event Exhausted Exploration Explored Figure Finding Finite ImageSeen
+Judged KillMatrix Kind Law LayerproofError Lemma Matrix MountEngine Mutant Observation Observed Plan
+Profile Profiled Proof Refused Replayed Runs Settled Shown Small Subject Trace Unintelligible UnionEngine
 VacuousCheck Verdict Violation WrongRequest check conform conformance_text drive ends_agree
-exhaust explore forgets half_happens kill_matrix machine proof_text prove replay replay_on sets
+exhaust explore forgets half_happens kill_matrix machine matrix profile proof_text prove replay replay_on sets
 state_law step_law trace_of trace_text without
 """
 

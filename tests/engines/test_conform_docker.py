@@ -6,6 +6,7 @@ from layerproof.engines.docker.deviations import DEVIATIONS
 from layerproof.engines.docker.engine import DockerEngine
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import conform
+from layerproof.readings.profile import OPERATIONS, profile
 
 pytestmark = pytest.mark.docker
 
@@ -18,3 +19,14 @@ def test_docker_departs_only_where_it_is_known_to(needs_docker):
         engine.close()
     assert [] == [(f.rule, f.laws, f.differences) for f in result.unknown]
     assert result.statistics.steps >= 300
+
+
+def test_its_dialect_is_found_out(needs_docker):
+    engine = DockerEngine()
+    try:
+        found = profile(STORE_SUBJECT, engine, deviations=DEVIATIONS)
+        assert not engine.observe().images
+    finally:
+        engine.close()
+    assert ("found", ("docker",), []) == (found.verdict, found.dialects, found.unexplained)
+    assert found.operations <= OPERATIONS

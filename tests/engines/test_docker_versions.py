@@ -20,6 +20,7 @@ from layerproof.engines.docker.opening import entry
 from layerproof.errors import WrongRequest
 from layerproof.machines.registry import subject
 from layerproof.readings.conform import Conformance, conform
+from layerproof.readings.profile import OPERATIONS, profile
 from layerproof.subject import Subject, known_of
 
 DAEMONS = [path for path in os.environ.get("LAYERPROOF_DOCKERDS", "").split(os.pathsep) if path]
@@ -66,6 +67,13 @@ def test_another_version_departs_only_where_it_is_known_to(judged: Conformance) 
     assert [] == [(f.rule, f.laws, f.differences) for f in judged.unknown]
     assert judged.statistics.steps >= 300
     assert "docker-26" == judged.dialect
+
+
+@pytest.mark.docker
+def test_its_dialect_is_found_out(newer: DockerEngine) -> None:
+    found = profile(store(), newer, deviations=DEVIATIONS)
+    assert ("found", ("docker-26",), []) == (found.verdict, found.dialects, found.unexplained)
+    assert found.operations <= OPERATIONS
 
 
 @pytest.mark.docker

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -86,6 +87,25 @@ def test_an_engine_of_seven_operations_holds_and_is_certified(language, tmp_path
     assert ["remove refused is-paused", "remove refused is-running",
             "remove-by-id refused used-by-running-container"] == judged.beyond
     assert {"commit", "start"} <= {*judged.not_applicable}
+
+
+def test_one_that_does_not_say_what_it_speaks_is_found_out_and_held_to_that(tmp_path):
+    right = sample("perl").read_text()
+    said = "dialect => 'docker', "
+    assert 1 == right.count(said)
+    silent = tmp_path / "silent.pl"
+    silent.write_text(right.replace(said, ""))
+    silent.chmod(0o755)
+    ended = CliRunner().invoke(main, ["profile", str(silent), "--format", "json"])
+    assert 0 == ended.exit_code, ended.output
+    told = json.loads(ended.output)
+    assert (None, "open", True) == (told["says"], told["verdict"], "docker" in told["dialects"])
+    assert told["traits"]["parent_needs_no_child"] is True
+    assert told["traits"]["paused_can_stop"] is None
+    ended = CliRunner().invoke(main, ["conform", str(silent), "--operations", "300"])
+    assert 0 == ended.exit_code, ended.output
+    assert re.search(r"layerproof: minimal 1 speaks docker.* \(found by \d+ operations", ended.stderr)
+    assert "minimal (1) as docker" in ended.stdout
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

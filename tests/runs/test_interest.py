@@ -4,12 +4,13 @@ from collections import Counter
 
 import pytest
 
+from layermodel.language.ground import Outcome
 from layermodel.store.reference import Archives, Reference
 from layerproof.machines.registry import subject
 from layerproof.machines.store.drive import SHAPE
 from layerproof.readings import drive as driving
 from layerproof.readings.drive import drive
-from layerproof.runs.interest import Known, Past, object_sorts, presences
+from layerproof.runs.interest import Known, Past, change, object_sorts, presences
 from layerproof.runs.statistics import Statistics
 
 STORE = subject("store")
@@ -92,12 +93,35 @@ def test_what_was_seldom_had_in_its_company_is_preferred():
     past = Past(run, Known.of(statistics))
     assert past.trivial(tag, (0, 0), "no-such-image")
     assert not past.trivial(tag, (0, 0), None)
-    assert [] == past.take(tag, (0, 0), None)
-    pairs = past.take(untag, (0,), None)
-    assert [("tag", None, "reference", "reference", "untag", None)] == pairs
-    statistics.pairs.update(pairs)
+    done, named = Outcome(None, run.state), changed(run, "names")
+    assert [] == past.take(tag, (0, 0), named)
+    ways = past.take(untag, (0,), named)
+    pair = ("tag", None, "reference", "reference", "untag", None)
+    assert [(pair, ("names",), ("names",))] == ways
+    statistics.ways.update(ways)
     statistics.done.update(["tag", "untag"])
+    assert {pair: 1} == statistics.pairs
     again = Past(run, Known.of(statistics))
-    again.take(tag, (0, 0), None)
-    assert (1, 1) == again.seldom(untag, (0,), None)
-    assert (0, 0) == again.seldom(untag, (0,), "no-such-reference")
+    again.take(tag, (0, 0), named)
+    assert (1, 1) == again.seldom(untag, (0,), named)
+    assert (0, 1) == again.seldom(untag, (0,), done)  # it was never had that it changes nothing
+    assert (0, 0) == again.seldom(untag, (0,), Outcome("no-such-reference", run.state))
+
+
+def changed(run, name):
+    """An outcome in which the first value of a symbol is another one."""
+    state = list(run.state)
+    state[run.ground.layout.index(name, 0, 0)] ^= 1
+    return Outcome(None, tuple(state))
+
+
+def test_what_an_operation_changes_is_told_by_symbol():
+    layout = driving.Bench(STORE.machine, STORE.catalogue, driving.sizes_of_runs(STORE)).ground.layout
+    assert () == change(layout, layout.zero, layout.zero)
+    for symbol in STORE.machine.mutable:
+        first, *_, last = places = [layout.index(symbol.name, *at) for at in layout.tuples(symbol)] * 2
+        assert places
+        for place in (first, last):
+            other = list(layout.zero)
+            other[place] = 1
+            assert (symbol.name,) == change(layout, layout.zero, tuple(other))

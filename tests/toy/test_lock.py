@@ -11,11 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from layerproof import (
+    WrongRequest,
     conform,
     conformance_text,
     drive,
     explore,
     kill_matrix,
+    profile,
     proof_text,
     prove,
     replay,
@@ -26,6 +28,8 @@ from layerproof import (
 from layerproof.cli import main
 from layerproof.mutants.runs import kill_by_conform
 from toy.lock import LAWS, MUTANTS, SUBJECT, Forgetful, Lock, Upgrading
+from toy.pins import SUBJECT as PINS
+from toy.pins import Cache
 
 FILE = str(Path(__file__).with_name("lock.py"))
 LAW_IDS = ["LOCK-1", "LOCK-2", "LOCK-3", "LOCK-4", "LOCK-5"]
@@ -105,6 +109,20 @@ def test_a_wrong_engine_is_found_out_in_the_fewest_operations():
     assert replay_on(SUBJECT, trace, engine).laws == finding.laws
     assert replay_on(SUBJECT, trace, Lock()) is None
     assert "0 findings, 0 known deviations: held" in conformance_text(conform(SUBJECT, Lock(), operations=99), SUBJECT)
+
+
+@pytest.mark.parametrize(("engine", "dialect"), [(Lock, "strict"), (Upgrading, "upgrading")])
+def test_its_dialect_is_found_out(engine, dialect):
+    found = profile(SUBJECT, engine())
+    assert ((dialect,), "found", 1) == (found.dialects, found.verdict, len(found.experiments))
+    told, = found.experiments
+    assert ["read", "write"] == [event.rule for event in told.trace.events]
+    assert 2 == found.operations
+
+
+def test_a_machine_without_traits_has_no_dialect_to_be_found_out():
+    with pytest.raises(WrongRequest, match="the machine pins has 0 traits: there is nothing to find out"):
+        profile(PINS, Cache())
 
 
 def test_what_random_operations_do_not_reach_is_reached_by_the_shortest_run():

@@ -79,6 +79,9 @@ class Run:
             return self.complete(rule, named_in(rule, arguments))
         return arguments if self.given(rule.name, arguments) else None
 
+    def choose(self, rule: Rule, arguments: Vector) -> None:
+        """Be told that this operation is to be done now, of all those that :meth:`complete` was asked about."""
+
 
 UNSETTLED = -1
 """Stands for an argument that an operation makes or finds, and that is known when it is done."""

@@ -64,6 +64,13 @@ class Layout:
         return tuple(False if symbol.result == BOOL else 0
                      for symbol in self.machine.mutable for _ in self.tuples(symbol))
 
+    @cached_property
+    def spans(self) -> tuple[tuple[str, int, int], ...]:
+        """The symbols that change, with where in a state the values of each begin and end."""
+        begins = [(symbol.name, self.slots[symbol.name][1]) for symbol in self.machine.mutable]
+        ends = [*(begin for _, begin in begins[1:]), self.lengths[STATE]]
+        return tuple((name, begin, end) for (name, begin), end in zip(begins, ends, strict=True))
+
     def elements(self, sort: Sort) -> range:
         """The elements of a sort."""
         return range(self.sizes[sort.name])

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from layermodel.language.forests import Parents
-from layermodel.language.ground import GroundMachine, Vector
+from layermodel.language.ground import GroundMachine, Outcome, Vector
 from layermodel.language.rules import Parameter, Rule
 from layermodel.language.run import Run
 from layermodel.objects import CONTAINER
 from layermodel.store.universe import rigid_vector
-from layermodel.store.words import LEASE
+from layermodel.store.words import IMAGE, LEASE
 
 ROOTS, UPPERS, WRITES, BUILDS = range(1, 3), range(3, 5), range(5, 8), range(8, 10)
 """Contents by who makes them: root layers and further layers of archives, writes in containers, builds.
@@ -89,6 +90,7 @@ class Reference(Run):
         self.used_layers, self.used_images = shape.layers, shape.images
         self.roots = frozenset(ROOTS)
         self._burden = 0
+        self._thoughts: dict[tuple[str, Vector], Any] = {}
         super().__init__(ground, traits, self._settle(ground))
 
     @classmethod
@@ -111,7 +113,7 @@ class Reference(Run):
         store._images, store._measures = list(images), [read("measure", k) for k in range(sizes["Content"])]
         store.used_layers, store.used_images = shape.layers, shape.images
         store.roots = frozenset(d for d, parent in zip(diffs, layers, strict=True) if parent is None)
-        store._burden = 0
+        store._burden, store._thoughts = 0, {}
         Run.__init__(store, ground, traits, rigid)
         return store
 
@@ -149,6 +151,51 @@ class Reference(Run):
             repositories=[n % 2 for n in range(tags + self.shape.digests)], measures=self._measures)
 
     # What an operation makes or finds.
+
+    def run(self, rule: str, arguments: Vector) -> Outcome:
+        """Do an operation; the slots for what it makes are used from now on, even if it is refused."""
+        self._use(self.ground.machine.rule_by_name[rule], arguments)
+        return super().run(rule, arguments)
+
+    def settled(self, rule: Rule, arguments: Vector) -> Vector | None:
+        """See :meth:`~layermodel.language.run.Run.settled`; the slots for what it makes are used from now on."""
+        found = super().settled(rule, arguments)
+        if found is not None:
+            self._use(rule, found)
+        return found
+
+    def complete(self, rule: Rule, named: Mapping[str, int]) -> Vector | None:
+        """See :meth:`~layermodel.language.run.Run.complete`; slots are used when the operation is done."""
+        found = super().complete(rule, named)
+        if found is not None:
+            self._thoughts[rule.name, found] = self._slots
+        return found
+
+    def choose(self, rule: Rule, arguments: Vector) -> None:
+        """See :meth:`~layermodel.language.run.Run.choose`: others may have been thought of for its slots since."""
+        if (slots := self._thoughts.get((rule.name, arguments), self._slots)) != self._slots:
+            self._slots = slots
+            self.rigid = self._settle(self.ground)
+        self._use(rule, arguments)
+
+    @property
+    def _slots(self) -> tuple[list[int | None], list[int], list[int | None], list[int]]:
+        """What the next slots would be: an image's parent and top layer, and a layer's parent and diff."""
+        image, layer = slice(self.used_images, self.used_images + 1), slice(self.used_layers, self.used_layers + 1)
+        return self._images[image], self._tops[image], self._layers[layer], self._diffs[layer]
+
+    @_slots.setter
+    def _slots(self, slots: tuple[list[int | None], list[int], list[int | None], list[int]]) -> None:
+        image, layer = slice(self.used_images, self.used_images + 1), slice(self.used_layers, self.used_layers + 1)
+        self._images[image], self._tops[image], self._layers[layer], self._diffs[layer] = slots
+
+    def _use(self, rule: Rule, arguments: Vector) -> None:
+        """Have the slots that an operation speaks of used, so that the next ones are free."""
+        self._thoughts.clear()
+        for parameter, element in zip(rule.parameters, arguments, strict=True):
+            if parameter.sort == IMAGE and element == self.used_images:
+                self.used_images += 1
+                self.used_layers = max(self.used_layers, self._tops[element] + 1)
 
     def candidates(self, rule: Rule, parameter: Parameter, named: Mapping[str, int]) -> Sequence[int]:
         """The slot for what would be made, if one is free; all objects that may be found."""
@@ -190,7 +237,6 @@ class Reference(Run):
         if self.used_layers == len(self._layers):
             return None
         layer = self.used_layers
-        self.used_layers += 1
         self._layers[layer], self._diffs[layer] = parent, content
         self.rigid = self._settle(self.ground)
         return layer
@@ -199,7 +245,6 @@ class Reference(Run):
         if top is None or self.used_images == len(self._images):
             return None
         image = self.used_images
-        self.used_images += 1
         self._images[image], self._tops[image] = parent, top
         self.rigid = self._settle(self.ground)
         return image

@@ -128,7 +128,7 @@ def opened(known: Entry, options: dict[str, Any]) -> Iterator[Opened]:
     there.close()
 
 
-def _check_fits(meant: Subject, engine: Any) -> None:
+def check_fits(meant: Subject, engine: Any) -> None:
     """See that an engine has what the machine asks that is meant where none was named.
 
     Raises:
@@ -145,6 +145,20 @@ def _check_fits(meant: Subject, engine: Any) -> None:
     except BaseException as error:
         if not is_theirs(error):  # else it is said when the engine is judged
             raise
+
+
+def _found_out(
+    judge: Subject, engine: Any, known: Entry, budget: float | None, tell: Callable[[str], None],
+) -> tuple[str, dict[str, bool]]:
+    """The dialect of an engine that does not say which it speaks, by name, or the nearest; and its traits."""
+    from layerproof.commands.profile import head_text
+    from layerproof.readings.profile import profile
+
+    tell("finding out which dialect it speaks")
+    found = profile(judge, engine, budget=budget, deviations=known.deviations, progress=tell)
+    click.echo(f"layerproof: {head_text(found)} (found by {counted(found.operations, 'operation')}; `layerproof "
+               "profile` says how)", err=True)
+    return found.nearest, found.best
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -274,10 +288,15 @@ def conform_command(
         for warning in getattr(there.engine, "warnings", ()):
             click.echo(f"layerproof: {warning}", err=True)
         if subject is None:
-            _check_fits(judge, there.engine)
-        spoken = dialect or getattr(there.engine, "dialect", None) or next(iter(judge.dialects), "")
-        # Without traits of the user's own, an engine that is none is told what it lacks before what it speaks.
-        valuation = judge.traits((spoken,), traits)[spoken] if traits else None
+            check_fits(judge, there.engine)
+        valuation: dict[str, bool] | None = None
+        if dialect is None and getattr(there.engine, "dialect", "") is None and len(judge.dialects) > 1:
+            dialect, found = _found_out(judge, there.engine, known, budget, tell)
+            valuation = {**found, **judge.settled(traits)}
+        elif traits:
+            # Without traits of the user's own, an engine that is none is told what it lacks before what it speaks.
+            spoken = dialect or getattr(there.engine, "dialect", None) or next(iter(judge.dialects), "")
+            valuation = judge.traits((spoken,), traits)[spoken]
         try:
             result = way.run(there.engine, lambda text: tell(f"{engine}: {text}"), budget=budget, dialect=dialect,
                              traits=valuation, deviations=known.deviations, found=kept)

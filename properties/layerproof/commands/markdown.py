@@ -26,7 +26,7 @@ def markdown(judged: Judged, subject: Subject, strict: bool = False) -> str:
     every, found = told(judged, subject, strict), accounts(judged, subject)
     parts = [f"# {words(judged.engine)}: {words(judged.verdict)}", words(judged.concludes),
              *([f"Not all was done: {words(judged.incomplete)}"] if judged.incomplete else []),
-             _table(("what", "value"), [*facts(judged, subject, strict).items()]),
+             table(("what", "value"), [*facts(judged, subject, strict).items()]),
              *(["## Findings", *map(_finding, found)] if found else []),
              "## Rules and laws", *_all_told(every), "## What was gone through", *_coverage(judged)]
     return "\n\n".join(parts)
@@ -67,7 +67,7 @@ def _folded(title: str, text: str, language: str = "text") -> str:
     return f"<details><summary>{title}</summary>\n\n{fenced(text, language)}\n\n</details>"
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; its cells are text."""
     lines = [headings, ["---"] * len(headings), *([code(cell) if n else words(cell) for n, cell in enumerate(row)]
                                                   for row in rows)]
@@ -105,7 +105,7 @@ def _finding(one: Account) -> str:
         "\n".join(steps) or "Nothing: it is so from the start.",
         f"#### What came of {'the last operation' if steps else 'that'}",
         f"Expected: {code(one.expected)}. Observed: {code(one.observed)}{detail}.",
-        _table(("what", "of", "expected", "observed"), [
+        table(("what", "of", "expected", "observed"), [
             (d.what, d.where, d.expected, d.observed) for d in one.differences]) if one.differences else "",
         *(["#### Its log ends with", fenced(one.log)] if one.log else []), *_seen(one),
         _folded("A script that shows it", one.script, "sh") if one.script is not None else ""]
@@ -128,7 +128,7 @@ def _seen(one: Account) -> list[str]:
 def _coverage(judged: Judged) -> list[str]:
     parts = [words(one) for one in judged.sentences]
     if judged.done is not None and judged.done.rows:
-        parts.append(_table(judged.done.headings, judged.done.rows))
+        parts.append(table(judged.done.headings, judged.done.rows))
     for title, items in judged.lists.items():
         if items:
             parts += [f"{words(title)}:", "\n".join(f"- {code(item)}" for item in items)]

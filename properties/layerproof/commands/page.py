@@ -26,27 +26,36 @@ def page(judged: Judged, subject: Subject, strict: bool = False) -> str:
         strict: known deviations are wrong, too.
     """
     every, found = told(judged, subject, strict), accounts(judged, subject)
-    title = _words(f"{judged.engine} {judged.version}: {judged.verdict}")
-    body = [_top(judged, subject, strict, found), *([_findings(found)] if found else []), _all_told(every),
-            _coverage(judged)]
+    title = f"{judged.engine} {judged.version}: {judged.verdict}"
+    return document(title, [_top(judged, subject, strict, found), *([_findings(found)] if found else []),
+                            _all_told(every), _coverage(judged)])
+
+
+def document(title: str, body: Iterable[str]) -> str:
+    """A page of parts that are HTML already.
+
+    Args:
+        title: as plain text.
+    """
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             '<meta http-equiv="Content-Security-Policy" '
             "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-            f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+            f"<title>{words(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
             + "\n".join(body) + "\n</main>\n</body>\n</html>")
 
 
-def _words(text: str) -> str:
+def words(text: str) -> str:
     """Text as HTML that means nothing but itself."""
     return escape(printable(text))
 
 
-def _pre(text: str) -> str:
-    return f'<pre tabindex="0">{_words(text)}</pre>'
+def preformatted(text: str) -> str:
+    """Text as it stands, which scrolls by itself where it is wider than the page."""
+    return f'<pre tabindex="0">{words(text)}</pre>'
 
 
-def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
     """A table of cells that are HTML already; on a narrow screen each row is a block of its own."""
     head = "".join(f'<th scope="col">{one}</th>' for one in headings)
     body = "\n".join("<tr>" + "".join(f'<td data-label="{heading}">{cell}</td>' for heading, cell in zip(
@@ -59,13 +68,13 @@ def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], k
 
 
 def _top(judged: Judged, subject: Subject, strict: bool, found: Sequence[Account]) -> str:
-    listed = "".join(f"<div><dt>{_words(name)}</dt><dd>{_words(value)}</dd></div>"
+    listed = "".join(f"<div><dt>{words(name)}</dt><dd>{words(value)}</dd></div>"
                      for name, value in facts(judged, subject, strict).items())
-    links = "".join(f'<li><a href="#finding-{one.number}">Finding {one.number}</a>: {_words(one.state)}; '
-                    f"{_words(one.head)} {_words(', '.join(law for law, _, _ in one.laws))}</li>" for one in found)
-    return (f"<header>\n<h1>{_words(judged.engine)}: {_words(judged.verdict)}</h1>\n"
-            f"<p>{_words(judged.concludes)}</p>\n"
-            + (f"<p>Not all was done: {_words(judged.incomplete)}</p>\n" if judged.incomplete else "")
+    links = "".join(f'<li><a href="#finding-{one.number}">Finding {one.number}</a>: {words(one.state)}; '
+                    f"{words(one.head)} {words(', '.join(law for law, _, _ in one.laws))}</li>" for one in found)
+    return (f"<header>\n<h1>{words(judged.engine)}: {words(judged.verdict)}</h1>\n"
+            f"<p>{words(judged.concludes)}</p>\n"
+            + (f"<p>Not all was done: {words(judged.incomplete)}</p>\n" if judged.incomplete else "")
             + f"<dl>{listed}</dl>\n" + (f"<ul>{links}</ul>\n" if links else "") + "</header>")
 
 
@@ -73,13 +82,13 @@ def _top(judged: Judged, subject: Subject, strict: bool, found: Sequence[Account
 
 
 def _all_told(every: Sequence[Told]) -> str:
-    rows = [(f'<span class="{one.comes_to}">{SIGNS[one.comes_to]}&nbsp;{_words(one.label)}</span>',
-             f"{one.about} <b>{_words(one.name)}</b>",
+    rows = [(f'<span class="{one.comes_to}">{SIGNS[one.comes_to]}&nbsp;{words(one.label)}</span>',
+             f"{one.about} <b>{words(one.name)}</b>",
              _said(one)) for one in _worst_first(every)]
-    meant = "".join(f"<li>{_words(state)}: {_words(says)}</li>" for state, says in STATES.items()
+    meant = "".join(f"<li>{words(state)}: {words(says)}</li>" for state, says in STATES.items()
                     if any(one.state == state for one in every))
-    table = _table("", ("state", "of", "what is said"), rows, ' class="told"')
-    return f'<section id="told">\n<h2>Rules and laws</h2>\n{table}\n<ul>{meant}</ul>\n</section>'
+    listed = table("", ("state", "of", "what is said"), rows, ' class="told"')
+    return f'<section id="told">\n<h2>Rules and laws</h2>\n{listed}\n<ul>{meant}</ul>\n</section>'
 
 
 def _worst_first(every: Sequence[Told]) -> list[Told]:
@@ -89,7 +98,7 @@ def _worst_first(every: Sequence[Told]) -> list[Told]:
 
 def _said(one: Told) -> str:
     links = ", ".join(f'<a href="#finding-{n}">finding {n}</a>' for n in one.findings)
-    return " ".join(filter(None, (_words(one.says), _words(one.sentence), f"See {links}." if links else "")))
+    return " ".join(filter(None, (words(one.says), words(one.sentence), f"See {links}." if links else "")))
 
 
 # Findings.
@@ -101,34 +110,34 @@ def _findings(found: Sequence[Account]) -> str:
 
 def _finding(one: Account) -> str:
     laws = "".join(
-        f"<li><b>{_words(law)}</b>: {_words(statement)}{f'<br>False: {_words(false)}' if false else ''}</li>"
+        f"<li><b>{words(law)}</b>: {words(statement)}{f'<br>False: {words(false)}' if false else ''}</li>"
         for law, statement, false in one.laws)
-    steps = "".join(f"<li><code>{_words(step)}</code></li>" for step in one.operations)
+    steps = "".join(f"<li><code>{words(step)}</code></li>" for step in one.operations)
     parts = [
-        f'<article id="finding-{one.number}">', f"<h3>Finding {one.number}: {_words(one.state)}</h3>",
-        f"<p>{_words(one.head)}{':' if laws else '.'}</p>", f"<ul>{laws}</ul>" if laws else "",
-        *(f"<p>{_words(note)}</p>" for note in one.notes),
-        f"<h4>What was done</h4>{_pre(one.before) if one.before else ''}",
+        f'<article id="finding-{one.number}">', f"<h3>Finding {one.number}: {words(one.state)}</h3>",
+        f"<p>{words(one.head)}{':' if laws else '.'}</p>", f"<ul>{laws}</ul>" if laws else "",
+        *(f"<p>{words(note)}</p>" for note in one.notes),
+        f"<h4>What was done</h4>{preformatted(one.before) if one.before else ''}",
         f"<ol>{steps}</ol>" if steps else "<p>Nothing: it is so from the start.</p>",
         f"<h4>What came of {'the last operation' if steps else 'that'}</h4>",
-        f"<p>Expected: <code>{_words(one.expected)}</code>. Observed: <code>{_words(one.observed)}</code>"
-        + (f" ({_words(one.detail)})" if one.detail else "") + ".</p>",
-        _differences(one), f"<h4>Its log ends with</h4>{_pre(one.log)}" if one.log else "", _seen(one),
-        f"<h4>A script that shows it</h4>{_pre(one.script)}" if one.script is not None else "", "</article>"]
+        f"<p>Expected: <code>{words(one.expected)}</code>. Observed: <code>{words(one.observed)}</code>"
+        + (f" ({words(one.detail)})" if one.detail else "") + ".</p>",
+        _differences(one), f"<h4>Its log ends with</h4>{preformatted(one.log)}" if one.log else "", _seen(one),
+        "" if one.script is None else f"<h4>A script that shows it</h4>{preformatted(one.script)}", "</article>"]
     return "\n".join(filter(None, parts))
 
 
 def _differences(one: Account) -> str:
     if not one.differences:
         return ""
-    rows = [tuple(map(_words, (d.what, d.where or "-", d.expected, d.observed))) for d in one.differences]
-    return _table("What differs", ("what", "of", "expected", "observed"), rows)
+    rows = [tuple(map(words, (d.what, d.where or "-", d.expected, d.observed))) for d in one.differences]
+    return table("What differs", ("what", "of", "expected", "observed"), rows)
 
 
 def _seen(one: Account) -> str:
     """The states around the last operation, beside each other where there is room."""
     titles = ("Before", "Afterwards, expected", "Afterwards, observed")
-    drawn = one.graphs or [_pre(sight) for sight in one.sights]
+    drawn = one.graphs or [preformatted(sight) for sight in one.sights]
     beside = "".join(f"<figure><figcaption>{title}</figcaption>{each}</figure>"
                      for title, each in zip(titles, drawn, strict=True)) if drawn else ""
     marks = "≠ and a thick line mark" if one.graphs else "* marks"
@@ -137,7 +146,7 @@ def _seen(one: Account) -> str:
     parts = [f"<h4>The states around it</h4>\n<p>{says}</p>\n"
              f'<div class="beside">{beside}</div>' if beside else "",
              f"<details{'' if beside else ' open'}><summary>Afterwards, as a table: * marks what differs</summary>"
-             f"{_pre(one.compared)}</details>" if one.compared else ""]
+             f"{preformatted(one.compared)}</details>" if one.compared else ""]
     return "\n".join(filter(None, parts))
 
 
@@ -146,13 +155,13 @@ def _seen(one: Account) -> str:
 
 def _coverage(judged: Judged) -> str:
     done = judged.done
-    lists = "".join(f"<h3>{_words(title)}</h3><ul>{''.join(f'<li>{_words(one)}</li>' for one in items)}</ul>"
+    lists = "".join(f"<h3>{words(title)}</h3><ul>{''.join(f'<li>{words(one)}</li>' for one in items)}</ul>"
                     for title, items in judged.lists.items() if items)
-    table = "" if done is None or not done.rows else _table(
-        done.title, done.headings, [tuple(map(_words, row)) for row in done.rows])
+    counted = "" if done is None or not done.rows else table(
+        done.title, done.headings, [tuple(map(words, row)) for row in done.rows])
     return ('<section id="coverage">\n<h2>What was gone through</h2>\n'
-            + "".join(f"<p>{_words(one)}</p>" for one in judged.sentences)
-            + f"{table}{lists}</section>")
+            + "".join(f"<p>{words(one)}</p>" for one in judged.sentences)
+            + f"{counted}{lists}</section>")
 
 
 _STYLE = """

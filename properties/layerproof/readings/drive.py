@@ -22,7 +22,7 @@ from hypothesis.errors import Flaky
 from hypothesis.reporting import with_reporter
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from layermodel.language.ground import Vector
+from layermodel.language.ground import Outcome, Vector
 from layermodel.language.rules import Machine, Rule
 from layermodel.language.run import Run
 from layerproof.errors import LayerproofError, VacuousCheck, WrongRequest
@@ -165,7 +165,7 @@ def state_machine(
             name, arguments = following
             if name in rules and self.world.run.given(name, arguments):
                 one = machine.rule_by_name[name]
-                _driven_step(self, _Operation(one, arguments, self.world.run.would(name, arguments).refusal))
+                _driven_step(self, _Operation(one, arguments, self.world.run.would(name, arguments)))
 
     def operation(self: Any, number: int) -> None:
         self.operations += 1
@@ -184,7 +184,12 @@ class _Operation:
 
     rule: Rule
     arguments: Vector
-    refusal: str | None
+    outcome: Outcome
+
+    @property
+    def refusal(self) -> str | None:
+        """What it would be refused for."""
+        return self.outcome.refusal
 
 
 def _past(running: Any) -> Past:
@@ -204,10 +209,10 @@ def _chosen(random: Random, drivable: Drivable, running: Any) -> _Operation | No
             one: Rule = random.choice(running.turns)
             arguments = escalating(partial(drivable.choose, run, one, random))
             if arguments is not None:
-                found.append(_Operation(one, arguments, run.would(one.name, arguments).refusal))
+                found.append(_Operation(one, arguments, run.would(one.name, arguments)))
         worth = [o for o in found if not past.enough(o.rule, o.arguments, o.refusal)]
         if worth:
-            return min(worth, key=lambda o: past.seldom(o.rule, o.arguments, o.refusal))
+            return min(worth, key=lambda o: past.seldom(o.rule, o.arguments, o.outcome))
     return None
 
 
@@ -220,7 +225,7 @@ def _otherwise(run: Run, one: _Operation, random: Random) -> _Operation:
         for element in elements:
             arguments = (*one.arguments[:place], element, *one.arguments[place + 1:])
             if run.given(one.rule.name, arguments):
-                one = _Operation(one.rule, arguments, run.would(one.rule.name, arguments).refusal)
+                one = _Operation(one.rule, arguments, run.would(one.rule.name, arguments))
                 break
     return one
 
@@ -265,7 +270,8 @@ def escalating(action: Callable[[], _Result]) -> _Result:
 
 def _driven_step(running: Any, one: _Operation) -> None:
     """Do a step in the world of a running state machine, and keep what it breaks."""
-    running.runs.statistics.pairs.update(_past(running).take(one.rule, one.arguments, one.refusal))
+    running.world.run.choose(one.rule, one.arguments)
+    running.runs.statistics.ways.update(_past(running).take(one.rule, one.arguments, one.outcome))
     _keeping(running, lambda: running.world.step(one.rule, one.arguments))
 
 

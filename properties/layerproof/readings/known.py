@@ -34,7 +34,11 @@ class Way:
 
     def outcome(self, run: Run, rule: Rule, arguments: Vector, before: Vector) -> Outcome:
         """What an operation comes to, from the state before."""
-        return self._ground.rule(rule.name).run(before, run.rigid, run.traits, arguments)
+        return self.comes_to(rule, arguments, before, run.rigid, run.traits)
+
+    def comes_to(self, rule: Rule, arguments: Vector, before: Vector, rigid: Vector, traits: Vector) -> Outcome:
+        """The same over some rigid values and under some traits."""
+        return self._ground.rule(rule.name).run(before, rigid, traits, arguments)
 
     def fits(self, run: Run, rule: Rule, arguments: Vector, before: Vector, seen: Outcome) -> bool:
         """Whether what is shown of the symbols that are left apart is such as it says."""

@@ -2,7 +2,8 @@
 
 Faults hide where an object was renamed, removed, made again or refused before. What is counted are *pairs* of
 consecutive operations on one object: which rules they were, what they came to, and as what the object was named in
-each (:data:`Pair`).
+each (:data:`Pair`). And what each of them changed matters (:data:`Way`): a commit that adds a layer is another one
+than a commit that adds none.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from layermodel.language.ground import Vector
+from layermodel.language.ground import Outcome, Vector
 from layermodel.language.rules import BOOL, Machine, Rule
 from layermodel.language.run import Run
-from layerproof.runs.statistics import Pair, Reached, Statistics
+from layermodel.language.terms import Layout
+from layerproof.runs.statistics import Change, Reached, Statistics, Way
 
 _TRIVIAL = 5
 """Of so many operations of a run at most one is refused because what it names is not there."""
@@ -38,17 +40,24 @@ def presences(machine: Machine) -> Mapping[str, str]:
             if symbol.result == BOOL and len(symbol.arguments) == 1 and symbol.name in guards}
 
 
+def change(layout: Layout, before: Vector, after: Vector) -> Change:
+    """The symbols of which a value differs, in order."""
+    if before == after:
+        return ()
+    return tuple(name for name, begin, end in layout.spans if before[begin:end] != after[begin:end])
+
+
 @dataclass(frozen=True)
 class Known:
-    """How often outcomes and pairs were had before."""
+    """How often outcomes and ways were had before."""
 
     outcomes: Mapping[Reached, int]
-    pairs: Mapping[Pair, int]
+    ways: Mapping[Way, int]
 
     @classmethod
     def of(cls, statistics: Statistics) -> Known:
         """What was counted so far; what is counted from now on is not in it."""
-        return cls(statistics.outcomes, dict(statistics.pairs))
+        return cls(statistics.outcomes, dict(statistics.ways))
 
 
 @dataclass
@@ -63,9 +72,9 @@ class Past:
     run: Run
     known: Known
     there: set[tuple[str, int]] = field(default_factory=set)
-    _last: dict[tuple[str, int], tuple[str, str | None, str]] = field(default_factory=dict)
+    _last: dict[tuple[str, int], tuple[str, str | None, str, Change]] = field(default_factory=dict)
     _outcomes: Counter[Reached] = field(default_factory=Counter)
-    _pairs: Counter[Pair] = field(default_factory=Counter)
+    _ways: Counter[Way] = field(default_factory=Counter)
     _steps: int = 0
     _trivial: int = 0
 
@@ -74,16 +83,17 @@ class Past:
         return ((p.name, (p.sort.name, int(a))) for p, a in zip(rule.parameters, arguments, strict=True)
                 if p.sort.name in sorts)
 
-    def pairs(self, rule: Rule, arguments: Vector, refusal: str | None) -> list[Pair]:
-        """The pairs that an operation would make with what was done before on the objects that it names.
+    def ways(self, rule: Rule, arguments: Vector, outcome: Outcome) -> list[Way]:
+        """The ways in which an operation would follow what was done before on the objects that it names.
 
         One that names none, as a prune, is about all.
         """
-        found, named = [], list(self._objects(rule, arguments))
+        found, named = list[Way](), list(self._objects(rule, arguments))
+        now = change(self.run.ground.layout, self.run.state, outcome.state)
         for role, one in named or [("", one) for one in self._last]:
             if one in self._last:
-                before, came_to, as_what = self._last[one]
-                found.append((before, came_to, as_what, role, rule.name, refusal))
+                before, came_to, as_what, changed = self._last[one]
+                found.append(((before, came_to, as_what, role, rule.name, outcome.refusal), changed, now))
         return found
 
     def trivial(self, rule: Rule, arguments: Vector, refusal: str | None) -> bool:
@@ -100,23 +110,24 @@ class Past:
         return (self._steps >= _FIRST and self._trivial * _TRIVIAL >= self._steps
                 and self.trivial(rule, arguments, refusal))
 
-    def seldom(self, rule: Rule, arguments: Vector, refusal: str | None) -> tuple[int, int]:
+    def seldom(self, rule: Rule, arguments: Vector, outcome: Outcome) -> tuple[int, int]:
         """How often what it comes to was had: in the company in which that was least often, and at all."""
-        outcome = rule.name, refusal
-        had = self.known.outcomes.get(outcome, 0) + self._outcomes[outcome]
-        pairs = [self.known.pairs.get(p, 0) + self._pairs[p] for p in self.pairs(rule, arguments, refusal)]
-        return min(pairs, default=had), had
+        reached = rule.name, outcome.refusal
+        had = self.known.outcomes.get(reached, 0) + self._outcomes[reached]
+        ways = [self.known.ways.get(w, 0) + self._ways[w] for w in self.ways(rule, arguments, outcome)]
+        return min(ways, default=had), had
 
-    def take(self, rule: Rule, arguments: Vector, refusal: str | None) -> list[Pair]:
-        """Take note of an operation that is done, and return its pairs."""
+    def take(self, rule: Rule, arguments: Vector, outcome: Outcome) -> list[Way]:
+        """Take note of an operation before it is done, and return its ways."""
         self._steps += 1
-        self._trivial += self.trivial(rule, arguments, refusal)
-        pairs = self.pairs(rule, arguments, refusal)
-        self._outcomes[rule.name, refusal] += 1
-        self._pairs.update(pairs)
+        self._trivial += self.trivial(rule, arguments, outcome.refusal)
+        ways = self.ways(rule, arguments, outcome)
+        self._outcomes[rule.name, outcome.refusal] += 1
+        self._ways.update(ways)
         named = list(self._objects(rule, arguments))
+        changed = change(self.run.ground.layout, self.run.state, outcome.state)
         for role, one in named or [("", one) for one in self._last]:
-            self._last[one] = rule.name, refusal, role
-        if refusal is None:
+            self._last[one] = rule.name, outcome.refusal, role, changed
+        if outcome.refusal is None:
             self.there.update(one for _, one in named)
-        return pairs
+        return ways

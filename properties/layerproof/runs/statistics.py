@@ -15,6 +15,12 @@ Pair = tuple[str, str | None, str, str, str, str | None]
 """Two consecutive operations on one object: the rule and its refusal, or None; as what the object was named in it,
 and in the next; its rule and refusal."""
 
+Change = tuple[str, ...]
+"""The symbols of which an operation changed a value, in order."""
+
+Way = tuple[Pair, Change, Change]
+"""A pair, and what each of its two operations changed."""
+
 
 @dataclass
 class Statistics:
@@ -22,13 +28,13 @@ class Statistics:
 
     Attributes:
         premises: how often the premise of each law held (counted up to a thousand).
-        pairs: how often two operations followed each other on one object.
+        ways: how often two operations followed each other on one object, apart by what each of the two changed.
     """
 
     done: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     premises: Counter[str] = field(default_factory=Counter)
-    pairs: Counter[Pair] = field(default_factory=Counter)
+    ways: Counter[Way] = field(default_factory=Counter)
     steps: int = 0
     examples: int = 0
 
@@ -41,6 +47,14 @@ class Statistics:
             self.refused[rule, refusal] += 1
 
     @property
+    def pairs(self) -> Counter[Pair]:
+        """How often two operations followed each other on one object."""
+        found = Counter[Pair]()
+        for (pair, _, _), times in self.ways.items():
+            found[pair] += times
+        return found
+
+    @property
     def outcomes(self) -> dict[Reached, int]:
         """How often each rule was done, and each refusal had."""
         found: dict[Reached, int] = {(rule, None): times for rule, times in self.done.items()}
@@ -51,7 +65,7 @@ class Statistics:
         self.done += other.done
         self.refused += other.refused
         self.premises += other.premises
-        self.pairs += other.pairs
+        self.ways += other.ways
         self.steps += other.steps
         self.examples += other.examples
 

@@ -97,14 +97,14 @@ class ProgramEngine:
         if said.get("messages") != VERSION:
             raise Unintelligible(f"{self._command[0]} speaks messages {said.get('messages')!r}, not {VERSION}")
         for name in ("name", "version", "dialect"):
-            if not isinstance(said.get(name), str):
+            if not isinstance(said.get(name), str) and (name != "dialect" or said.get(name) is not None):
                 raise Unintelligible(f"{self._command[0]} says {said.get(name)!r} as {name!r}, which is no string")
         for name in ("capabilities", "command"):
             value = said.get(name, [])
             if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
                 raise Unintelligible(
                     f"{self._command[0]} says {value!r:.80} as {name!r}, which is no list of strings")
-        self.name, self.version, self.dialect = said["name"], said["version"], said["dialect"]
+        self.name, self.version, self.dialect = said["name"], said["version"], said.get("dialect")
         self.capabilities = frozenset(said["capabilities"])
         self.program = files_of(said.get("program", {}), f"'program' of {self._command[0]}")
         self.command = tuple(said.get("command", ()))

@@ -9,7 +9,7 @@ from z3 import And
 
 from layermodel.formats.content import measure
 from layermodel.language.ground import Outcome, Vector
-from layermodel.language.rules import Machine, Rule, Sort
+from layermodel.language.rules import Machine, Rule, Sort, State, Term
 from layermodel.language.run import Run
 from layermodel.objects import CONTAINER
 from layermodel.store.pieces import chain_size
@@ -18,15 +18,16 @@ from layermodel.store.view import element_name, reference_name
 from layermodel.store.words import IMAGE, REFERENCE, shared, total
 from layerproof.anyengine import check_capabilities, check_has, is_texts
 from layerproof.errors import Refused, WrongRequest
+from layerproof.machines.store.aspects import ASPECTS
 from layerproof.machines.store.engine import Engine, Fact, Observation
 from layerproof.machines.store.facts import Facts
-from layerproof.machines.store.making import runs
+from layerproof.machines.store.making import emptied, remade, runs
 from layerproof.machines.store.observed import Observer, Translation
 from layerproof.machines.store.payload import Caller
 from layerproof.machines.store.shown import check_observation
 from layerproof.runs.finding import Difference
 from layerproof.runs.trace import Trace
-from layerproof.subject import Answer, Exhausted, Judged, Observed
+from layerproof.subject import Answer, Exhausted, Figure, Judged, Observed, Profiled
 
 _ATTRIBUTES = ("name", "version", "dialect", "capabilities", "program", "command")
 _METHODS = ("observe", "reset")
@@ -150,16 +151,15 @@ class StoreBeside:
         result = []
         for (what, element), wanted in self._expected_figures().items():
             if (seen := observed.figures[what, element]) != wanted:
-                sort, law = (IMAGE, "SIZE-5") if what == "shared size" else (CONTAINER, "SIZE-3")
+                figure = _FIGURE[what]
                 result.append(Difference(
-                    what, str(wanted), str(seen), self._called(sort, element), law, figure=True))
+                    what, str(wanted), str(seen), self._called(figure.sort, element), figure.law, figure=True))
         return result
-
 
     def _expected_figures(self) -> dict[tuple[str, int], int]:
         """What is expected of the figures that the engine reports."""
         run = self._run
-        return {(what, element): _figure(run, what)(run.state, (), run.rigid, run.traits, (element,))
+        return {(what, element): _FIGURE[what].value(run.ground, run.state, run.rigid, run.traits, element)
                 for what, element in self._seen.figures}
 
 
@@ -168,22 +168,19 @@ def called(run: Run, sort: Sort, element: int) -> str:
     return reference_name(run.read, element) if sort == REFERENCE else element_name(sort, element)
 
 
-def _figure(run: Run, what: str) -> Callable[..., Any]:
-    """A figure as a compiled function, once for all runs over these sizes."""
-    ground = run.ground.origin
-    if what not in ground.kept:
-        state = ground.machine.state
-        if what == "shared size":
-            image = IMAGE.constant("?image")
-            term = total(state, lambda x: And(state.below(x, state.top(image)), shared(state, image, x)))
-            ground.kept[what] = ground.formula(term, ("?image",))
-        else:
-            container = CONTAINER.constant("?container")
-            # As SIZE-3 has it, so that it is right even where the container's image was taken away.
-            size = chain_size(state, state.image_of(container)) + state.size_rw(container)
-            ground.kept[what] = ground.formula(size, ("?container",))
-    compiled: Callable[..., Any] = ground.kept[what]
-    return compiled
+def _shared_size(state: State, image: Term) -> Term:
+    """The size of those of an image's layers that another one has, too, bytes."""
+    return total(state, lambda x: And(state.below(x, state.top(image)), shared(state, image, x)))
+
+
+def _size_root_fs(state: State, container: Term) -> Term:
+    """SizeRootFs as SIZE-3 has it, so that it is right even where the container's image was taken away."""
+    return chain_size(state, state.image_of(container)) + state.size_rw(container)
+
+
+_FIGURES = (Figure("shared size", IMAGE, "SIZE-5", _shared_size),
+            Figure("SizeRootFs", CONTAINER, "SIZE-3", _size_root_fs))
+_FIGURE = {figure.name: figure for figure in _FIGURES}
 
 
 def _answers(outcome: Outcome, answer: Answer) -> list[Difference]:
@@ -220,10 +217,16 @@ _EXHAUSTED = (
 """One of each; two references; two images of unlike layers, one upon the other where an operation needs that; two
 containers."""
 
+_PROFILED = (Profiled(_SMALL | {"Image": 2}, remade), Profiled(_SMALL | {"Layer": 2, "Image": 3}, emptied))
+
+_GRIDDED = (_SMALL | {"Image": 2}, _SMALL | {"Image": 2, "Reference": 2, "Repository": 2},
+            _SMALL | {"Container": 2, "Name": 2})
+
 
 def judged(machine: Machine) -> Judged:
     """What judging a container engine asks."""
     return Judged(
         StoreBeside, lambda engine, rule: method_of(rule) in engine.capabilities,
         needs=lambda engine: check_engine(machine, engine), tours=_TOURS, exhausted=_EXHAUSTED,
-        runs=runs, unreachable=lambda engine, rules: _unreachable(machine, rules))
+        runs=runs, aspects=ASPECTS, gridded=_GRIDDED, figures=_FIGURES, profiled=_PROFILED,
+        unreachable=lambda engine, rules: _unreachable(machine, rules))

@@ -26,7 +26,7 @@ SHAPE = Shape()
 
 _CONTENTS = {"import": ROOTS, "import-unnamed": ROOTS, "build-step": BUILDS, "build-add": BUILDS,
              "write": WRITES}
-_WEIGHTS = {"create": 12, "load": 6, "start": 6, "tag": 6, "build-step": 6, "pull-layer": 6, "prune": 3,
+_WEIGHTS = {"create": 12, "load": 6, "start": 6, "tag": 6, "build-step": 4, "pull-layer": 6, "prune": 3,
             "pull-finish": 9, "build-add": 9, "remove-by-digest": 6, "pause": 9, "remove": 6,
             "prune-all": 1, "container-prune": 1, "abort": 3, "load-damaged": 1, "load-unnamed": 1,
             "import-unnamed": 1}

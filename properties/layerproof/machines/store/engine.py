@@ -112,7 +112,7 @@ class Engine(Protocol):
     Attributes:
         name: ``directory``, ``docker`` …
         version: the engine's own version string.
-        dialect: the name of the dialect whose traits it is expected to have.
+        dialect: the name of the dialect whose traits it is expected to have; None if that is to be found out.
         capabilities: the operations (method names) it can express; the others are not applicable.
         program: files that a root layer needs for a container to be startable (may be empty), and
         command: what a container then runs.
@@ -123,7 +123,7 @@ class Engine(Protocol):
 
     name: str
     version: str
-    dialect: str
+    dialect: str | None
     capabilities: frozenset[str]
     program: Files
     command: tuple[str, ...]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from layermodel.language.ground import GroundMachine, Vector
 from layermodel.language.rules import Rule
+from layermodel.store.universe import rigid_vector
 from layerproof.errors import WrongRequest
 from layerproof.runs.trace import Settled
 from layerproof.subject import Doable, Subject
@@ -43,6 +45,47 @@ def runs(subject: Subject, ground: GroundMachine, engine: Any) -> list[tuple[Set
 
     return [(Settled(layout.sizes, rigid), doable) for rigid in sorted(subject.finite.universes(ground), key=alike)
             for doable in ways_of_making(ground, rigid)]
+
+
+def remade(subject: Subject, ground: GroundMachine, engine: Any) -> list[tuple[Settled, Doable]]:
+    """Universes in which all images have one top layer, and in which nothing is added to images.
+
+    What is made there is made of what is there, or of one tar: no engine packs it in two ways. No image in an
+    archive has the history of one that is made, which is the engine's.
+    """
+    layout, found = ground.layout, list[tuple[Settled, Doable]]()
+    images = range(layout.sizes["Image"])
+    for rigid in subject.finite.universes(ground):
+        read = partial(ground.read, layout.zero, rigid)
+        if len({read("top", i) for i in images}) == 1:
+            found += [(Settled(layout.sizes, rigid), _unpacked(archived)) for n in range(len(images) + 1)
+                      for archived in itertools.combinations(images, n)
+                      if all(j in archived for i in archived for j in images if read("extends", i, j))]
+    return found
+
+
+def emptied(subject: Subject, ground: GroundMachine, engine: Any) -> list[tuple[Settled, Doable]]:
+    """One universe: an image in an archive, and two that may be made of it, of which one has an empty layer more.
+
+    That is what a commit without changes may come to. No universe that is explored has an empty layer.
+    """
+    layout = ground.layout
+    layers, images, references = (layout.sizes[name] for name in ("Layer", "Image", "Reference"))
+    rigid = rigid_vector(
+        ground, layers=(None, 0), diffs=(1, 0), tops=(0, 0, 1), images=(None, 0, 0), digests={},
+        repositories=[0] * references, measures=[0, *(1 << n for n in range(layout.sizes["Content"] - 1))])
+    assert (layers, images) == (2, 3)
+    return [(Settled(layout.sizes, rigid), _unpacked((0,)))]
+
+
+def _unpacked(archived: Sequence[int]) -> Doable:
+    """What can be done where these images come in archives, without what adds to images."""
+    doable = _doable(archived, ())
+    return lambda rule, arguments: rule.name not in _PACKING and doable(rule, arguments)
+
+
+_PACKING = ("write", "build-step", "build-add", "pull-layer")
+"""Operations by which an engine, or what is pulled, has layers of its own."""
 
 
 def ways_of_making(ground: GroundMachine, rigid: Vector) -> list[Doable]:

@@ -187,9 +187,10 @@ def schema() -> _Json:
                                                                ["id", "files"])}, _KINDS[None]]},
         "usage": _schema(int | None), "leases": {"anyOf": [texts, _KINDS[None]]}}, ["images", "containers"])
     hello = _object({
-        "messages": {"const": VERSION}, "name": _KINDS[str], "version": _KINDS[str], "dialect": _KINDS[str],
+        "messages": {"const": VERSION}, "name": _KINDS[str], "version": _KINDS[str],
+        "dialect": _schema(str | None),
         "capabilities": {"type": "array", "items": {"enum": sorted(METHODS.keys() - _ALWAYS)}},
-        "program": _FILES, "command": texts}, ["messages", "name", "version", "dialect", "capabilities"])
+        "program": _FILES, "command": texts}, ["messages", "name", "version", "capabilities"])
     refused = _object({"refused": _KINDS[str], "detail": _KINDS[str]}, ["refused"])
     methods = {}
     for method, signature in METHODS.items():
