@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from layermodel.formats.archives import read_archive
 from layermodel.formats.content import ArchiveEntry, ImageSpec, archive, chain_ids, digest
+from layermodel.formats.digests import digest_of
 from layermodel.formats.documents import Malformed
 from layermodel.formats.tars import Limits
 from layermodel.store.loading import loaded
@@ -55,16 +56,25 @@ def packed(files, links=()):
     return out.getvalue()
 
 
-def layout(*images, compress=lambda tar: tar, names=()):
-    """An OCI image layout."""
+def config_by(image, algorithm):
+    """The config of an image, with diff IDs by an algorithm."""
+    config = json.loads(image.config)
+    config["rootfs"]["diff_ids"] = [digest_of(tar, algorithm) for tar in image.tars]
+    return json.dumps(config, sort_keys=True).encode()
+
+
+def layout(*images, compress=lambda tar: tar, names=(), algorithm="sha256", diffs="sha256"):
+    """An OCI image layout, with the algorithms of its digests and of its diff IDs."""
     blobs, rows = {}, []
 
     def put(data, media):
-        blobs[f"blobs/sha256/{digest(data).removeprefix('sha256:')}"] = data
-        return {"mediaType": media, "digest": digest(data), "size": len(data)}
+        named = digest_of(data, algorithm)
+        blobs[f"blobs/{named.replace(':', '/')}"] = data
+        return {"mediaType": media, "digest": named, "size": len(data)}
 
     for number, image in enumerate(images):
-        manifest = {"schemaVersion": 2, "config": put(image.config, "application/vnd.oci.image.config.v1+json"),
+        config = config_by(image, diffs)
+        manifest = {"schemaVersion": 2, "config": put(config, "application/vnd.oci.image.config.v1+json"),
                     "layers": [put(compress(tar), "application/vnd.oci.image.layer.v1.tar") for tar in image.tars]}
         row = put(json.dumps(manifest).encode(), "application/vnd.oci.image.manifest.v1+json")
         name = names[number] if number < len(names) else None
@@ -156,6 +166,80 @@ def test_a_folder_that_skopeo_made_holds_its_image(tmp_path):
     (tmp_path / "version").unlink()
     with pytest.raises(Malformed, match=r"manifest.json: not a list"):
         read_archive(tmp_path)
+
+
+@pytest.mark.parametrize("compress", [lambda tar: tar, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(("algorithm", "diffs"), [("sha512", "sha256"), ("sha256", "sha512"), ("sha512", "sha512")])
+def test_each_digest_is_checked_by_its_own_algorithm(tmp_path, algorithm, diffs, compress):
+    files = layout(PARENT, CHILD, names=("p:1", "c:1"), compress=compress, algorithm=algorithm, diffs=diffs)
+    saved = read_archive(written(tmp_path, packed(files)))
+    ids = [digest_of(tar, diffs) for tar in CHILD.tars]
+    assert [digest(config_by(CHILD, diffs)), tuple(ids)] == [saved.images[1].image_id, saved.images[1].diff_ids]
+    assert dict(zip(ids, (8, 5), strict=True)) == dict(saved.sizes)
+    view = loaded(saved, DIALECTS["docker"])
+    assert {ids[0], digest(f"{ids[0]} {ids[1]}".encode())} == set(view.layers)
+    for name in filter(lambda n: n.startswith("blobs/"), files):
+        with pytest.raises(Malformed, match=r"does not match its digest|bytes, not"):
+            read_archive(written(tmp_path, packed({**files, name: files[name][:-1] + b"!"})))
+
+
+def test_one_layer_may_have_diff_ids_of_two_algorithms(tmp_path):
+    both = [layout(PARENT, names=("a:1",)), layout(PARENT, names=("b:1",), diffs="sha512")]
+    index = {"manifests": [row for files in both for row in json.loads(files["index.json"])["manifests"]]}
+    files = {**both[0], **both[1], "index.json": json.dumps(index).encode()}
+    saved = read_archive(written(tmp_path, packed(files)))
+    tar, = PARENT.tars
+    assert {digest(tar): 8, digest_of(tar, "sha512"): 8} == dict(saved.sizes)
+
+
+def other_algorithm(files, place):
+    """A layout in which something is named by an algorithm that nobody here knows."""
+    index = json.loads(files["index.json"])
+    row = index["manifests"][0]
+    name = "blobs/" + row["digest"].replace(":", "/")
+    if place == "index":
+        row["digest"] = "blake3:" + "0" * 64
+    else:
+        manifest = json.loads(files.pop(name))
+        for one in [manifest["config"]] if place == "config" else manifest["layers"]:
+            one["digest"] = "blake3:" + "0" * 64
+        data = json.dumps(manifest).encode()
+        row |= {"digest": digest(data), "size": len(data)}
+        files["blobs/" + row["digest"].replace(":", "/")] = data
+    return {**files, "index.json": json.dumps(index).encode()}
+
+
+@pytest.mark.parametrize("place", ["index", "config", "layers"])
+def test_an_algorithm_that_is_not_known_is_one_sentence(tmp_path, place):
+    files = other_algorithm(layout(PARENT), place)
+    with pytest.raises(Malformed, match=r"'blake3:0+' cannot be checked: .* sha256 and sha512 are known here") as caught:
+        read_archive(written(tmp_path, packed(files)))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_read_may_be_of_any_algorithm(tmp_path):
+    files = layout(PARENT)
+    index = json.loads(files["index.json"])
+    index["manifests"].append({"mediaType": "text/plain", "digest": "multihash+base58:QmRZxt2b1FVZ", "size": 1})
+    assert read_archive(written(tmp_path, packed({**files, "index.json": json.dumps(index).encode()}))).images
+
+
+@pytest.mark.parametrize("diffs", ["sha256", "sha512"])
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_the_path_of_a_blob_says_its_digest_in_a_saved_archive_too(tmp_path, algorithm, diffs):
+    config, tar = config_by(PARENT, diffs), PARENT.tars[0]
+    names = ["blobs/" + digest_of(data, algorithm).replace(":", "/") for data in (config, tar)]
+    files = dict(zip(names, (config, tar), strict=True))
+    manifest = [{"Config": names[0], "Layers": names[1:], "RepoTags": ["a:1"]}]
+    files["manifest.json"] = json.dumps(manifest).encode()
+    assert digest(config) == read_archive(written(tmp_path, packed(files))).images[0].image_id
+    for name in names:
+        with pytest.raises(Malformed, match="does not match its digest"):
+            read_archive(written(tmp_path, packed({**files, name: files[name] + b" "})))
+    odd = names[0].replace(algorithm, "blake3")
+    manifest[0]["Config"] = odd
+    with pytest.raises(Malformed, match="cannot be checked"):
+        read_archive(written(tmp_path, packed({**files, odd: config, "manifest.json": json.dumps(manifest).encode()})))
 
 
 def platforms(*there):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import hashlib
 import importlib
 import lzma
 import posixpath
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
+from layermodel.formats.digests import ALGORITHMS, USUAL
 from layermodel.formats.documents import Malformed, opened, quoted
 
 _HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
@@ -74,10 +74,10 @@ class Budget:
 class Reader:
     """A stream that is hashed and counted as it is read."""
 
-    def __init__(self, stream: Any, budget: Budget) -> None:
-        """Read a stream within a budget."""
-        self._stream, self._budget = stream, budget
-        self._hash = hashlib.sha256()
+    def __init__(self, stream: Any, budget: Budget, algorithm: str = USUAL) -> None:
+        """Read a stream within a budget, and hash it by an algorithm that there is."""
+        self._stream, self._budget, self._algorithm = stream, budget, algorithm
+        self._hash = ALGORITHMS[algorithm]()
         self.count = 0
 
     def read(self, size: int = -1) -> bytes:
@@ -96,7 +96,7 @@ class Reader:
     @property
     def digest(self) -> str:
         """The digest of what was read."""
-        return f"sha256:{self._hash.hexdigest()}"
+        return f"{self._algorithm}:{self._hash.hexdigest()}"
 
 
 @contextmanager
