@@ -317,12 +317,80 @@ def test_a_member_that_links_to_itself_leads_nowhere(tmp_path):
 
 
 @pytest.mark.parametrize(("limits", "says"), [
-    (Limits(layers=1), "more than 1 layers"), (Limits(members=2), "more than 2 members"),
+    (Limits(layers=1), "more than 1 images"), (Limits(members=2), "more than 2 members"),
     (Limits(document=10), "more than 10 bytes"), (Limits(bytes=100), "more than 100 bytes"),
 ])
 def test_everything_has_a_limit(tmp_path, limits, says):
     with pytest.raises(Malformed, match=says):
         read_archive(written(tmp_path, SAVED), limits)
+
+
+def saved_of(*layers, times=1, rows=1, config=None):
+    """An archive of an image whose layers are these bytes, each so many times, in so many rows."""
+    names = [str(number) for number in range(len(layers))]
+    made = {"rootfs": {"type": "layers", "diff_ids": [digest(tar) for tar in layers] * times}, **(config or {})}
+    row = {"Config": "config", "Layers": names * times}
+    return packed({"config": json.dumps(made).encode(), **dict(zip(names, layers, strict=True)),
+                   "manifest.json": json.dumps([row] * rows).encode()})
+
+
+def test_what_is_named_often_is_not_read_for_ever(tmp_path):
+    tar, = PARENT.tars
+    assert read_archive(written(tmp_path, saved_of(tar, times=3, rows=3)), Limits(layers=3)).images
+    for often, says in (({"times": 4}, "more than 3 layers"), ({"rows": 4}, "more than 3 images")):
+        with pytest.raises(Malformed, match=says):
+            read_archive(written(tmp_path, saved_of(tar, **often)), Limits(layers=3))
+    large = saved_of(tar, rows=3, config={"comment": "x" * 1_000})
+    with pytest.raises(Malformed, match=r"manifests, indexes and configs hold is more than 3,000 bytes"):
+        read_archive(written(tmp_path, large), Limits(documents=3_000))
+
+
+def header(kind, data, **pax):
+    """A header of a tar archive, with what it is of; extended headers before it."""
+    info = tarfile.TarInfo("name")
+    info.type, info.size, info.pax_headers = kind, len(data), pax
+    return info.tobuf(tarfile.PAX_FORMAT) + data + bytes(-len(data) % 512)
+
+
+def sparse(said, size):
+    """A sparse member, in the way of version 1.0: where it has data stands before that."""
+    return header(tarfile.REGTYPE, said, **{
+        "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "s", "GNU.sparse.realsize": size})
+
+
+MAP = b"1\n0\n5\n".ljust(512, b"\0") + b"12345"
+SOME = header(tarfile.REGTYPE, b"12345")
+
+
+def test_a_sparse_file_is_as_large_as_it_looks(tmp_path):
+    saved = read_archive(written(tmp_path, saved_of(sparse(MAP, "9000") + bytes(1024))))
+    assert [9000] == list(saved.sizes.values())
+
+
+@pytest.mark.parametrize(("tar", "says"), [
+    (sparse(MAP, "-5"), "a negative size"),
+    (sparse(b"900000\n" + b"0\n0\n" * 900_000, "5"), "the headers of one member are more than 2,097,152 bytes"),
+    (header(tarfile.XHDTYPE, b"a" * 900_000) * 3 + SOME, "the headers of one member are more than 2,097,152 bytes"),
+    (header(tarfile.XHDTYPE, b"1" * 100_000) + SOME, "a number of 100,000 digits"),
+    (header(tarfile.XGLTYPE, b"a" * 70_000) + SOME, "a header speaks of 70,000 bytes"),
+    (b"".join(header(tarfile.XGLTYPE, b"".join(b"8 %03x=1\n" % n for n in range(k, k + 60))) + SOME
+              for k in range(0, 1200, 60)), "says more than 1,000 things of all its members"),
+])
+@pytest.mark.parametrize("place", ["layer", "archive"])
+def test_headers_have_limits(tmp_path, tar, says, place):
+    # In a layer names may not stand twice, which is said of the second.
+    data = saved_of(tar + bytes(1024)) if place == "layer" else tar + saved_of(SOME + bytes(1024))
+    if place == "layer" and tar.count(SOME) > 1:
+        says = "has the path 'name' twice"
+    with pytest.raises(Malformed, match=says) as caught:
+        read_archive(written(tmp_path, data))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("begun", [b"\x1f\x8b", b"\x1f\x8b\x08\0", b"BZh9", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"])
+def test_a_layer_that_is_no_more_than_begun_is_damaged(tmp_path, begun):
+    with pytest.raises(Malformed, match=r"'0' (is damaged|does not match the diff ID)"):
+        read_archive(written(tmp_path, saved_of(begun)))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -118,6 +118,7 @@ class _Reading:
         self._source, self._limits = source, limits
         self._stored = Budget(limits.bytes, "what the layers are stored as")
         self._unpacked = Budget(limits.bytes, "what the layers unpack to")
+        self._documents = Budget(limits.documents, "what the manifests, indexes and configs hold")
         self._layers: dict[tuple[str, str, str], _Blob] = {}
         self._visits = 0
         self._flat = False
@@ -139,7 +140,13 @@ class _Reading:
             found = self._layout(parsed(index, "index.json"))
         if not found:
             raise Malformed("it holds no image")
-        return _merged(found, self._limits)
+        return _merged(found)
+
+    def _visit(self) -> None:
+        """Count what names an image, or several."""
+        self._visits += 1
+        if self._visits > self._limits.layers:
+            raise Malformed(f"there are more than {self._limits.layers:,} images")
 
     # Files.
 
@@ -152,6 +159,7 @@ class _Reading:
                 data = stream.read(self._limits.document + 1)
         if len(data) > self._limits.document:
             raise Malformed(f"{name} is more than {self._limits.document:,} bytes")
+        self._documents.spend(len(data))
         return data
 
     def _present(self, name: str, what: str) -> bytes:
@@ -192,7 +200,7 @@ class _Reading:
         rows = sum(not row.get("empty_layer") for row in history)
         if history and rows != len(layers):
             raise Malformed(f"{where} has {rows} rows of history with a layer, but {len(layers)} layers")
-        if len({*self.sizes, *diff_ids}) > self._limits.layers:
+        if max(len(diff_ids), len({*self.sizes, *diff_ids})) > self._limits.layers:
             raise Malformed(f"there are more than {self._limits.layers:,} layers")
         for (name, known, size), diff_id, kind in zip(layers, diff_ids, kinds, strict=True):
             stored = algorithm_of(known, f"a layer of {image_id[:19]}") if known else USUAL
@@ -205,6 +213,7 @@ class _Reading:
     def _saved(self, data: object) -> Iterator[SavedImage]:
         for number, row in enumerate(_typed(data, list, "manifest.json"), 1):
             where = f"row {number} of manifest.json"
+            self._visit()
             row = _object(row, where)
             name = _field(row, "Config", str, where)
             config = self._present(name, f"the config of {where}")
@@ -250,9 +259,7 @@ class _Reading:
         missing: _Absent | None = None
         for row in _field(index, "manifests", list, where):
             descriptor = _Descriptor.of(_object(row, f"a descriptor in {where}"), f"a descriptor in {where}")
-            self._visits += 1
-            if self._visits > self._limits.layers:
-                raise Malformed(f"there are more than {self._limits.layers:,} images")
+            self._visit()
             called, sizes = descriptor.names or (names if not found else ()), dict(self.sizes)
             try:
                 found += self._described(descriptor, called, depth)
@@ -333,14 +340,12 @@ class _Descriptor:
         return (_name(name, self.path),) if name else ()
 
 
-def _merged(images: Sequence[SavedImage], limits: Limits) -> list[SavedImage]:
+def _merged(images: Sequence[SavedImage]) -> list[SavedImage]:
     found: dict[str, SavedImage] = {}
     for image in images:
         known = found.setdefault(image.image_id, replace(image, names=()))
         found[image.image_id] = replace(
             known, names=tuple(dict.fromkeys((*known.names, *image.names))), parent=known.parent or image.parent)
-    if len(found) > limits.layers:
-        raise Malformed(f"there are more than {limits.layers:,} images")
     return list(found.values())
 
 
@@ -375,10 +380,11 @@ def _files_size(stream: Reader, where: str, limits: Limits) -> int:
     that is there twice and a hard link to nothing are refused, as loading refuses them.
     """
     total, paths = 0, set()
-    ahead = Ahead(stream)
+    with explained(where):
+        ahead = Ahead(stream)
     if ahead.empty:  # no tar archive, and engines load it (measured: docker-20.10, podman-4.3)
         return 0
-    for info in members(ahead, where, limits, "r|"):
+    for info in members(ahead, where, limits):
         path = inside(info.name, where)
         if path in paths:
             raise Malformed(f"{where} has the path {quoted(path)} twice")

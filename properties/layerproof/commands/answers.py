@@ -73,7 +73,8 @@ def store(file: str, dialect: str | None, limit: int | None = None) -> tuple[Sto
 def _saved(file: str, spoken: str, limit: int | None) -> tuple[StoreView, str]:
     """The store that loading an archive makes."""
     usual = Limits()
-    limits = usual if limit is None else replace(usual, bytes=limit, document=min(limit, usual.document))
+    limits = usual if limit is None else replace(
+        usual, bytes=limit, document=min(limit, usual.document), documents=min(limit, usual.documents))
     try:
         view = loaded(read_archive(Path(file), limits), _traits(spoken))
         dependency_graph(view)
