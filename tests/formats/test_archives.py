@@ -367,6 +367,13 @@ def test_a_sparse_file_is_as_large_as_it_looks(tmp_path):
     assert [9000] == list(saved.sizes.values())
 
 
+def test_all_sizes_have_64_bits(tmp_path):
+    half = sparse(MAP, str(1 << 62)) + bytes(1024)
+    assert [1 << 62] == list(read_archive(written(tmp_path, saved_of(half))).sizes.values())
+    with pytest.raises(Malformed, match="the files of the images are more than 9,223,372,036,854,775,807 bytes"):
+        read_archive(written(tmp_path, saved_of(half, times=2)))
+
+
 @pytest.mark.parametrize(("tar", "says"), [
     (sparse(MAP, "-5"), "a negative size"),
     (sparse(b"900000\n" + b"0\n0\n" * 900_000, "5"), "the headers of one member are more than 2,097,152 bytes"),

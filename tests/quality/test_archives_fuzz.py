@@ -31,13 +31,13 @@ from layermodel.formats import tars
 from layermodel.formats.archives import read_archive
 from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
 from layermodel.formats.digests import digest_of
-from layermodel.formats.documents import Malformed
+from layermodel.formats.documents import Malformed, parsed
 from layermodel.store.loading import loaded
 from layermodel.store.words import DIALECTS
 from layerproof.engines.docker.files import with_references
 from layerproof.machines.store.draw import from_json, to_json
 
-LIMITS = tars.Limits(layers=12, members=60, document=20_000, documents=100_000, bytes=60_000)
+LIMITS = tars.Limits(layers=12, members=60, document=20_000, documents=100_000, bytes=70_000)
 MOST_HEADERS = 120_000
 ACCEPTED = "accepted"
 KINDS = {
@@ -94,8 +94,12 @@ class Image:
     stored: Callable[[bytes], bytes] = bytes
     """Done to the top layer as it is stored, before its digest is made."""
     config: Callable[[dict], None] = lambda config: None
+    own: bool = False
+    """Its layers are archives as our own writer makes them."""
 
     def tars(self):
+        if self.own:
+            return self.spec.tars
         made = [tar_of(layer) for layer in self.layers]
         return [*made[:-1], self.raw(made[-1])]
 
@@ -244,7 +248,7 @@ class Way:
 WAYS: dict[str, Way] = {}
 
 
-def way(*expected, examples=20):
+def way(*expected, examples=12):
     def known(spoil):
         WAYS[spoil.__name__.replace("_", " ")] = Way(spoil, frozenset(expected), examples)
         return spoil
@@ -256,9 +260,13 @@ def _top(plan):
     return plan.images[0].layers[-1]
 
 
-@way(ACCEPTED)
+@way(ACCEPTED, examples=40)
 def nothing(plan, chance):
     plan.spoiled = False
+    if chance.random() < 0.5:
+        plan.diffs = "sha256"
+        for image in plan.images:
+            image.own = True
 
 
 @way("twice")
@@ -279,8 +287,9 @@ def a_path_out_of_it(plan, chance):
 
 @way(ACCEPTED)
 def odd_members(plan, chance):
-    odd = [Member("", b"1"), Member("/", kind=tarfile.DIRTYPE), Member(".wh.x", b"content"), Member("s", link="/" * 99, kind=tarfile.SYMTYPE),
-           Member("c", kind=tarfile.CHRTYPE), Member("p", kind=tarfile.FIFOTYPE), Member(".wh.", b""), Member("u", b"1", b"Z"),
+    odd = [Member("", b"1"), Member("/", kind=tarfile.DIRTYPE), Member(".wh.x", b"content"),
+           Member("s", link="/" * 99, kind=tarfile.SYMTYPE), Member("c", kind=tarfile.CHRTYPE),
+           Member("p", kind=tarfile.FIFOTYPE), Member(".wh.", b""), Member("u", b"1", b"Z"),
            Member("x", b"", tarfile.REGTYPE, pax={"SCHILY.xattr.user.a": "1", "mtime": "nonsense"})]
     _top(plan).extend(chance.sample(odd, chance.randint(1, 3)))
 
@@ -293,18 +302,20 @@ def a_hard_link(plan, chance):
 
 @way(ACCEPTED, "damaged", examples=40)
 def a_sparse_member(plan, chance):
-    said = chance.choice(["1\n0\n5\n", "0\n", "1\n0\n", "x\n", "-1\n", "999999999999\n", "", "1\n" + "9" * 5000 + "\n5\n"])
+    said = chance.choice([
+        "1\n0\n5\n", "0\n", "1\n0\n", "x\n", "-1\n", "999999999999\n", "", "1\n" + "9" * 5000 + "\n5\n"])
+    size = chance.choice(["5", "-5", "9" * 18, "9" * 20, "x"])
     version = chance.choice([("1", "0"), ("0", "1"), ("0", "0")])
     pax = {"GNU.sparse.major": version[0], "GNU.sparse.minor": version[1], "GNU.sparse.name": "sp",
-           "GNU.sparse.realsize": chance.choice(["5", "-5", "99999999999999999999", "x"]), "GNU.sparse.map": "0,5", "GNU.sparse.numblocks": "1"}
+           "GNU.sparse.realsize": size, "GNU.sparse.map": "0,5", "GNU.sparse.numblocks": "1"}
     _top(plan).append(Member("sp", said.encode().ljust(512, b"\0") + b"12345", pax=pax))
 
 
 @way("limit", ACCEPTED, examples=14)
 def a_sparse_map_without_end(plan, chance):
     pax = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "sp", "GNU.sparse.realsize": "5"}
-    holes = chance.choice([1_000, 16_000])
-    bomb = tar_of([Member("sp", f"{holes}\n".encode() + b"0\n0\n" * holes, pax=pax)])
+    holes = chance.choice([1_000, 6_500])
+    bomb = tar_of([Member("sp", f"{holes}\n".encode() + b"00000\n" * (2 * holes), pax=pax)])
     plan.images[0].raw = lambda tar: bomb
     plan.compress = "gzip"
 
@@ -336,8 +347,9 @@ def large_headers(plan, chance):
 
 @way("limit")
 def much_said_of_all_members(plan, chance):
-    headers = [Member("h", b"".join(b"8 %03x=1\n" % n for n in range(k, k + 64)), tarfile.XGLTYPE) for k in range(0, 64 * 20, 64)]
-    _among(plan, chance, [m for header in headers for m in (header, Member(f"m{id(header)}"))])
+    headers = [b"".join(b"8 %03x=1\n" % n for n in range(k, k + 64)) for k in range(0, 64 * 20, 64)]
+    pairs = [(Member("h", data, tarfile.XGLTYPE), Member(f"m{number}")) for number, data in enumerate(headers)]
+    _among(plan, chance, [member for pair in pairs for member in pair])
 
 
 def _among(plan, chance, members):
@@ -356,7 +368,7 @@ def many_members(plan, chance):
 
 @way("limit")
 def a_layer_of_many_bytes(plan, chance):
-    size = chance.randint(60_000, 1_000_000)
+    size = chance.randint(70_000, 1_000_000)
     plan.images[0].raw = lambda tar: tar_of([Member("big", bytes(size))])
     plan.compress = chance.choice(sorted(COMPRESSIONS))
 
@@ -365,7 +377,7 @@ def a_layer_of_many_bytes(plan, chance):
 def an_archive_of_many_bytes(plan, chance):
     plan.folder, plan.kind = False, "docker"
     plan.whole = chance.choice(["gzip", "bzip2", "xz"])
-    plan.members.append(Member("big", bytes(chance.randint(60_000, 1_000_000))))
+    plan.members.append(Member("big", bytes(chance.randint(70_000, 1_000_000))))
 
 
 @way("diff ID", "damaged", ACCEPTED, examples=100)
@@ -406,7 +418,7 @@ DOCUMENTS = {"docker": ["manifest.json", "config"], "oci": ["index.json", "manif
 VALUES = [None, True, 0, -1, 1 << 62, 1.5, "", "x", "sha256:0", "\ud800", "../x", [], {}, [[]], [7], {"a": 1}]
 
 
-@way("type", ACCEPTED, examples=100)
+@way("type", ACCEPTED, examples=60)
 def an_entry_of_a_wrong_type(plan, chance):
     wanted, other = chance.choice(DOCUMENTS[plan.kind]), chance.choice(VALUES)
 
@@ -428,15 +440,20 @@ FIELDS = {
     "history": ("config", ("history",), [{}] * 9), "several": ("manifest", ("config",), None)}
 
 
-@way(*FIELDS, examples=120)
+@way(*FIELDS, examples=100)
 def a_field_of_an_odd_value(plan, chance):
     document, path, other = FIELDS[chance.choice(sorted(FIELDS))]
     plan.kind = next(kind for kind, known in DOCUMENTS.items() if document in known)
     if document == "manifest" and path == ("config",):
         plan.kind, plan.folder, plan.whole = "dir", True, "plain"
-        plan.documents.append(lambda name, value: {k: v for k, v in value.items() if k != "config"} if name == document else value)
-    else:
-        plan.documents.append(lambda name, value: _replaced(value, path, other) if name == document else value)
+
+    def change(name, value):
+        if name != document:
+            return value
+        changed = _replaced(value, path, other)
+        return {k: v for k, v in changed.items() if v is not None} if "dir" == plan.kind else changed
+
+    plan.documents.append(change)
 
 
 @way("no JSON", "strict JSON", "limit", examples=80)
@@ -454,9 +471,8 @@ def a_digest_of_another_kind(plan, chance):
     plan.images[0].config = lambda config: config["rootfs"].update(diff_ids=[other] * len(plan.images[0].layers))
 
 
-@way("digest", "size", "diff ID", examples=150)
+@way("digest", "size", "diff ID", examples=120)
 def a_file_with_another_byte(plan, chance):
-
     if chance.random() < 0.5:
         plan.kind, plan.compress = "docker", "plain"
 
@@ -482,17 +498,19 @@ def a_format_of_long_ago(plan, chance):
 def links_for_files(plan, chance):
     plan.kind, plan.folder = "docker", False
     plan.algorithm = "sha256"
-    kind, link = chance.choice([tarfile.SYMTYPE, tarfile.LNKTYPE]), chance.choice(["itself", "there", "nowhere", "../out", "device"])
+    kind = chance.choice([tarfile.SYMTYPE, tarfile.LNKTYPE])
+    link = chance.choice(["itself", "there", "nowhere", "../out", "device"])
 
     def change(files):
         name = next(n for n in sorted(files) if n.endswith(".tar"))
         target = {"itself": name, "there": "real"}.get(link, link)
-        plan.members.extend([Member("real", files[name]), Member("device", kind=tarfile.CHRTYPE), Member(name, kind=kind, link=target)])
+        plan.members.extend([Member("real", files[name]), Member("device", kind=tarfile.CHRTYPE),
+                             Member(name, kind=kind, link=target)])
 
     plan.files.append(change)
 
 
-@way(ACCEPTED, "digest", "type", examples=120)
+@way(ACCEPTED, "digest", "type", examples=100)
 def a_member_twice(plan, chance):
     plan.folder = False
 
@@ -526,7 +544,7 @@ def an_archive_with_bits_flipped(plan, chance):
 
 @way("limit", ACCEPTED, examples=40)
 def rows_without_end(plan, chance):
-    many = chance.choice([5, 100])
+    many = chance.choice([5, 40])
     large = "a" * chance.choice([0, 18_000])
     plan.images[0].config = lambda config: config.update(comment=large)
 
@@ -556,7 +574,8 @@ def an_index_in_an_index(plan, chance):
             text = json.dumps(index).encode()
             named = digest_of(text, plan.algorithm)
             files[f"blobs/{named.replace(':', '/')}"] = text
-            index = {"manifests": [{"mediaType": "application/vnd.oci.image.index.v1+json", "digest": named, "size": len(text)}]}
+            index = {"manifests": [{
+                "mediaType": "application/vnd.oci.image.index.v1+json", "digest": named, "size": len(text)}]}
         files["index.json"] = json.dumps(index).encode()
 
     plan.files.append(change)
@@ -647,11 +666,11 @@ def outcome(path, monkeypatch):
 MOST_MEMORY = 16 << 20
 """Of which unpacking xz takes 9 MiB, and what is read at once 1 MiB each time."""
 MOST_CALLS = 10_000 + 3 * LIMITS.bytes
-"""A map of a sparse file takes the most: three for two bytes."""
+"""A map of a sparse file can take the most: three for a number, and so for two bytes."""
 
 
 def check_work(work, size):
-    assert work.read <= 2 * size + 4 * LIMITS.bytes + LIMITS.documents, work
+    assert work.read <= 2 * size + LIMITS.bytes + LIMITS.documents + LIMITS.document, work
     assert work.memory <= MOST_MEMORY, work
     assert work.calls <= MOST_CALLS, work
 
@@ -663,7 +682,7 @@ def check_written_again(plan, saved, path):
         view = loaded(saved, DIALECTS["docker"])
     except Malformed as error:
         return kind_of(str(error))
-    assert view == from_json(json.loads(json.dumps(to_json(view))))
+    assert view == from_json(parsed(json.dumps(to_json(view)), "the store"))
     if not plan.spoiled:
         names = {} if plan.kind == "dir" else {image.spec.label: image.names for image in plan.images}
         again.write_bytes(archive(
@@ -672,6 +691,7 @@ def check_written_again(plan, saved, path):
         assert sorted(written.sizes.values()) == sorted(saved.sizes.values())
         assert [i.names for i in written.images] == [i.names for i in saved.images]
         assert [len(i.diff_ids) for i in written.images] == [len(i.diff_ids) for i in saved.images]
+        assert written == saved or not plan.images[0].own
     if plan.kind == "docker" and not plan.folder and not plan.members and "plain" == plan.whole:
         again.write_bytes(with_references(path.read_bytes(), str))
         assert saved == read_archive(again)
@@ -695,6 +715,7 @@ def test_any_archive_is_read_or_refused_in_one_sentence(name, monkeypatch):
             size = plan.write(path)
             saved, came, work = outcome(path, monkeypatch)
             check_work(work, size)
+            assert plan.spoiled or came == ACCEPTED
             reached[came if saved is None else check_written_again(plan, saved, path)] += 1
 
     some()

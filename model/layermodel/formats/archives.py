@@ -46,6 +46,8 @@ _ATTESTED = "vnd.docker.reference.type"
 _BLOB = re.compile(r"blobs/([a-z0-9+._-]+)/([0-9a-f]{32,})")
 _NAME = re.compile(r"\w[\w.:/@+-]{0,511}", re.ASCII)
 _WHITEOUT = ".wh."
+_MOST_FILES = (1 << 63) - 1
+"""Bytes of all images' files, so that every size of a store has 64 bits (:mod:`layermodel.formats.documents`)."""
 _Type = TypeVar("_Type")
 
 
@@ -120,7 +122,7 @@ class _Reading:
         self._unpacked = Budget(limits.bytes, "what the layers unpack to")
         self._documents = Budget(limits.documents, "what the manifests, indexes and configs hold")
         self._layers: dict[tuple[str, str, str], _Blob] = {}
-        self._visits = 0
+        self._visits = self._files = 0
         self._flat = False
         self.sizes: dict[str, int] = {}
 
@@ -206,6 +208,9 @@ class _Reading:
             stored = algorithm_of(known, f"a layer of {image_id[:19]}") if known else USUAL
             blob = self._layer(name, stored, kind, f"a layer of {image_id[:19]}")
             self.sizes[diff_id] = _checked(blob, name, known, size, diff_id)
+            self._files += self.sizes[diff_id]
+        if self._files > _MOST_FILES:  # sparse files may say anything
+            raise Malformed(f"the files of the images are more than {_MOST_FILES:,} bytes")
         return SavedImage(image_id, tuple(diff_ids), tuple(history), tuple(names), parent)
 
     # manifest.json
