@@ -126,6 +126,15 @@ def test_what_is_compressed_and_cut_short_is_damaged(tmp_path, compress):
         read_archive(written(tmp_path, compress(SAVED)[:-40]))
 
 
+def test_zstd_of_other_bytes_is_damaged(tmp_path):
+    data = bytearray(ZSTD.compress(SAVED))
+    data[12] ^= 0xFF
+    with pytest.raises(Malformed, match=r"the archive is damaged: .*[Cc]orrupt"):
+        read_archive(written(tmp_path, bytes(data)))
+    with pytest.raises(Malformed, match="'0' is damaged"):
+        read_archive(written(tmp_path, saved_of(bytes(data))))
+
+
 def test_xz_that_would_take_too_much_memory_is_refused(tmp_path):
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 512 << 20, "mode": lzma.MODE_FAST, "mf": lzma.MF_HC3}]
     data = lzma.compress(SAVED, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0}])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib
 import json
 import lzma
 import re
@@ -37,6 +38,7 @@ from layermodel.store.words import DIALECTS
 from layerproof.engines.docker.files import with_references
 from layerproof.machines.store.draw import from_json, to_json
 
+ZSTD = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 LIMITS = tars.Limits(layers=12, members=60, document=20_000, documents=100_000, bytes=70_000)
 MOST_HEADERS = 120_000
 ACCEPTED = "accepted"
@@ -54,7 +56,7 @@ KINDS = {
 }
 """The refusals, each a part of its sentence. The order counts where two fit."""
 COMPRESSIONS = {"plain": bytes, "gzip": lambda data: gzip.compress(data, mtime=0), "bzip2": bz2.compress,
-                "xz": lzma.compress}
+                "xz": lzma.compress, "zstd": ZSTD.compress}
 
 
 # What is made: an archive as it is before it is written, which ways to spoil it change.
@@ -376,13 +378,13 @@ def a_layer_of_many_bytes(plan, chance):
 @way("limit")
 def an_archive_of_many_bytes(plan, chance):
     plan.folder, plan.kind = False, "docker"
-    plan.whole = chance.choice(["gzip", "bzip2", "xz"])
+    plan.whole = chance.choice(["gzip", "bzip2", "xz", "zstd"])
     plan.members.append(Member("big", bytes(chance.randint(70_000, 1_000_000))))
 
 
 @way("diff ID", "damaged", ACCEPTED, examples=100)
 def a_layer_of_other_bytes(plan, chance):
-    other = chance.choice([b"", b"", b"x", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\x00", b"\0" * 512, b"ustar" * 200])
+    other = chance.choice([b"", b"", b"x", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"\0" * 512, b"ustar" * 200])
     if chance.random() < 0.5:
         plan.images[0].raw = lambda tar: other
     else:
@@ -528,7 +530,7 @@ def an_archive_cut_short(plan, chance):
     plan.bytes.append(lambda whole: whole[: int(len(whole) * part)])
 
 
-@way("damaged")
+@way("damaged", examples=50)
 def an_archive_with_bits_flipped(plan, chance):
     plan.folder = False
     flips = [(chance.random(), chance.randint(0, 7)) for _ in range(chance.randint(1, 4))]
@@ -636,11 +638,12 @@ def watched(monkeypatch):
         patch.setattr(tars, "opened", lambda path: Counted(real(path)))
         patch.setattr(tars, "_MOST_HEADERS", MOST_HEADERS)
         tracemalloc.start()
+        before = sys.getprofile()
         sys.setprofile(count)
         try:
             yield work
         finally:
-            sys.setprofile(None)
+            sys.setprofile(before)
             work.memory = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
 

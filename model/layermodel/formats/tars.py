@@ -255,10 +255,23 @@ def unpacked(stream: Any, where: str) -> Any:
 def _zstd(stream: object, where: str) -> Any:
     for name in ("compression.zstd", "backports.zstd"):  # in the standard library since Python 3.14
         try:
-            return importlib.import_module(name).ZstdFile(stream)
+            return _Zstd(importlib.import_module(name), stream)
         except ImportError:
             continue
     raise Malformed(f"{where} is compressed with zstd, which needs Python 3.14 or the package backports.zstd")
+
+
+class _Zstd:
+    """What is unpacked of a stream of zstd; its error is of a kind that only that module knows."""
+
+    def __init__(self, module: Any, stream: object) -> None:
+        self._file, self._error = module.ZstdFile(stream), module.ZstdError
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return bytes(self._file.read(size))
+        except self._error as error:
+            raise ValueError(str(error)) from None
 
 
 class _Unpacking:
