@@ -1,6 +1,7 @@
 """The command line: what it prints, and its exit status."""
 
 import dataclasses
+import hashlib
 import itertools
 import json
 import os
@@ -16,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from layermodel.formats.content import ArchiveEntry, ImageSpec, archive
+from layermodel.formats.content import ArchiveEntry, ImageSpec, archive, layer_tar
 from layerproof.cli import main
 from layerproof.commands.engine import chosen
 from layerproof.commands.report import finding_text
@@ -384,6 +385,19 @@ def test_an_archive_is_explained(tmp_path):
     path.write_bytes(path.read_bytes()[:700])
     damaged = run("explain", str(path))
     assert (2, 1) == (damaged.exit_code, len(damaged.output.strip().splitlines()))
+
+
+def test_a_layer_is_found_by_the_beginning_of_its_digest(tmp_path):
+    path, image = tmp_path / "images.tar", ImageSpec(({"a": b"12345"},), "a")
+    diff_id = "sha512:" + hashlib.sha512(image.tars[0]).hexdigest()
+    config = json.dumps({"rootfs": {"type": "layers", "diff_ids": [diff_id]}}).encode()
+    manifest = json.dumps([{"Config": "config", "Layers": ["layer"], "RepoTags": ["a:1"]}]).encode()
+    path.write_bytes(layer_tar({"config": config, "layer": image.tars[0], "manifest.json": manifest}))
+    for thing in (diff_id, diff_id[:15], diff_id[7:17]):
+        told = run("explain", str(path), thing)
+        assert (0, True) == (told.exit_code, f"layer {diff_id[:19]} " in told.output)
+        assert diff_id[:20] not in told.output
+    assert 2 == run("explain", str(path), diff_id.replace("512", "256")[:15]).exit_code
 
 
 def test_what_comes_from_the_hub_is_found_by_its_short_name(tmp_path):

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from layermodel.formats.archives import read_archive
 from layermodel.formats.content import ArchiveEntry, ImageSpec, archive, chain_ids, digest
+from layermodel.formats.digests import digest_of
 from layermodel.formats.documents import Malformed
 from layermodel.formats.tars import Limits
 from layermodel.store.loading import loaded
@@ -55,16 +56,25 @@ def packed(files, links=()):
     return out.getvalue()
 
 
-def layout(*images, compress=lambda tar: tar, names=()):
-    """An OCI image layout."""
+def config_by(image, algorithm):
+    """The config of an image, with diff IDs by an algorithm."""
+    config = json.loads(image.config)
+    config["rootfs"]["diff_ids"] = [digest_of(tar, algorithm) for tar in image.tars]
+    return json.dumps(config, sort_keys=True).encode()
+
+
+def layout(*images, compress=lambda tar: tar, names=(), algorithm="sha256", diffs="sha256"):
+    """An OCI image layout, with the algorithms of its digests and of its diff IDs."""
     blobs, rows = {}, []
 
     def put(data, media):
-        blobs[f"blobs/sha256/{digest(data).removeprefix('sha256:')}"] = data
-        return {"mediaType": media, "digest": digest(data), "size": len(data)}
+        named = digest_of(data, algorithm)
+        blobs[f"blobs/{named.replace(':', '/')}"] = data
+        return {"mediaType": media, "digest": named, "size": len(data)}
 
     for number, image in enumerate(images):
-        manifest = {"schemaVersion": 2, "config": put(image.config, "application/vnd.oci.image.config.v1+json"),
+        config = config_by(image, diffs)
+        manifest = {"schemaVersion": 2, "config": put(config, "application/vnd.oci.image.config.v1+json"),
                     "layers": [put(compress(tar), "application/vnd.oci.image.layer.v1.tar") for tar in image.tars]}
         row = put(json.dumps(manifest).encode(), "application/vnd.oci.image.manifest.v1+json")
         name = names[number] if number < len(names) else None
@@ -116,6 +126,15 @@ def test_what_is_compressed_and_cut_short_is_damaged(tmp_path, compress):
         read_archive(written(tmp_path, compress(SAVED)[:-40]))
 
 
+def test_zstd_of_other_bytes_is_damaged(tmp_path):
+    data = bytearray(ZSTD.compress(SAVED))
+    data[12] ^= 0xFF
+    with pytest.raises(Malformed, match=r"the archive is damaged: .*[Cc]orrupt"):
+        read_archive(written(tmp_path, bytes(data)))
+    with pytest.raises(Malformed, match="'0' is damaged"):
+        read_archive(written(tmp_path, saved_of(bytes(data))))
+
+
 def test_xz_that_would_take_too_much_memory_is_refused(tmp_path):
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 512 << 20, "mode": lzma.MODE_FAST, "mf": lzma.MF_HC3}]
     data = lzma.compress(SAVED, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0}])
@@ -156,6 +175,80 @@ def test_a_folder_that_skopeo_made_holds_its_image(tmp_path):
     (tmp_path / "version").unlink()
     with pytest.raises(Malformed, match=r"manifest.json: not a list"):
         read_archive(tmp_path)
+
+
+@pytest.mark.parametrize("compress", [lambda tar: tar, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(("algorithm", "diffs"), [("sha512", "sha256"), ("sha256", "sha512"), ("sha512", "sha512")])
+def test_each_digest_is_checked_by_its_own_algorithm(tmp_path, algorithm, diffs, compress):
+    files = layout(PARENT, CHILD, names=("p:1", "c:1"), compress=compress, algorithm=algorithm, diffs=diffs)
+    saved = read_archive(written(tmp_path, packed(files)))
+    ids = [digest_of(tar, diffs) for tar in CHILD.tars]
+    assert [digest(config_by(CHILD, diffs)), tuple(ids)] == [saved.images[1].image_id, saved.images[1].diff_ids]
+    assert dict(zip(ids, (8, 5), strict=True)) == dict(saved.sizes)
+    view = loaded(saved, DIALECTS["docker"])
+    assert {ids[0], digest(f"{ids[0]} {ids[1]}".encode())} == set(view.layers)
+    for name in filter(lambda n: n.startswith("blobs/"), files):
+        with pytest.raises(Malformed, match=r"does not match its digest|bytes, not"):
+            read_archive(written(tmp_path, packed({**files, name: files[name][:-1] + b"!"})))
+
+
+def test_one_layer_may_have_diff_ids_of_two_algorithms(tmp_path):
+    both = [layout(PARENT, names=("a:1",)), layout(PARENT, names=("b:1",), diffs="sha512")]
+    index = {"manifests": [row for files in both for row in json.loads(files["index.json"])["manifests"]]}
+    files = {**both[0], **both[1], "index.json": json.dumps(index).encode()}
+    saved = read_archive(written(tmp_path, packed(files)))
+    tar, = PARENT.tars
+    assert {digest(tar): 8, digest_of(tar, "sha512"): 8} == dict(saved.sizes)
+
+
+def other_algorithm(files, place):
+    """A layout in which something is named by an algorithm that nobody here knows."""
+    index = json.loads(files["index.json"])
+    row = index["manifests"][0]
+    name = "blobs/" + row["digest"].replace(":", "/")
+    if place == "index":
+        row["digest"] = "blake3:" + "0" * 64
+    else:
+        manifest = json.loads(files.pop(name))
+        for one in [manifest["config"]] if place == "config" else manifest["layers"]:
+            one["digest"] = "blake3:" + "0" * 64
+        data = json.dumps(manifest).encode()
+        row |= {"digest": digest(data), "size": len(data)}
+        files["blobs/" + row["digest"].replace(":", "/")] = data
+    return {**files, "index.json": json.dumps(index).encode()}
+
+
+@pytest.mark.parametrize("place", ["index", "config", "layers"])
+def test_an_algorithm_that_is_not_known_is_one_sentence(tmp_path, place):
+    files = other_algorithm(layout(PARENT), place)
+    with pytest.raises(Malformed, match=r"'blake3:0+' cannot be checked: .* sha256 and sha512 are known here") as caught:
+        read_archive(written(tmp_path, packed(files)))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_read_may_be_of_any_algorithm(tmp_path):
+    files = layout(PARENT)
+    index = json.loads(files["index.json"])
+    index["manifests"].append({"mediaType": "text/plain", "digest": "multihash+base58:QmRZxt2b1FVZ", "size": 1})
+    assert read_archive(written(tmp_path, packed({**files, "index.json": json.dumps(index).encode()}))).images
+
+
+@pytest.mark.parametrize("diffs", ["sha256", "sha512"])
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_the_path_of_a_blob_says_its_digest_in_a_saved_archive_too(tmp_path, algorithm, diffs):
+    config, tar = config_by(PARENT, diffs), PARENT.tars[0]
+    names = ["blobs/" + digest_of(data, algorithm).replace(":", "/") for data in (config, tar)]
+    files = dict(zip(names, (config, tar), strict=True))
+    manifest = [{"Config": names[0], "Layers": names[1:], "RepoTags": ["a:1"]}]
+    files["manifest.json"] = json.dumps(manifest).encode()
+    assert digest(config) == read_archive(written(tmp_path, packed(files))).images[0].image_id
+    for name in names:
+        with pytest.raises(Malformed, match="does not match its digest"):
+            read_archive(written(tmp_path, packed({**files, name: files[name] + b" "})))
+    odd = names[0].replace(algorithm, "blake3")
+    manifest[0]["Config"] = odd
+    with pytest.raises(Malformed, match="cannot be checked"):
+        read_archive(written(tmp_path, packed({**files, odd: config, "manifest.json": json.dumps(manifest).encode()})))
 
 
 def platforms(*there):
@@ -233,12 +326,87 @@ def test_a_member_that_links_to_itself_leads_nowhere(tmp_path):
 
 
 @pytest.mark.parametrize(("limits", "says"), [
-    (Limits(layers=1), "more than 1 layers"), (Limits(members=2), "more than 2 members"),
+    (Limits(layers=1), "more than 1 images"), (Limits(members=2), "more than 2 members"),
     (Limits(document=10), "more than 10 bytes"), (Limits(bytes=100), "more than 100 bytes"),
 ])
 def test_everything_has_a_limit(tmp_path, limits, says):
     with pytest.raises(Malformed, match=says):
         read_archive(written(tmp_path, SAVED), limits)
+
+
+def saved_of(*layers, times=1, rows=1, config=None):
+    """An archive of an image whose layers are these bytes, each so many times, in so many rows."""
+    names = [str(number) for number in range(len(layers))]
+    made = {"rootfs": {"type": "layers", "diff_ids": [digest(tar) for tar in layers] * times}, **(config or {})}
+    row = {"Config": "config", "Layers": names * times}
+    return packed({"config": json.dumps(made).encode(), **dict(zip(names, layers, strict=True)),
+                   "manifest.json": json.dumps([row] * rows).encode()})
+
+
+def test_what_is_named_often_is_not_read_for_ever(tmp_path):
+    tar, = PARENT.tars
+    assert read_archive(written(tmp_path, saved_of(tar, times=3, rows=3)), Limits(layers=3)).images
+    for often, says in (({"times": 4}, "more than 3 layers"), ({"rows": 4}, "more than 3 images")):
+        with pytest.raises(Malformed, match=says):
+            read_archive(written(tmp_path, saved_of(tar, **often)), Limits(layers=3))
+    large = saved_of(tar, rows=3, config={"comment": "x" * 1_000})
+    with pytest.raises(Malformed, match=r"manifests, indexes and configs hold is more than 3,000 bytes"):
+        read_archive(written(tmp_path, large), Limits(documents=3_000))
+
+
+def header(kind, data, **pax):
+    """A header of a tar archive, with what it is of; extended headers before it."""
+    info = tarfile.TarInfo("name")
+    info.type, info.size, info.pax_headers = kind, len(data), pax
+    return info.tobuf(tarfile.PAX_FORMAT) + data + bytes(-len(data) % 512)
+
+
+def sparse(said, size):
+    """A sparse member, in the way of version 1.0: where it has data stands before that."""
+    return header(tarfile.REGTYPE, said, **{
+        "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "s", "GNU.sparse.realsize": size})
+
+
+MAP = b"1\n0\n5\n".ljust(512, b"\0") + b"12345"
+SOME = header(tarfile.REGTYPE, b"12345")
+
+
+def test_a_sparse_file_is_as_large_as_it_looks(tmp_path):
+    saved = read_archive(written(tmp_path, saved_of(sparse(MAP, "9000") + bytes(1024))))
+    assert [9000] == list(saved.sizes.values())
+
+
+def test_all_sizes_have_64_bits(tmp_path):
+    half = sparse(MAP, str(1 << 62)) + bytes(1024)
+    assert [1 << 62] == list(read_archive(written(tmp_path, saved_of(half))).sizes.values())
+    with pytest.raises(Malformed, match="the files of the images are more than 9,223,372,036,854,775,807 bytes"):
+        read_archive(written(tmp_path, saved_of(half, times=2)))
+
+
+@pytest.mark.parametrize(("tar", "says"), [
+    (sparse(MAP, "-5"), "a negative size"),
+    (sparse(b"900000\n" + b"0\n0\n" * 900_000, "5"), "the headers of one member are more than 2,097,152 bytes"),
+    (header(tarfile.XHDTYPE, b"a" * 900_000) * 3 + SOME, "the headers of one member are more than 2,097,152 bytes"),
+    (header(tarfile.XHDTYPE, b"1" * 100_000) + SOME, "a number of 100,000 digits"),
+    (header(tarfile.XGLTYPE, b"a" * 70_000) + SOME, "a header speaks of 70,000 bytes"),
+    (b"".join(header(tarfile.XGLTYPE, b"".join(b"8 %03x=1\n" % n for n in range(k, k + 60))) + SOME
+              for k in range(0, 1200, 60)), "says more than 1,000 things of all its members"),
+])
+@pytest.mark.parametrize("place", ["layer", "archive"])
+def test_headers_have_limits(tmp_path, tar, says, place):
+    # In a layer names may not stand twice, which is said of the second.
+    data = saved_of(tar + bytes(1024)) if place == "layer" else tar + saved_of(SOME + bytes(1024))
+    if place == "layer" and tar.count(SOME) > 1:
+        says = "has the path 'name' twice"
+    with pytest.raises(Malformed, match=says) as caught:
+        read_archive(written(tmp_path, data))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("begun", [b"\x1f\x8b", b"\x1f\x8b\x08\0", b"BZh9", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"])
+def test_a_layer_that_is_no_more_than_begun_is_damaged(tmp_path, begun):
+    with pytest.raises(Malformed, match=r"'0' (is damaged|does not match the diff ID)"):
+        read_archive(written(tmp_path, saved_of(begun)))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -2,8 +2,9 @@
 
 All in a tar archive or in a folder; archives and layers plain or compressed with gzip, zstd, xz or bzip2.
 
-Reading checks everything that can be checked: digests of blobs, diff IDs of layers (decompressed), sizes,
-and that a config's history has a row for each layer. What loading makes of it is :mod:`layermodel.store.loading`.
+Reading checks everything that can be checked: digests of blobs, diff IDs of layers (decompressed), each by its
+own algorithm, sizes, and that a config's history has a row for each layer. What loading makes of it is
+:mod:`layermodel.store.loading`.
 
 Sources: moby ``image/spec/v1.2.md`` and ``image/tarexport/load.go`` (``manifest.json``); OCI image-spec v1.1
 ``image-layout.md``, ``manifest.md``, ``image-index.md``, ``config.md`` and ``layer.md``.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from layermodel.formats.content import digest
+from layermodel.formats.digests import USUAL, algorithm_of, digest_of, of_hex, well_formed
 from layermodel.formats.documents import Malformed, parsed, quoted
 from layermodel.formats.references import is_tagged
 from layermodel.formats.tars import (
@@ -41,11 +43,11 @@ _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json",
 _CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
 _REF_NAME, _FULL_NAME = "org.opencontainers.image.ref.name", "io.containerd.image.name"
 _ATTESTED = "vnd.docker.reference.type"
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_NAMED_BY_DIGEST = re.compile(r"(?:.*/)?([0-9a-f]{64})(?:\.json)?")
-_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
+_BLOB = re.compile(r"blobs/([a-z0-9+._-]+)/([0-9a-f]{32,})")
 _NAME = re.compile(r"\w[\w.:/@+-]{0,511}", re.ASCII)
 _WHITEOUT = ".wh."
+_MOST_FILES = (1 << 63) - 1
+"""Bytes of all images' files, so that every size of a store has 64 bits (:mod:`layermodel.formats.documents`)."""
 _Type = TypeVar("_Type")
 
 
@@ -118,8 +120,9 @@ class _Reading:
         self._source, self._limits = source, limits
         self._stored = Budget(limits.bytes, "what the layers are stored as")
         self._unpacked = Budget(limits.bytes, "what the layers unpack to")
-        self._layers: dict[str, _Blob] = {}
-        self._visits = 0
+        self._documents = Budget(limits.documents, "what the manifests, indexes and configs hold")
+        self._layers: dict[tuple[str, str, str], _Blob] = {}
+        self._visits = self._files = 0
         self._flat = False
         self.sizes: dict[str, int] = {}
 
@@ -139,7 +142,13 @@ class _Reading:
             found = self._layout(parsed(index, "index.json"))
         if not found:
             raise Malformed("it holds no image")
-        return _merged(found, self._limits)
+        return _merged(found)
+
+    def _visit(self) -> None:
+        """Count what names an image, or several."""
+        self._visits += 1
+        if self._visits > self._limits.layers:
+            raise Malformed(f"there are more than {self._limits.layers:,} images")
 
     # Files.
 
@@ -152,6 +161,7 @@ class _Reading:
                 data = stream.read(self._limits.document + 1)
         if len(data) > self._limits.document:
             raise Malformed(f"{name} is more than {self._limits.document:,} bytes")
+        self._documents.spend(len(data))
         return data
 
     def _present(self, name: str, what: str) -> bytes:
@@ -160,16 +170,16 @@ class _Reading:
             raise _Absent(f"{what} is missing: there is no {quoted(name)}")
         return data
 
-    def _layer(self, name: str, what: str) -> _Blob:
-        """A layer; one that several images have is read once."""
-        plain = inside(name, "the archive")
-        if plain not in self._layers:
-            with self._source.open(plain) as stream:
+    def _layer(self, name: str, stored: str, diff: str, what: str) -> _Blob:
+        """A layer; one that several images have is read once for each two algorithms of its digests."""
+        read = inside(name, "the archive"), stored, diff
+        if read not in self._layers:
+            with self._source.open(read[0]) as stream:
                 if stream is None:
                     raise _Absent(f"{what} is missing: there is no {quoted(name)}")
-                packed = Reader(stream, self._stored)
-                self._layers[plain] = _read_layer(packed, quoted(name), self._limits, self._unpacked)
-        return self._layers[plain]
+                packed = Reader(stream, self._stored, stored)
+                self._layers[read] = _read_layer(packed, quoted(name), self._limits, self._unpacked, diff)
+        return self._layers[read]
 
     # Images, whatever names them.
 
@@ -184,18 +194,23 @@ class _Reading:
         root = _field(data, "rootfs", dict, where)
         if root.get("type") != "layers":
             raise Malformed(f"{where} has a root file system that does not consist of layers")
-        diff_ids = [_digest(d, f"{where}, diff_ids") for d in _field(root, "diff_ids", list, where, [])]
+        diff_ids = [_typed(d, str, f"{where}, diff_ids") for d in _field(root, "diff_ids", list, where, [])]
+        kinds = [algorithm_of(diff_id, f"{where}, diff_ids") for diff_id in diff_ids]
         if len(diff_ids) != len(layers):
             raise Malformed(f"{where} has {len(diff_ids)} diff IDs, but the manifest has {len(layers)} layers")
         history = [_object(row, f"{where}, history") for row in _field(data, "history", list, where, [])]
         rows = sum(not row.get("empty_layer") for row in history)
         if history and rows != len(layers):
             raise Malformed(f"{where} has {rows} rows of history with a layer, but {len(layers)} layers")
-        if len({*self.sizes, *diff_ids}) > self._limits.layers:
+        if max(len(diff_ids), len({*self.sizes, *diff_ids})) > self._limits.layers:
             raise Malformed(f"there are more than {self._limits.layers:,} layers")
-        for (name, known, size), diff_id in zip(layers, diff_ids, strict=True):
-            blob = self._layer(name, f"a layer of {image_id[:19]}")
+        for (name, known, size), diff_id, kind in zip(layers, diff_ids, kinds, strict=True):
+            stored = algorithm_of(known, f"a layer of {image_id[:19]}") if known else USUAL
+            blob = self._layer(name, stored, kind, f"a layer of {image_id[:19]}")
             self.sizes[diff_id] = _checked(blob, name, known, size, diff_id)
+            self._files += self.sizes[diff_id]
+        if self._files > _MOST_FILES:  # sparse files may say anything
+            raise Malformed(f"the files of the images are more than {_MOST_FILES:,} bytes")
         return SavedImage(image_id, tuple(diff_ids), tuple(history), tuple(names), parent)
 
     # manifest.json
@@ -203,11 +218,12 @@ class _Reading:
     def _saved(self, data: object) -> Iterator[SavedImage]:
         for number, row in enumerate(_typed(data, list, "manifest.json"), 1):
             where = f"row {number} of manifest.json"
+            self._visit()
             row = _object(row, where)
             name = _field(row, "Config", str, where)
             config = self._present(name, f"the config of {where}")
-            named = _NAMED_BY_DIGEST.fullmatch(posixpath.normpath(name))
-            if named and digest(config) != f"sha256:{named[1]}":
+            named = _digest_in(name) or of_hex(posixpath.basename(posixpath.normpath(name)).removesuffix(".json"))
+            if named and digest_of(config, algorithm_of(named, f"the config of {where}")) != named:
                 raise Malformed(f"{quoted(name)} does not match its digest")
             layers = [_typed(n, str, f"{where}, Layers") for n in _field(row, "Layers", list, where, [])]
             names = [_tag(n, f"{where}, RepoTags") for n in _field(row, "RepoTags", list, where, [])]
@@ -248,9 +264,7 @@ class _Reading:
         missing: _Absent | None = None
         for row in _field(index, "manifests", list, where):
             descriptor = _Descriptor.of(_object(row, f"a descriptor in {where}"), f"a descriptor in {where}")
-            self._visits += 1
-            if self._visits > self._limits.layers:
-                raise Malformed(f"there are more than {self._limits.layers:,} images")
+            self._visit()
             called, sizes = descriptor.names or (names if not found else ()), dict(self.sizes)
             try:
                 found += self._described(descriptor, called, depth)
@@ -288,10 +302,11 @@ class _Reading:
 
     def _verified(self, descriptor: _Descriptor) -> bytes:
         path = self._path(descriptor)
+        algorithm = algorithm_of(descriptor.digest, "a blob")
         data = self._present(path, "a blob")
         if len(data) != descriptor.size:
             raise Malformed(f"{path} has {len(data):,} bytes, not {descriptor.size:,}")
-        if digest(data) != descriptor.digest:
+        if digest_of(data, algorithm) != descriptor.digest:
             raise Malformed(f"{path} does not match its digest")
         return data
 
@@ -312,7 +327,7 @@ class _Descriptor:
     @classmethod
     def of(cls, row: Mapping[str, Any], where: str) -> _Descriptor:
         return cls(_field(row, "mediaType", str, where, ""),
-                   _digest(_field(row, "digest", str, where), where), _field(row, "size", int, where),
+                   well_formed(_field(row, "digest", str, where), where), _field(row, "size", int, where),
                    _field(row, "annotations", dict, where, {}), row.get("platform") is not None)
 
     @property
@@ -330,26 +345,24 @@ class _Descriptor:
         return (_name(name, self.path),) if name else ()
 
 
-def _merged(images: Sequence[SavedImage], limits: Limits) -> list[SavedImage]:
+def _merged(images: Sequence[SavedImage]) -> list[SavedImage]:
     found: dict[str, SavedImage] = {}
     for image in images:
         known = found.setdefault(image.image_id, replace(image, names=()))
         found[image.image_id] = replace(
             known, names=tuple(dict.fromkeys((*known.names, *image.names))), parent=known.parent or image.parent)
-    if len(found) > limits.layers:
-        raise Malformed(f"there are more than {limits.layers:,} images")
     return list(found.values())
 
 
 # Layers.
 
 
-def _read_layer(packed: Reader, where: str, limits: Limits, budget: Budget) -> _Blob:
-    """Read a layer once: what it is as stored, unpacked, and as files."""
+def _read_layer(packed: Reader, where: str, limits: Limits, budget: Budget, diff: str) -> _Blob:
+    """Read a layer once: what it is as stored, unpacked (by the algorithm of its diff ID), and as files."""
     size, broken, malformed = 0, None, None
     diff_id = ""
     try:
-        plain = Reader(unpacked(packed, where), budget)
+        plain = Reader(unpacked(packed, where), budget, diff)
         try:
             size = _files_size(plain, where, limits)
         except Malformed as error:
@@ -372,10 +385,11 @@ def _files_size(stream: Reader, where: str, limits: Limits) -> int:
     that is there twice and a hard link to nothing are refused, as loading refuses them.
     """
     total, paths = 0, set()
-    ahead = Ahead(stream)
+    with explained(where):
+        ahead = Ahead(stream)
     if ahead.empty:  # no tar archive, and engines load it (measured: docker-20.10, podman-4.3)
         return 0
-    for info in members(ahead, where, limits, "r|"):
+    for info in members(ahead, where, limits):
         path = inside(info.name, where)
         if path in paths:
             raise Malformed(f"{where} has the path {quoted(path)} twice")
@@ -432,17 +446,10 @@ def _field(row: Mapping[str, Any], key: str, kind: type[_Type], where: str, othe
     return _typed(value, kind, f"{where}, {key}")
 
 
-def _digest(value: object, where: str) -> str:
-    text = _typed(value, str, where)
-    if not _DIGEST.fullmatch(text):
-        raise Malformed(f"{where}: {quoted(text)} is not a SHA-256 digest")
-    return text
-
-
 def _digest_in(path: str) -> str | None:
     """The digest that the path of a blob names."""
     found = _BLOB.fullmatch(posixpath.normpath(path))
-    return f"sha256:{found[1]}" if found else None
+    return f"{found[1]}:{found[2]}" if found else None
 
 
 def _tag(value: object, where: str) -> str:

@@ -88,7 +88,11 @@ def chain_id(diff_ids: Sequence[str]) -> str:
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
-    """Return the chain ID of every prefix of a stack of diff IDs, bottom first."""
+    """Return the chain ID of every prefix of a stack of diff IDs, bottom first.
+
+    The lowest is the diff ID itself, of whatever algorithm; all others are SHA-256 (image-spec ``identity``,
+    ``chainid.go``).
+    """
     return list(accumulate(diff_ids, lambda beneath, diff: digest(f"{beneath} {diff}".encode())))
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import hashlib
 import importlib
 import lzma
 import posixpath
+import re
 import tarfile
 import tempfile
 import zlib
@@ -20,11 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
+from layermodel.formats.digests import ALGORITHMS, USUAL
 from layermodel.formats.documents import Malformed, opened, quoted
 
 _HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
             tarfile.GNUTYPE_LONGLINK)
 _LONGEST_HEADER = 1 << 20
+_LONGEST_GLOBAL, _MOST_GLOBAL = 1 << 16, 1_000
+"""Bytes of a header that speaks of all members after it, and what such headers may say: it is kept."""
+_MOST_HEADERS = 2 << 20
+"""Bytes that are read for what is said of one member: its headers, and where a sparse one has holes."""
+_LONGEST_NUMBER = 1_000
+"""Digits in a row in an extended header: what reads them takes time by the square of it, before Python 3.11.10."""
 _CHUNK = 1 << 20
 _GZIP, _ZSTD, _XZ, _BZIP2 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\x00", b"BZh"
 _COMPRESSED = _GZIP, _ZSTD, _XZ, _BZIP2
@@ -39,10 +46,11 @@ class Limits:
     """What is read at most.
 
     Attributes:
-        layers: different ones in an archive, and images.
+        layers: different ones in an archive, those of an image, and images, as often as something names them.
         members: of one archive, and of one layer.
         document: bytes of a manifest, an index or a config. Registries take manifests of 4 MiB
             (OCI distribution-spec, pushing manifests).
+        documents: bytes of all those, as often as something names them.
         bytes: that are read of all layers of an archive, as they are stored; so many again that they unpack to,
             and that a compressed archive itself does.
     """
@@ -50,6 +58,7 @@ class Limits:
     layers: int = 1_000
     members: int = 1_000_000
     document: int = 8 << 20
+    documents: int = 64 << 20
     bytes: int = 64 << 30
 
 
@@ -74,10 +83,10 @@ class Budget:
 class Reader:
     """A stream that is hashed and counted as it is read."""
 
-    def __init__(self, stream: Any, budget: Budget) -> None:
-        """Read a stream within a budget."""
-        self._stream, self._budget = stream, budget
-        self._hash = hashlib.sha256()
+    def __init__(self, stream: Any, budget: Budget, algorithm: str = USUAL) -> None:
+        """Read a stream within a budget, and hash it by an algorithm that there is."""
+        self._stream, self._budget, self._algorithm = stream, budget, algorithm
+        self._hash = ALGORITHMS[algorithm]()
         self.count = 0
 
     def read(self, size: int = -1) -> bytes:
@@ -96,7 +105,7 @@ class Reader:
     @property
     def digest(self) -> str:
         """The digest of what was read."""
-        return f"sha256:{self._hash.hexdigest()}"
+        return f"{self._algorithm}:{self._hash.hexdigest()}"
 
 
 @contextmanager
@@ -128,30 +137,87 @@ class _Strict(tarfile.TarInfo):
             if not any(buf):  # the block of zeros at the end, or the end of the file
                 raise
             raise ValueError("a header is broken") from None
-        if info.size < 0 or (info.type in _HEADERS and info.size > _LONGEST_HEADER):
+        most = _LONGEST_GLOBAL if info.type == tarfile.XGLTYPE else _LONGEST_HEADER
+        if info.size < 0 or (info.type in _HEADERS and info.size > most):
             raise ValueError(f"a header speaks of {info.size:,} bytes")
         return info
 
 
-def members(stream: Any, where: str, limits: Limits, mode: str = "r:") -> Iterator[tarfile.TarInfo]:
-    """Yield the members of a tar archive.
+class _Headers:
+    """What tarfile sees of a stream: headers; it reads them one after another for as long as they go on."""
+
+    def __init__(self, stream: Any, skip: Callable[[int], object] | None) -> None:
+        """Begin with the first member; how to go to a place, if not by reading on to it."""
+        self._stream, self._skip = stream, skip
+        self._at, self._left = 0, _MOST_HEADERS
+
+    def begin(self) -> None:
+        """Go on to the next member."""
+        self._left = _MOST_HEADERS
+
+    def read(self, size: int) -> bytes:
+        """Read a header, or a part of one; less only at the end."""
+        self._left -= size
+        if self._left < 0:
+            raise ValueError(f"the headers of one member are more than {_MOST_HEADERS:,} bytes")
+        data = b"".join(self._parts(size))
+        longest = max(map(len, _DIGITS.findall(data)), default=0) if size > tarfile.BLOCKSIZE else 0
+        if longest > _LONGEST_NUMBER:
+            raise ValueError(f"a header has a number of {longest:,} digits")
+        return data
+
+    def tell(self) -> int:
+        """Where it is."""
+        return self._at
+
+    def seek(self, place: int) -> None:
+        """Go on to a place, over what is no header."""
+        if place < self._at:
+            raise ValueError("a header speaks of a negative size")
+        if self._skip is not None:
+            self._skip(place)
+            self._at = place
+        for _ in self._parts(place - self._at):
+            pass
+
+    def _parts(self, size: int) -> Iterator[bytes]:
+        end = self._at + size
+        while self._at < end and (part := self._stream.read(min(end - self._at, _CHUNK))):
+            self._at += len(part)
+            yield part
+
+
+_DIGITS = re.compile(rb"\d+")
+
+
+def members(
+    stream: Any, where: str, limits: Limits, skip: Callable[[int], object] | None = None,
+) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of a tar archive, without their extended headers.
 
     Args:
-        mode: ``r:`` for a stream in which one can go back, ``r|`` for another.
+        skip: how to go on to a place in the stream, which else is read up to there.
 
     Raises:
         Malformed: if it is not a tar archive, ends too early, or has too many members.
     """
     with explained(where):
-        tar = cast(Any, tarfile.open)(fileobj=stream, mode=mode, tarinfo=_Strict, bufsize=_CHUNK)
+        headers = _Headers(stream, skip)
+        tar = cast(Any, tarfile.open)(fileobj=headers, mode="r:", tarinfo=_Strict)
         last, count = -1, 0
         while (info := tar.next()) is not None:
-            if tar.offset <= last:  # a negative size in an extended header would send it round for ever
+            if tar.offset <= last or info.size < 0:  # the first would send it round for ever
                 raise ValueError("a header speaks of a negative size")
             last, count = tar.offset, count + 1
             if count > limits.members:
                 raise Malformed(f"{where} has more than {limits.members:,} members")
+            if len(tar.pax_headers) > _MOST_GLOBAL:
+                raise Malformed(f"{where} says more than {_MOST_GLOBAL:,} things of all its members")
             del tar.members[:]  # else it keeps them all
+            info.pax_headers = {}
+            if info.sparse is not None:
+                info.sparse = []
+            headers.begin()
             yield info
 
 
@@ -189,10 +255,23 @@ def unpacked(stream: Any, where: str) -> Any:
 def _zstd(stream: object, where: str) -> Any:
     for name in ("compression.zstd", "backports.zstd"):  # in the standard library since Python 3.14
         try:
-            return importlib.import_module(name).ZstdFile(stream)
+            return _Zstd(importlib.import_module(name), stream)
         except ImportError:
             continue
     raise Malformed(f"{where} is compressed with zstd, which needs Python 3.14 or the package backports.zstd")
+
+
+class _Zstd:
+    """What is unpacked of a stream of zstd; its error is of a kind that only that module knows."""
+
+    def __init__(self, module: Any, stream: object) -> None:
+        self._file, self._error = module.ZstdFile(stream), module.ZstdError
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return bytes(self._file.read(size))
+        except self._error as error:
+            raise ValueError(str(error)) from None
 
 
 class _Unpacking:
@@ -301,7 +380,7 @@ class Tar:
         self._members: dict[str, tarfile.TarInfo] = {}
         try:
             self._file = _plain(self._file, limits)
-            for info in members(self._file, "the archive", limits):
+            for info in members(self._file, "the archive", limits, self._file.seek):
                 self._members[inside(info.name, "the archive")] = info
         except BaseException:
             self._file.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from layermodel.formats.archives import read_archive
+from layermodel.formats.digests import ALGORITHMS
 from layermodel.formats.documents import Malformed, text_of
 from layermodel.formats.references import familiar
 from layermodel.formats.tars import Limits, begins_like_one, looks_like_one
@@ -33,8 +34,9 @@ from layerproof.process.files import cannot_be_read, check_named, parsed, read_b
 from layerproof.readings.replay import replay
 from layerproof.runs.trace import machine_of, trace_of
 
-_PREFIX = re.compile(r"(?:sha256:)?[0-9a-f]+")
-_FULL = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
+_ALGORITHM = rf"(?:({'|'.join(ALGORITHMS)}):)?"
+_PREFIX = re.compile(rf"{_ALGORITHM}([0-9a-f]+)")
+_FULL = re.compile(rf"{_ALGORITHM}([0-9a-f]{{64}}|[0-9a-f]{{128}})")
 _MOST_LISTED = 5
 
 
@@ -71,7 +73,8 @@ def store(file: str, dialect: str | None, limit: int | None = None) -> tuple[Sto
 def _saved(file: str, spoken: str, limit: int | None) -> tuple[StoreView, str]:
     """The store that loading an archive makes."""
     usual = Limits()
-    limits = usual if limit is None else replace(usual, bytes=limit, document=min(limit, usual.document))
+    limits = usual if limit is None else replace(
+        usual, bytes=limit, document=min(limit, usual.document), documents=min(limit, usual.documents))
     try:
         view = loaded(read_archive(Path(file), limits), _traits(spoken))
         dependency_graph(view)
@@ -128,9 +131,10 @@ def named(view: StoreView, thing: str) -> str:
 
 def _begins(name: str, prefix: str) -> bool:
     """Whether a digest begins like that, with the name of the algorithm or without."""
-    if not _PREFIX.fullmatch(prefix) or not _FULL.fullmatch(name):
+    asked, there = _PREFIX.fullmatch(prefix), _FULL.fullmatch(name)
+    if asked is None or there is None:
         return False
-    return name.removeprefix("sha256:").startswith(prefix.removeprefix("sha256:"))
+    return there[2].startswith(asked[2]) and (asked[1] is None or there[1] in (None, asked[1]))
 
 
 # What is answered.

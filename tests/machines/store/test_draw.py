@@ -102,6 +102,7 @@ def test_text_is_printable_and_keeps_to_the_width(view):
 def test_a_label_cuts_digests_short_and_escapes_what_cannot_be_printed():
     digest = "0123456789ab" + "c" * 52
     for name, expected in ((f"sha256:{digest}", "sha256:0123456789ab"), (digest, "0123456789ab"),
+                           (f"sha512:{digest}{'d' * 64}", "sha512:0123456789ab"),
                            (f"repo@sha256:{digest}", "repo@sha256:0123456789ab"),
                            ("a\n\ud800é", r"a\n\ud800é")):
         assert expected == label(name)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ABSENT = "NOT PRESENT"
 """What is said of something that is needed, and is not there."""
 
-_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+_DIGEST = re.compile(r"\b([0-9a-f]{12})(?:[0-9a-f]{52}|[0-9a-f]{116})\b")
 
 
 def label(name: str) -> str:
