@@ -1,4 +1,4 @@
-"""The archives that the Docker adapter sends: files for a container, a build context, renamed references.
+"""The archives that adapters send: files for a container, a build context, renamed references.
 
 Also the program that containers run: a static busybox of this machine, or else a tiny one made here.
 """
@@ -77,7 +77,7 @@ def find_program(busybox: str | None) -> tuple[dict[str, bytes], tuple[str, ...]
 
 
 def written_tar(files: Files) -> bytes:
-    """Return an archive of files to be written into a container; parent directories are left to Docker.
+    """Return an archive of files to be written into a container; parent directories are left to the engine.
 
     The time of a file is a function of its content: Docker's comparison of layers takes files of equal size
     and time for equal, so different content needs another time, and equal content deserves the same layer.
