@@ -58,7 +58,7 @@ class PrivateDaemon(PrivateService):
         driver = ("--storage-driver", storage_driver) if storage_driver else ()
         self.run(limit, lambda folder: Plan((path, *_arguments(folder), *driver, *flags), "dockerd.log", _HIDDEN,
                                             (_LONGEST,)),
-                 {"daemon.json": config}, lambda folder: _environment(path, folder))
+                 lambda _: {"daemon.json": config}, lambda folder: _environment(path, folder))
 
     @property
     def data_root(self) -> str:

@@ -76,7 +76,7 @@ class PrivateService:
 
     kind: Kind
 
-    def run(self, limit: float, plan: Callable[[str], Plan], files: Mapping[str, str],
+    def run(self, limit: float, plan: Callable[[str], Plan], files: Callable[[str], Mapping[str, str]],
             environment: Callable[[str], Mapping[str, str]]) -> None:
         """Start the engine and wait until it answers.
 
@@ -97,7 +97,7 @@ class PrivateService:
             except OSError as error:
                 raise EngineUnreachable(f"a private {self.kind.name} cannot be started: {error}") from None
             self.folder, lock = str(self._temporary.path), self._temporary.descriptor
-            for name, text in files.items():
+            for name, text in files(self.folder).items():
                 (self._temporary.path / name).write_text(text, encoding="utf-8")
             planned = plan(self.folder)
             self._log = f"{self.folder}/{planned.log}"

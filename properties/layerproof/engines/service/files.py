@@ -76,11 +76,14 @@ def find_program(busybox: str | None) -> tuple[dict[str, bytes], tuple[str, ...]
     return {"init": tiny_program()}, ("/init",)
 
 
-def written_tar(files: Files) -> bytes:
+def written_tar(files: Files, padded: bool = True) -> bytes:
     """Return an archive of files to be written into a container; parent directories are left to the engine.
 
     The time of a file is a function of its content: Docker's comparison of layers takes files of equal size
     and time for equal, so different content needs another time, and equal content deserves the same layer.
+
+    Args:
+        padded: fill it up to whole records, as tar does, after the two blocks that mark its end.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
@@ -89,7 +92,8 @@ def written_tar(files: Files) -> bytes:
             info.mode, info.size = 0o755, len(data)
             info.mtime = 1_000_000_000 + zlib.crc32(data) % 100_000_000
             tar.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
+        end = buffer.tell() + 2 * tarfile.BLOCKSIZE
+    return buffer.getvalue() if padded else buffer.getvalue()[:end]
 
 
 def build_context(base: str, files: Files) -> bytes:

@@ -78,7 +78,7 @@ class Served(Generic[_Daemon]):
         """Wait until a container's status is one of those wanted, and return it."""
         deadline = time.monotonic() + self._timeout
         while time.monotonic() < deadline:
-            status = self._fields(f"/containers/{container}/json").fields("State").text("Status")
+            status = self._status(container)
             if status in wanted:
                 return status
             time.sleep(0.005)
@@ -86,6 +86,10 @@ class Served(Generic[_Daemon]):
             f"the {self.api.of} at {self.socket} left container {container[:12]} in status {status} "
             f"for {self._timeout:g} seconds"
         )
+
+    def _status(self, container: str) -> str:
+        """A container's status, when it is asked for by itself."""
+        return self._fields(f"/containers/{container}/json").fields("State").text("Status")
 
     def _settled_rows(self) -> list[Fields]:
         """Return the containers, none of them between two states.
