@@ -83,6 +83,17 @@ def test_a_start_makes_no_files_and_a_commit_has_none_but_those_written(podman: 
     assert files_digest({"data": b"x"}) == seen_after.layers[seen_after.images[made].layers[-1]]
 
 
+def test_what_a_running_container_has_mounts_over_is_written_beneath_them(podman: PodmanEngine) -> None:
+    container = podman.create(load(podman, spec(podman)), "alpha")
+    files = {**podman.program, "data": b"other"}
+    for _ in range(2):
+        podman.write(container, files)
+        seen = podman.observe().containers[container]
+        assert (sum(map(len, files.values())), files_digest(files)) == (seen.size_rw, seen.upper)
+        podman.start(container)
+    assert "no-such-container" == refusal(podman.write, ABSENT, files)
+
+
 def test_what_is_refused_for_a_state_is_told_by_the_state(podman: PodmanEngine) -> None:
     container = podman.create(load(podman, spec(podman)), "alpha")
     assert "not-running" == refusal(podman.pause, container)

@@ -272,11 +272,27 @@ class PodmanEngine(Served[PrivatePodman]):
         """Write files into a container as ``podman cp`` does, in any state, paused included.
 
         Files written before under other paths stay. The archive ends where its end is marked: what unpacks it
-        stops there, and while it is still sent more the request fails, now and then.
+        stops there, and while it is still sent more the request fails, now and then. Over some files of root
+        layers a container that runs has mounts, and they are written as one does with ``podman mount``.
         """
+        if files.keys() & set(_MADE_AT_A_START):
+            self._write_beneath(container, files)
+            return
         archive = service_files.written_tar(files, padded=False)
         path = f"/containers/{container}/archive"
         self.api.request("PUT", path, params={"path": "/", "pause": False}, data=archive)
+
+    def _write_beneath(self, container: str, files: Files) -> None:
+        """Write files into a container's root file system as it is without the mounts of a container that runs."""
+        assert self.daemon is not None
+        path = f"/containers/{container}/mount"
+        where = self.api.request("POST", path).decode(errors="replace").strip()
+        if not where.startswith(self.daemon.root):
+            raise Unintelligible(f"the answer of POST {path} is {where!r:.100}, which is no folder of its own")
+        try:
+            service_files.unpack(service_files.written_tar(files), self.daemon.view(where))
+        finally:
+            self.api.post(f"/containers/{container}/unmount")
 
     def _act(self, container: str, action: str, /, **params: object) -> None:
         with self._by_state(container, action):

@@ -124,6 +124,19 @@ class PrivateService:
         """Where its API is."""
         return f"unix://{self.folder}/{self.kind.socket}"
 
+    def view(self, path: str) -> str:
+        """Where something is that is mounted for the engine alone, as seen from here.
+
+        Raises:
+            EngineUnreachable: if the engine is gone.
+        """
+        guard = self._guard.pid
+        try:
+            with open(f"/proc/{guard}/task/{guard}/children", encoding="ascii") as children:
+                return f"/proc/{int(children.read().split()[0])}/root{path}"
+        except (OSError, IndexError):
+            raise EngineUnreachable(f"the private {self.kind.name} is gone") from None
+
     def log(self, lines: int = 20) -> str:
         """The last lines of the engine's log, as far as it can be read."""
         try:

@@ -96,6 +96,16 @@ def written_tar(files: Files, padded: bool = True) -> bytes:
     return buffer.getvalue() if padded else buffer.getvalue()[:end]
 
 
+def unpack(archive: bytes, folder: str) -> None:
+    """Unpack an archive of files; those of the same path are replaced, and not written into, as they may run."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for info in tar:
+            target = f"{folder}/{info.name}"
+            if os.path.lexists(target):
+                os.unlink(target)
+            tar.extract(info, folder, filter="fully_trusted")
+
+
 def build_context(base: str, files: Files) -> bytes:
     """Return the context of a build that adds one layer of some files to an image."""
     recipe = f"FROM {base}\nCOPY layer/ /\n".encode()
