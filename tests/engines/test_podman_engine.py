@@ -140,8 +140,12 @@ def test_layers_that_a_failed_load_leaves_are_seen_and_gone_after_a_reset(podman
 
     assert "damaged-archive" == refusal(damaged)
     assert 1 == len(podman.observe().layers or ())
+    load(podman, spec(podman))
+    with pytest.raises(Refused):
+        load(podman, spec(podman, {"data": b"above"}, {"data": b"more"}), damaged=True)
+    assert 2 == len(podman.observe().layers or ()), "one of them is the image's, and lies beneath the other"
     podman.reset()
-    assert {} == podman.observe().layers
+    assert ((), {}) == (podman.leaked, podman.observe().layers)
 
 
 def test_a_prune_names_what_is_used_and_goes_on(podman: PodmanEngine) -> None:

@@ -103,7 +103,7 @@ class PodmanEngine(Served[PrivatePodman]):
         self.leaked: tuple[str, ...] = ()
         self._timeout, self._podman, self._driver = timeout, podman, storage_driver
         self._uppers: dict[str, str] = {}
-        self._loose: set[str] = set()  # layers of no image that were seen since all was empty
+        self._loose: set[str] = set()  # layers of no image that were seen since all was empty, and beneath
         self._closed = False
         program, self.command = service_files.find_program(busybox)
         self.program: Files = {**program, **dict.fromkeys(_MADE_AT_A_START, b"")}
@@ -341,13 +341,14 @@ class PodmanEngine(Served[PrivatePodman]):
     def _observed(self) -> Observation:
         images, containers = self._rows("/images/json", all=True), self._settled_rows()
         framings, stored = self._disk.framings(), self._disk.layers()
-        often = Counter(chain for chain, _ in stored)
+        often = Counter(stack[-1] for stack, _ in stored)
         seen = {_whole(row.text("Id")): self._image_seen(row, framings) for row in images}
-        self._loose |= often.keys() - {chain for image in seen.values() for chain in image.layers}
+        reached = {chain for image in seen.values() for chain in image.layers}
+        self._loose.update(*(stack for stack, _ in stored if stack[-1] not in reached))
         return Observation(
             images=seen,
             containers={row.text("Id"): self._container_seen(row) for row in containers},
-            layers=dict(stored) if self._disk.apart else None,
+            layers={stack[-1]: files for stack, files in stored} if self._disk.apart else None,
             strange=(*repeated("image", images), *repeated("container", containers),
                      *(f"layer {chain} is stored {n} times" for chain, n in often.items() if n > 1)),
         )
@@ -398,9 +399,9 @@ class PodmanEngine(Served[PrivatePodman]):
             if not sum(self._removed(row.text("Id")) for row in images):
                 break
         left = [row.text("Id") for row in (*self._container_rows(), *self._rows("/images/json", all=True))]
-        loose = {chain for chain, _ in self._disk.layers()}
+        loose = {stack[-1] for stack, _ in self._disk.layers()}
         if not left and loose and loose <= self._loose:
-            self.revive()  # they were seen, and no request removes them
+            self.revive()  # they were seen, or are beneath such, and no request removes them
             loose = set()
         self.leaked = (*left, *sorted(loose))
         self._loose.clear()

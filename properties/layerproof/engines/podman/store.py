@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from layermodel.formats.content import digest
+from layermodel.formats.content import chain_ids
 from layerproof.engines.service.folders import Folders
 
 _Rows = Mapping[str, Mapping[str, Any]]
@@ -33,14 +33,15 @@ class DiskStore(Folders):
         self.apart = driver == "overlay"
         self._framings: dict[str, tuple[tuple[int, int, int], int]] = {}
 
-    def layers(self) -> list[tuple[str, str]]:
-        """Every stored layer of an image: its chain ID, and the digest of its regular files or ``missing``.
+    def layers(self) -> list[tuple[tuple[str, ...], str]]:
+        """Every stored layer that is no container's, and the digest of its regular files or ``missing``.
 
-        The digest is of its own files where the folder has no others.
+        A layer is its chain ID after those of what is beneath it, bottom first. The digest is of its own files
+        where the folder has no others.
         """
         known = self._rows("layers")
         uppers = {str(row["layer"]) for row in self._rows("containers").values()}
-        return [(_chain(known, identity), self._layer(identity)) for identity in known if identity not in uppers]
+        return [(_stack(known, identity), self._layer(identity)) for identity in known if identity not in uppers]
 
     def _layer(self, identity: str) -> str:
         try:
@@ -95,10 +96,7 @@ def _beneath(layers: _Rows, layer: str) -> Iterator[str]:
         layer = str(layers[layer].get("parent", ""))
 
 
-def _chain(layers: _Rows, layer: str) -> str:
-    """The chain ID of a layer, by the recursion of the OCI image-spec; Podman's own name of it is another."""
-    chain = ""
-    for one in reversed([*_beneath(layers, layer)]):
-        diff = str(layers[one].get("diff-digest", f"without a digest: {one}"))
-        chain = digest(f"{chain} {diff}".encode()) if chain else diff
-    return chain
+def _stack(layers: _Rows, layer: str) -> tuple[str, ...]:
+    """The chain IDs of a layer and of those beneath it; Podman's own names of them are others."""
+    return tuple(chain_ids([str(layers[one].get("diff-digest", f"without a digest: {one}"))
+                            for one in reversed([*_beneath(layers, layer)])]))
