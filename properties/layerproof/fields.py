@@ -44,6 +44,10 @@ class Fields:
         """A string."""
         return str(self._of(name, str, "a string"))
 
+    def with_text(self, name: str, text: str) -> Fields:
+        """The same with another string as one of its fields."""
+        return Fields({**self._fields, name: text}, self._what, self._nulls)
+
     def number(self, name: str) -> int:
         """A whole number, such as of bytes."""
         return int(self._of(name, int, "a number"))

@@ -14,12 +14,14 @@ import pytest
 from layerproof.engines.docker.deviations import DEVIATIONS as OF_DOCKER
 from layerproof.engines.docker.engine import DockerEngine
 from layerproof.engines.mount.deviations import DEVIATIONS as OF_MOUNTS
+from layerproof.engines.podman.deviations import DEVIATIONS as OF_PODMAN
+from layerproof.engines.podman.engine import PodmanEngine
 from mounts import needs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "findings.md").read_text()
 SCRIPTS: dict[str, str] = dict(re.findall(r"```sh\n# ([a-z-]+)[^\n]*\n(.*?)```", PAGE, re.DOTALL))
 BY_CHANCE = {"docker-pause-race"}
-BEGINNINGS = ("docker", "fuse")
+BEGINNINGS = ("docker", "fuse", "podman")
 NEWER = [path for path in os.environ.get("LAYERPROOF_DOCKERDS", "").split(os.pathsep) if path]
 NOT_OLD, NOT_NEW = {"docker-cp-leaves-files"}, {"docker-commit-keeps-misnamed"}
 """Faults that Docker 20.10 and 26.1 do not have."""
@@ -38,11 +40,31 @@ def run(beginning: str, name: str, **env: str) -> int:
 
 
 def test_each_is_a_known_deviation_and_there_are_ten_at_least() -> None:
-    known = {deviation.key for deviation in (*OF_DOCKER, *OF_MOUNTS)}
+    known = {deviation.key for deviation in (*OF_DOCKER, *OF_MOUNTS, *OF_PODMAN)}
     found = SCRIPTS.keys() - {*BEGINNINGS} - BY_CHANCE
     assert found <= known
     assert len(found) >= 10
-    assert {d.key for d in OF_DOCKER} <= found
+    assert {d.key for d in (*OF_DOCKER, *OF_PODMAN)} <= found
+
+
+@pytest.fixture(scope="module")
+def podman() -> Iterator[PodmanEngine]:
+    if shutil.which("podman") is None or os.geteuid():
+        required = os.environ.get("LAYERPROOF_REQUIRE_PODMAN") == "1"
+        (pytest.fail if required else pytest.skip)("needs podman and root")
+    with PodmanEngine(timeout=60.0) as engine:
+        yield engine
+
+
+@pytest.mark.podman
+@pytest.mark.parametrize("name", of("podman"))
+def test_podman_has_it(podman: PodmanEngine, name: str) -> None:
+    podman.observe()  # what no image has is then gone after the reset
+    podman.reset()
+    assert 1 == run("podman", name, CONTAINER_HOST=str(podman.socket))
+    podman.observe()
+    podman.reset()
+    assert () == podman.leaked
 
 
 @pytest.fixture(scope="module", params=["dockerd", *NEWER])

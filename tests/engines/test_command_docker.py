@@ -25,7 +25,7 @@ import pytest
 
 from layermodel.formats.content import layer_tar
 from layerproof.engines.docker.daemon import PrivateDaemon
-from layerproof.engines.docker.files import find_program
+from layerproof.engines.service.files import find_program
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("needs_docker")]
 

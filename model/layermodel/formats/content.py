@@ -108,6 +108,8 @@ class ImageSpec:
         extra: further labels.
         empty_rows: for each row of the config's history whether it is of no layer; None for one row a
             layer. A parent's history is its child's without the last row.
+        made_by: for each row of the config's history what made it, so that of two images of equal layers one's
+            history does not go on from the other's; None where that does not matter.
     """
 
     layers: tuple[Files, ...]
@@ -117,6 +119,7 @@ class ImageSpec:
     architecture: str = "amd64"
     extra: Mapping[str, str] = field(default_factory=dict)
     empty_rows: tuple[bool, ...] | None = None
+    made_by: tuple[str, ...] | None = None
 
     @cached_property
     def tars(self) -> tuple[bytes, ...]:
@@ -136,11 +139,16 @@ class ImageSpec:
             "architecture": self.architecture,
             "config": {"Cmd": list(self.command), "Labels": labels, "StopSignal": self.stop_signal},
             "created": "1970-01-01T00:00:00Z",
-            "history": [_history_row(empty) for empty in self.empty_rows or [False] * len(self.layers)],
+            "history": self._history(),
             "os": "linux",
             "rootfs": {"diff_ids": list(self.diff_ids), "type": "layers"},
         }
         return json.dumps(config, sort_keys=True).encode()
+
+    def _history(self) -> list[dict[str, object]]:
+        empty = self.empty_rows or (False,) * len(self.layers)
+        made_by = self.made_by or ("layerproof",) * len(empty)
+        return [_history_row(*row) for row in zip(empty, made_by, strict=True)]
 
     @property
     def image_id(self) -> str:
@@ -153,8 +161,8 @@ class ImageSpec:
         return sum(measure(files) for files in self.layers)
 
 
-def _history_row(empty: bool) -> dict[str, object]:
-    row: dict[str, object] = {"created": "1970-01-01T00:00:00Z", "created_by": "layerproof"}
+def _history_row(empty: bool, by: str) -> dict[str, object]:
+    row: dict[str, object] = {"created": "1970-01-01T00:00:00Z", "created_by": by}
     return row | {"empty_layer": True} if empty else row
 
 

@@ -35,6 +35,7 @@ _OPTIONS = {
     "dockerd": "the engine {} has no daemon; --dockerd is for docker",
     "daemon_config": "the engine {} has no daemon; --daemon-config is for docker",
     "daemon_arg": "the engine {} has no daemon; --daemon-arg is for docker",
+    "storage_driver": "the engine {} is given no storage driver; --storage-driver is for podman",
     "options": "the engine {} takes no mount options; --options is for overlayfs",
     "mount_command": "the engine {} is known by name; --mount-command is for a union of your own",
     **{name: f"--{name.replace('_', '-')} goes with --mount-command, and {{}} is known by name"
@@ -173,6 +174,8 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
                            help="For the daemon that is started, for docker; may be repeated.")(command)
     command = click.option("--daemon-config", metavar="FILE",
                            help="The daemon.json of the daemon that is started, for docker.")(command)
+    command = click.option("--storage-driver", metavar="NAME", help="The storage driver of what is started, for "
+                           "podman: overlay or vfs.")(command)
     command = click.option("--dockerd", metavar="PATH", help="The daemon to start, for docker.")(command)
     command = click.option("--whiteouts", metavar="KIND", help="How its layers hide what is beneath: device, "
                            "wh-file, hidden-file or none.")(command)
@@ -258,7 +261,7 @@ def conform_command(
 ) -> None:
     """Judge an engine by random operations beside the model.
 
-    ENGINE is directory or docker, a union file system (memory, overlayfs, fuse-overlayfs, or tmpfs as the
+    ENGINE is directory, docker or podman, a union file system (memory, overlayfs, fuse-overlayfs, or tmpfs as the
     control), or one of your own: PATH.py:NAME or module:NAME, a class or a function of no arguments.
     """
     if cleanup:

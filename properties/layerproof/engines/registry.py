@@ -18,8 +18,8 @@ from layerproof.errors import WrongRequest
 from layerproof.own import attribute, told
 from layerproof.runs.finding import Deviation
 
-_FOLDERS = {"directory": "directory", "docker": "docker", "memory": "memory", "overlayfs": "mount",
-            "fuse-overlayfs": "mount", "tmpfs": "mount"}
+_FOLDERS = {"directory": "directory", "docker": "docker", "memory": "memory", "podman": "podman",
+            "overlayfs": "mount", "fuse-overlayfs": "mount", "tmpfs": "mount"}
 _EMBEDDED = {"store": "directory", "union": "memory"}
 """For each machine the engine that runs anywhere, without root and without anything installed."""
 

@@ -10,29 +10,25 @@ import contextlib
 import functools
 import secrets
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from types import TracebackType
-from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
-from urllib.parse import quote
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from layermodel.formats.content import Files, chain_ids
-from layerproof.engines.docker import files as docker_files
 from layerproof.engines.docker.api import DockerApi
 from layerproof.engines.docker.configured import Configured, configured
 from layerproof.engines.docker.daemon import PrivateDaemon
 from layerproof.engines.docker.dialects import dialect_of
 from layerproof.engines.docker.leftovers import LABEL, OWN, Left, Mark, left_behind, mark_of, told
 from layerproof.engines.docker.store import DiskStore
+from layerproof.engines.service import files as service_files
+from layerproof.engines.service.served import Served, quoted, repeated
 from layerproof.errors import (
-    Contradiction,
-    EngineHung,
     EngineUnreachable,
     Refused,
     Unintelligible,
     WrongRequest,
 )
-from layerproof.fields import Fields, rows
+from layerproof.fields import Fields
 from layerproof.machines.store.engine import Call, ContainerSeen, Fact, ImageSeen, Observation
 from layerproof.process.signals import held_back
 
@@ -43,7 +39,6 @@ _ALWAYS = frozenset(
     )
 )
 _PRIVATE = frozenset({"prune", "prune_all", "container_prune"})
-_SETTLED = ("created", "running", "paused", "exited")
 _COMES_BACK = 10.0
 """Seconds that a shared engine may take until it answers again, as when a supervisor starts it anew."""
 
@@ -72,7 +67,7 @@ def _whole(
     return whole
 
 
-class DockerEngine:
+class DockerEngine(Served[PrivateDaemon]):
     """A Docker Engine under judgement; see :class:`~layerproof.machines.store.engine.Engine` for the operations.
 
     Attributes:
@@ -104,7 +99,7 @@ class DockerEngine:
         daemon_arg: Sequence[str] = (),
         timeout: float = 60.0,
         prefix: str | None = None,
-        busybox: str | None = docker_files.AUTO,
+        busybox: str | None = service_files.AUTO,
     ) -> None:
         """Start a private engine, or connect to a running one.
 
@@ -133,7 +128,7 @@ class DockerEngine:
         self._uppers: dict[str, str] = {}
         self._closed = False
         self.program: Files
-        self.program, self.command = docker_files.find_program(busybox)
+        self.program, self.command = service_files.find_program(busybox)
         self.prefix, self.labels = "", dict[str, str]()
         # A prefix that was chosen for us may be another's, too.
         self._unique = socket is not None and prefix is None
@@ -143,7 +138,7 @@ class DockerEngine:
             self.labels = {LABEL: str(Mark.own(self.prefix))}
             self.program = {**self.program, OWN: f"{self.prefix}{secrets.token_hex(4)}".encode()}
         self._dockerd = dockerd
-        self.daemon: PrivateDaemon | None = None
+        self.daemon = None
         self.capabilities = _ALWAYS if socket is not None else _ALWAYS | _PRIVATE
         self._start(socket)
         self.warnings = tuple(filter(None, (told(left_behind(self.api)),))) if socket is not None else ()
@@ -191,10 +186,6 @@ class DockerEngine:
                     raise
                 time.sleep(0.1)
 
-    def log(self) -> str:
-        """The last lines of a private engine's log; of a shared one nobody here may read it."""
-        return "" if self.daemon is None else self.daemon.log()
-
     def script(self, calls: tuple[Call, ...], facts: tuple[Fact, ...] = ()) -> str:
         """A shell script of ``docker`` commands that does these calls, and then checks these facts."""
         from layerproof.engines.docker.script import script
@@ -229,10 +220,10 @@ class DockerEngine:
             self.api.stream("/images/load", archive, quiet=True)
             return
         before = self._image_ids()
-        made = set(docker_files.image_ids_in(archive))
+        made = set(service_files.image_ids_in(archive))
         if foreign := (made & before) - self._images:
             raise WrongRequest(f"the Docker Engine had image {min(foreign)} before; it is left alone")
-        renamed = docker_files.with_references(archive, self._outer)
+        renamed = service_files.with_references(archive, self._outer)
         # A load that fails, or of which no answer comes, may have stored some of its images.
         self._images |= made
         told = self.api.stream("/images/load", renamed, quiet=True)
@@ -243,7 +234,7 @@ class DockerEngine:
         for line in "".join(str(message.get("stream", "")) for message in told).splitlines():
             words, _, name = line.partition(": ")
             if words in ("Loaded image", "Loaded image ID"):
-                yield self._fields(f"/images/{_quoted(name.strip())}/json").text("Id")
+                yield self._fields(f"/images/{quoted(name.strip())}/json").text("Id")
 
     @_whole
     def import_(self, tree: bytes, reference: str | None) -> str:
@@ -264,7 +255,7 @@ class DockerEngine:
     def tag(self, image: str, reference: str) -> None:
         """Make a reference name an image."""
         self._need_image(image)
-        self.api.post(f"/images/{_quoted(image)}/tag", repo=self._outer(reference))
+        self.api.post(f"/images/{quoted(image)}/tag", repo=self._outer(reference))
 
     def remove_by_tag(self, reference: str, force: bool) -> None:
         """``rmi TAG``."""
@@ -282,7 +273,7 @@ class DockerEngine:
 
     @_whole
     def _remove_image(self, name: str, force: bool) -> None:
-        self.api.request("DELETE", f"/images/{_quoted(name)}", params={"force": force})
+        self.api.request("DELETE", f"/images/{quoted(name)}", params={"force": force})
 
     def prune(self) -> int:
         """Remove dangling images; return the bytes reported as reclaimed."""
@@ -318,8 +309,8 @@ class DockerEngine:
         """
         self._need_image(image)
         # The builder would look for a missing base image in a registry.
-        self.api.get(f"/images/{_quoted(image)}/json")
-        context = docker_files.build_context(image, files)
+        self.api.get(f"/images/{quoted(image)}/json")
+        context = service_files.build_context(image, files)
         options = {"nocache": True, "rm": True, "forcerm": True, "networkmode": "none", "version": 1}
         told = self.api.stream("/build", context, **options)
         return self._own_image(self._made(told, "the answer of POST /build"))
@@ -392,25 +383,12 @@ class DockerEngine:
         """
         self._need_container(container)
         path = f"/containers/{container}/archive"
-        self.api.request("PUT", path, params={"path": "/"}, data=docker_files.written_tar(files))
+        self.api.request("PUT", path, params={"path": "/"}, data=service_files.written_tar(files))
 
     @_whole
     def _act(self, container: str, action: str, /, **params: object) -> None:
         self._need_container(container)
         self.api.post(f"/containers/{container}/{action}", **params)
-
-    def _settle(self, container: str, wanted: Collection[str] = _SETTLED) -> str:
-        """Wait until a container's status is one of those wanted, and return it."""
-        deadline = time.monotonic() + self._timeout
-        while time.monotonic() < deadline:
-            status = self._fields(f"/containers/{container}/json").fields("State").text("Status")
-            if status in wanted:
-                return status
-            time.sleep(0.005)
-        raise EngineHung(
-            f"the Docker Engine at {self.socket} left container {container[:12]} in status {status} "
-            f"for {self._timeout:g} seconds"
-        )
 
     # What Docker has no operation for
 
@@ -421,38 +399,6 @@ class DockerEngine:
     def remove_by_digest(self, reference: str, force: bool) -> None:
         """Not applicable: without a registry no image has a digest reference."""
         self._cannot("remove_by_digest", reference, force)
-
-    def pull_begin(self) -> str:
-        """Not applicable: a pull is one request."""
-        self._cannot("pull_begin")
-
-    def pull_layer(self, lease: str, tree: bytes, parent: str | None) -> None:
-        """Not applicable: a pull is one request."""
-        self._cannot("pull_layer", lease, tree, parent)
-
-    def pull_finish(self, lease: str, config: bytes, reference: str, digest_reference: str) -> str:
-        """Not applicable: a pull is one request."""
-        self._cannot("pull_finish", lease, config, reference, digest_reference)
-
-    def build_begin(self, image: str) -> str:
-        """Not applicable: a build is one request."""
-        self._cannot("build_begin", image)
-
-    def build_add(self, lease: str, image: str, files: Files) -> str:
-        """Not applicable: a build is one request."""
-        self._cannot("build_add", lease, image, files)
-
-    def build_finish(self, lease: str, image: str, reference: str) -> None:
-        """Not applicable: a build is one request."""
-        self._cannot("build_finish", lease, image, reference)
-
-    def abort(self, lease: str) -> None:
-        """Not applicable: Docker gives no lease to its callers."""
-        self._cannot("abort", lease)
-
-    def _cannot(self, operation: str, *arguments: object) -> NoReturn:
-        given = ", ".join(f"{argument!r:.40}" for argument in arguments)
-        raise WrongRequest(f"the Docker Engine's API has no operation {operation}({given})")
 
     def _private_only(self, operation: str) -> None:
         if self.daemon is None:
@@ -480,18 +426,6 @@ class DockerEngine:
     def _need_container(self, container: str) -> None:
         if self.daemon is None and container not in self._containers:
             raise Refused("no-such-container", f"{container} is not a container of this run")
-
-    def _fields(self, path: str, **params: object) -> Fields:
-        """The object that a GET answers."""
-        return Fields(self.api.get(path, **params), f"the answer of GET {path}", nulls=True)
-
-    def _posted(self, path: str, body: object = None, **params: object) -> Fields:
-        """The object that a POST answers."""
-        return Fields(self.api.post(path, body, **params), f"the answer of POST {path}", nulls=True)
-
-    def _rows(self, path: str, **params: object) -> list[Fields]:
-        """The list that a GET answers."""
-        return list(rows(self.api.get(path, **params), f"the answer of GET {path}", nulls=True))
 
     @staticmethod
     def _made(messages: list[dict[str, Any]], what: str) -> str:
@@ -550,38 +484,12 @@ class DockerEngine:
             containers=seen,
             layers=layers,
             usage=None if usage is None else usage.number("LayersSize"),
-            strange=(*_repeated("image", images), *_repeated("container", containers), *_sized_twice(images)),
+            strange=(*repeated("image", images), *repeated("container", containers), *_sized_twice(images)),
             unwritten=self._unwritten(),
         )
 
-    def _settled_rows(self) -> list[Fields]:
-        """Return the containers, none of them between two states.
-
-        Raises:
-            Contradiction: if the list goes on to say that one is, when it is asked for by itself, is not.
-        """
-        deadline = time.monotonic() + self._timeout
-        while True:
-            rows = self._container_rows(size=True)
-            moving = [row for row in rows if row.text("State") not in _SETTLED]
-            if not moving:
-                return rows
-            for row in moving:
-                # One that is being removed may be gone by now.
-                with contextlib.suppress(Refused):
-                    status = self._settle(row.text("Id"))
-                    if time.monotonic() > deadline:
-                        raise Contradiction(
-                            f"the Docker Engine at {self.socket} lists container {row.text('Id')[:12]} as "
-                            f"{row.text('State')}, and shows it as {status}, for {self._timeout:g} seconds")
-            if time.monotonic() > deadline:
-                raise Contradiction(
-                    f"the Docker Engine at {self.socket} lists container {moving[0].text('Id')[:12]} as "
-                    f"{moving[0].text('State')}, and says that there is none, for {self._timeout:g} seconds")
-            time.sleep(0.005)
-
     def _image_seen(self, row: Fields, shared: int | None) -> ImageSeen:
-        shown = self._fields(f"/images/{_quoted(row.text('Id'))}/json")
+        shown = self._fields(f"/images/{quoted(row.text('Id'))}/json")
         return ImageSeen(
             references=self._inner(row.texts("RepoTags")) | self._inner(row.texts("RepoDigests")),
             parent=row.text("ParentId") or None,
@@ -692,31 +600,9 @@ class DockerEngine:
         finally:
             self.api.close()
 
-    def __enter__(self) -> DockerEngine:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self.close()
-
-
-def _repeated(what: str, listed: list[Fields]) -> Iterator[str]:
-    """What is listed more than once, in words."""
-    for identity, times in Counter(row.text("Id") for row in listed).items():
-        if times > 1:
-            yield f"the list shows {what} {identity} {times} times"
-
-
 def _sized_twice(images: list[Fields]) -> Iterator[str]:
     """Images of which two sizes are reported, in words. ``VirtualSize`` is ``Size``, until API 1.43."""
     for row in images:
         if row.has("VirtualSize") and row.number("VirtualSize") != row.number("Size"):
             yield (f"image {row.text('Id')} has {row.number('Size')} as Size and {row.number('VirtualSize')} as "
                    "VirtualSize")
-
-
-def _quoted(name: str) -> str:
-    return quote(name, safe="/:@")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from layerproof.engines.docker.api import DockerApi
+from layerproof.engines.service.api import Api
 from layerproof.fields import Fields, rows
 from layerproof.process.running import goes_on, identity
 from layerproof.words import counted
@@ -66,7 +66,7 @@ class Left:
                 yield f"{kind} {identity_.removeprefix('sha256:')[:12]} {' '.join(names)}".rstrip()
 
 
-def left_behind(api: DockerApi) -> list[Left]:
+def left_behind(api: Api) -> list[Left]:
     """All that carries the label of a run, by run; what goes on is among it."""
     found: dict[str, Left] = {}
     for kind, names in (("images", "RepoTags"), ("containers", "Names")):

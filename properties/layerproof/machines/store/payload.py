@@ -68,7 +68,8 @@ class Caller:
     def _spec(self, image: int, top: int) -> ImageSpec:
         layers = tuple(self.files(self.reference.content(m)) for m in self.reference.chain(top))
         return ImageSpec(layers, label=f"image-{image}", command=self.engine.command,
-                         extra=getattr(self.engine, "labels", {}), empty_rows=self._rows(image))
+                         extra=getattr(self.engine, "labels", {}), empty_rows=self._rows(image),
+                         made_by=self._made_by(image))
 
     def _rows(self, image: int) -> tuple[bool, ...]:
         """The history rows of an archive's image: those of its parent and one more."""
@@ -77,6 +78,12 @@ class Caller:
         if parent is None:
             return tuple(False for _ in self.reference.chain(archives.tops[image]))
         return (*self._rows(parent), archives.tops[image] == archives.tops[parent])
+
+    def _made_by(self, image: int) -> tuple[str, ...]:
+        """Which image each row of the history is of: no history goes on from another that is not its parent's."""
+        parent = self.reference.archives.images[image]
+        before = () if parent is None else self._made_by(parent)
+        return (*before, *[f"image-{image}"] * (len(self._rows(image)) - len(before)))
 
     def files(self, content: int) -> Files:
         """The files of a content in this engine."""

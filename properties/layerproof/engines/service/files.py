@@ -1,4 +1,4 @@
-"""The archives that the Docker adapter sends: files for a container, a build context, renamed references.
+"""The archives that adapters send: files for a container, a build context, renamed references.
 
 Also the program that containers run: a static busybox of this machine, or else a tiny one made here.
 """
@@ -76,11 +76,14 @@ def find_program(busybox: str | None) -> tuple[dict[str, bytes], tuple[str, ...]
     return {"init": tiny_program()}, ("/init",)
 
 
-def written_tar(files: Files) -> bytes:
-    """Return an archive of files to be written into a container; parent directories are left to Docker.
+def written_tar(files: Files, padded: bool = True) -> bytes:
+    """Return an archive of files to be written into a container; parent directories are left to the engine.
 
     The time of a file is a function of its content: Docker's comparison of layers takes files of equal size
     and time for equal, so different content needs another time, and equal content deserves the same layer.
+
+    Args:
+        padded: fill it up to whole records, as tar does, after the two blocks that mark its end.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
@@ -89,7 +92,18 @@ def written_tar(files: Files) -> bytes:
             info.mode, info.size = 0o755, len(data)
             info.mtime = 1_000_000_000 + zlib.crc32(data) % 100_000_000
             tar.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
+        end = buffer.tell() + 2 * tarfile.BLOCKSIZE
+    return buffer.getvalue() if padded else buffer.getvalue()[:end]
+
+
+def unpack(archive: bytes, folder: str) -> None:
+    """Unpack an archive of files; those of the same path are replaced, and not written into, as they may run."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for info in tar:
+            target = f"{folder}/{info.name}"
+            if os.path.lexists(target):
+                os.unlink(target)
+            tar.extract(info, folder, filter="fully_trusted")
 
 
 def build_context(base: str, files: Files) -> bytes:

@@ -1,8 +1,8 @@
-"""The process that owns a private Docker Engine, so that nothing of it outlives the run that wanted it.
+"""The process that owns a private engine, so that nothing of it outlives the run that wanted it.
 
 It is run by path with nothing but the standard library, in a session of its own. It has a folder, whose lock
-(:mod:`layerproof.process.folders`) it inherits, and puts ``dockerd`` into a PID namespace and a mount namespace.
-When the namespace's first process dies, the kernel kills every other one in it (containerd, shims, containers),
+(:mod:`layerproof.process.folders`) it inherits, and puts the engine into a PID namespace and a mount namespace.
+When the namespace's first process dies, the kernel kills every other one in it (shims, monitors, containers),
 whatever state they are in, and every mount made there goes with the last of them; see pid_namespaces(7) and
 mount_namespaces(7). What then is left to remove is the folder and the control groups.
 
@@ -15,25 +15,21 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import select
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWPID = 0x20000000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 PR_SET_PDEATHSIG = 1
-
-HIDDEN = ("/run/containerd", "/run/docker", "/etc/docker")
-"""System folders that dockerd and its shims write to whatever they are told; the namespace has empty ones.
-
-Where the machine lacks one, it is made, and stays: others may have begun to use it meanwhile.
-"""
 
 LONGEST_SOCKET = 107
 """Bytes that the path of a Unix socket may have, see unix(7)."""
@@ -51,49 +47,28 @@ def _mount(kind: str, target: str) -> None:
     _call("mount", kind.encode(), target.encode(), kind.encode(), 0, None)
 
 
-def daemon_arguments(folder: str, cgroup: str) -> list[str]:
-    """Return the flags that keep everything a dockerd writes inside a folder and a control group."""
-    return [
-        *("--config-file", f"{folder}/daemon.json"),
-        *("--data-root", f"{folder}/data"),
-        *("--exec-root", f"{folder}/exec"),
-        *("--pidfile", f"{folder}/docker.pid"),
-        *("-H", f"unix://{folder}/docker.sock"),
-        *("--cgroup-parent", f"/{cgroup}"),
-        *("--exec-opt", "native.cgroupdriver=cgroupfs"),
-        "--iptables=false",
-        "--ip6tables=false",
-        "--bridge=none",
-    ]
+def _enter_namespaces(hides: Sequence[str]) -> None:
+    """Be the first process of the PID namespace, with mounts of its own, and empty folders in place of some.
 
-
-def _daemon_environment(dockerd: str, folder: str) -> dict[str, str]:
-    """Return the daemon's environment: its own containerd and shim are looked for beside it first."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "LISTEN_"))}
-    path = os.path.dirname(dockerd) + os.pathsep + os.environ.get("PATH", os.defpath)
-    return {**kept, "PATH": path, "TMPDIR": folder}
-
-
-def _enter_namespaces() -> None:
-    """Be the first process of the PID namespace, with mounts of its own."""
+    Where the machine lacks such a folder, it is made, and stays: others may have begun to use it meanwhile.
+    """
     _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _call("unshare", CLONE_NEWNS)
     _call("mount", None, b"/", None, MS_REC | MS_PRIVATE, None)
     _mount("proc", "/proc")
-    for hidden in HIDDEN:
+    for hidden in hides:
         os.makedirs(hidden, exist_ok=True)
         _mount("tmpfs", hidden)
 
 
-def _run_as_init(folder: str, command: list[str]) -> None:
-    """Start dockerd, reap orphans, end when dockerd ends."""
-    log = os.open(f"{folder}/dockerd.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+def _run_as_init(command: list[str], log_file: str) -> None:
+    """Start the engine, reap orphans, end when the engine ends."""
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDWR)
-    environment = _daemon_environment(command[0], folder)
     daemon = os.posix_spawn(
         command[0],
         command,
-        environment,
+        os.environ,
         file_actions=[(os.POSIX_SPAWN_DUP2, nothing, 0)]
         + [(os.POSIX_SPAWN_DUP2, log, number) for number in (1, 2)],
         setsigdef=[signal.SIGINT, signal.SIGHUP, signal.SIGTERM],
@@ -105,18 +80,18 @@ def _run_as_init(folder: str, command: list[str]) -> None:
         pass
 
 
-def _start_namespace(folder: str, command: list[str]) -> int:
-    """Start dockerd in namespaces of its own; return the process ID of the first process there."""
+def _start_namespace(command: list[str], log_file: str, hides: Sequence[str]) -> int:
+    """Start the engine in namespaces of its own; return the process ID of the first process there."""
     _call("unshare", CLONE_NEWPID)
     child = os.fork()
     if child == 0:
         doing = "cannot make namespaces for the daemon"
         try:
-            _enter_namespaces()
+            _enter_namespaces(hides)
             doing = f"{command[0]} cannot be run"
-            _run_as_init(folder, command)
+            _run_as_init(command, log_file)
         except OSError as error:
-            with open(f"{folder}/dockerd.log", "a", encoding="utf-8") as log:
+            with open(log_file, "a", encoding="utf-8") as log:
                 log.write(f"{doing}: {error.strerror}\n")
         finally:
             os._exit(0)
@@ -185,16 +160,13 @@ def remove_folder(folder: str, limit: float = 5.0) -> None:
             time.sleep(0.05)
 
 
-def _guard(owner: int, folder: str, dockerd: str, extra: Sequence[str]) -> None:
+def _guard(owner: int, folder: str, plan: Mapping[str, Any]) -> None:
     cgroup = os.path.basename(folder)
     init = 0
     try:
-        if len(f"{folder}/exec/containerd/containerd-debug.sock.ttrpc".encode()) > LONGEST_SOCKET:
+        if any(len(f"{folder}/{path}".encode()) > LONGEST_SOCKET for path in plan["sockets"]):
             raise OSError(f"the path of the temporary folder {folder} is too long for a Unix socket")
-        with open(f"{folder}/daemon.json", "a", encoding="utf-8") as config:
-            if not config.tell():
-                config.write("{}\n")
-        init = _start_namespace(folder, [dockerd, *daemon_arguments(folder, cgroup), *extra])
+        init = _start_namespace(plan["command"], f"{folder}/{plan['log']}", plan["hides"])
         _wait_for_the_end(init, owner)
     except OSError as error:
         _say(f"failed {error}")
@@ -214,10 +186,11 @@ def _on_term(*_: object) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Guard one daemon.
+    """Guard one engine.
 
     Arguments are the owner's process ID, the folder, the file that is its lock, the number by which that is open
-    here, dockerd's path, and further flags for it.
+    here, and as JSON what :class:`layerproof.engines.service.daemon.Plan` says. The engine has this process's
+    environment.
     """
     signal.signal(signal.SIGTERM, _on_term)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -226,9 +199,9 @@ def main(arguments: Sequence[str]) -> None:
         owner = os.pidfd_open(int(arguments[0]))
     except ProcessLookupError:
         return
-    folder, lock, descriptor, dockerd, *extra = arguments[1:]
-    os.set_inheritable(int(descriptor), False)  # what is left of dockerd must not hold the folder
-    _guard(owner, folder, dockerd, extra)
+    folder, lock, descriptor, plan = arguments[1:]
+    os.set_inheritable(int(descriptor), False)  # what is left of the engine must not hold the folder
+    _guard(owner, folder, json.loads(plan))
     if not os.path.lexists(folder):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(lock)

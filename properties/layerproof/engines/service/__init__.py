@@ -1,0 +1,1 @@
+"""What engines that serve an API on a socket have in common."""
