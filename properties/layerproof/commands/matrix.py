@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from layerproof.readings.matrix import Column, Matrix
     from layerproof.subject import Subject
 
-_OPTIONS = ("dockerd", "socket", "daemon_config")
+_OPTIONS = ("dockerd", "socket", "daemon_config", "storage_driver")
 """What may be said of one engine of several."""
 
 

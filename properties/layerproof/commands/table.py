@@ -136,9 +136,10 @@ def matrix_markdown(result: Matrix, differing: bool = False) -> str:
     text = [parts[0], "\n".join(parts[1:]),
             "\n".join(f"- **{markdown.words(sign)}**: {markdown.words(means)}" for sign, means in legend(result))]
     for rule, rows in _shown(result, differing):
-        text += [f"## {markdown.words(rule)}", markdown.table(
-            ("situation", *map(markdown.words, names)), [(f"{DIFFERENT if row.differs else ''} {cases_text(row.cases)}".strip(),
-                                     *(cell_text(row.cells[name]) for name in names)) for row in rows])]
+        lines = [(f"{DIFFERENT} {cases_text(row.cases)}" if row.differs else cases_text(row.cases),
+                  *(cell_text(row.cells[name]) for name in names)) for row in rows]
+        text += [f"## {markdown.words(rule)}",
+                 markdown.table(("situation", *map(markdown.words, names)), lines)]
     return "\n\n".join(text)
 
 

@@ -50,6 +50,19 @@ class Field:
         return next((chosen for chosen in itertools.product(*choices)
                      if given(state, state, rigid, traits, chosen) and self.doable(rule, chosen)), None)
 
+    def is_again(self, way: Sequence[Event], state: Vector, rule: Rule, arguments: Vector) -> bool:
+        """Whether an operation makes what the engine made before and is gone: it would make something else."""
+        says = presences(self.ground.machine)
+
+        def made(other: Rule, given: Vector) -> set[tuple[str, int]]:
+            return {(p.sort.name, int(a)) for p, a in zip(other.parameters, given, strict=True)
+                    if p.role == "new" and p.sort.name not in self.judge.subject.finite.fresh}
+
+        earlier = set[tuple[str, int]]().union(*(
+            made(self.ground.machine.rule_by_name[e.rule], e.arguments) for e in way if e.refusal is None))
+        return any(not self.ground.read(state, self.rigid, says[sort], element)
+                   for sort, element in made(rule, arguments) & earlier if sort in says)
+
     def deviates(self, state: Vector, traits: Vector, rule: Rule, arguments: Vector, outcome: Outcome) -> bool:
         """Whether the engine is known to do something else instead: that tells nothing of its traits."""
         return any(way.comes_to(rule, arguments, state, self.rigid, traits) != outcome
@@ -149,7 +162,8 @@ def diverging(
             return
         for rule, event, outcome in steps.all(state):
             if rule.name in barred or not one.doable(rule, event.arguments) or one.deviates(
-                    state, steps.traits, rule, event.arguments, outcome):
+                    state, steps.traits, rule, event.arguments, outcome) or one.is_again(
+                    came[state], state, rule, event.arguments):
                 continue
             way, new = (*came[state], event), outcome.state not in came
             for n, differing in list(apart.items()):

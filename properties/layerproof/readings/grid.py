@@ -117,7 +117,7 @@ def _situations(
         if len(came[state]) >= LONGEST:
             return
         for rule, event, outcome in steps.all(state):
-            if not one.doable(rule, event.arguments):
+            if not one.doable(rule, event.arguments) or one.is_again(came[state], state, rule, event.arguments):
                 continue
             way = (*came[state], event)
             changed = _changed(one, state, outcome.state)
