@@ -147,12 +147,15 @@ def stopped(monkeypatch):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name in ("readings.prove.prove.prove", "readings.drive.drive", "readings.explore.Explorer", "checks.check",
-                 "readings.conform.conform", "readings.exhaust.exhaust", "readings.profile.profile", "readings.replay.replay", "mutants.matrix._filled"):
+                 "readings.conform.conform", "readings.exhaust.exhaust", "readings.profile.profile", "readings.matrix.matrix", "readings.replay.replay", "mutants.matrix._filled"):
         monkeypatch.setattr(f"layerproof.{name}", reached)
     for module in ("engine", "profile"):
         monkeypatch.setattr(f"layerproof.commands.{module}.opened",
                             lambda *_: contextlib.nullcontext(SimpleNamespace(engine=None)))
         monkeypatch.setattr(f"layerproof.commands.{module}.check_fits", lambda *_: None)
+    engine = SimpleNamespace(name="docker", version="20.10", dialect="docker")
+    monkeypatch.setattr("layerproof.commands.matrix.opened",
+                        lambda *_: contextlib.nullcontext(SimpleNamespace(engine=engine)))
     docker = importlib.import_module("layerproof.engines.docker.opening")
     monkeypatch.setattr(docker, "cleanup", reached)
 

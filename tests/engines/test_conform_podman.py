@@ -11,6 +11,7 @@ from layerproof.engines.podman.dialects import DIALECTS
 from layerproof.engines.podman.engine import PodmanEngine
 from layerproof.machines.store.subject import STORE_SUBJECT
 from layerproof.readings.conform import conform, conform_to
+from layerproof.readings.profile import OPERATIONS, profile
 from samples import a_trace
 
 pytestmark = [pytest.mark.podman, pytest.mark.usefixtures("needs_podman")]
@@ -23,6 +24,13 @@ def test_podman_departs_only_where_it_is_known_to():
         result = conform(SUBJECT, engine, deviations=DEVIATIONS, operations=120, complete=False, seed=4)
     assert [] == [(f.rule, f.laws, f.differences) for f in result.unknown]
     assert result.statistics.steps >= 120
+
+
+def test_its_dialect_is_found_out(podman):
+    found = profile(SUBJECT, podman, deviations=DEVIATIONS)
+    assert (("podman-api",), []) == (found.dialects, found.unexplained)
+    assert {"intermediate_images_hidden"} >= {*found.open}  # shared sizes are not compared
+    assert found.operations <= OPERATIONS
 
 
 class WrongTag(PodmanEngine):

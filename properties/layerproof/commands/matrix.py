@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,16 +41,15 @@ def _parsed(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def _named(columns: list[Column]) -> list[Column]:
-    """The columns, each by a name of its own: the engine's, with its version where two have that."""
-    names = [column.engine.name for column in columns]
-    found, had = [], dict[str, int]()
-    for column in columns:
-        name = column.engine.name
-        if names.count(name) > 1:
-            name = f"{name} {column.engine.version}"
-        had[name] = had.get(name, 0) + 1
-        found.append(replace(column, name=name if had[name] == 1 else f"{name} ({had[name]})"))
-    return found
+    """The columns, each by a name of its own: the engine's, else that with its version, else as it was named."""
+    def telling(column: Column) -> list[str]:
+        engine = column.engine
+        return [engine.name, f"{engine.name} {engine.version}", column.name]
+
+    every = [telling(column) for column in columns]
+    return [replace(column, name=next(
+        (name for n, name in enumerate(names) if sum(other[n] == name for other in every) == 1), names[-1]))
+        for column, names in zip(columns, every, strict=True)]
 
 
 @click.command("matrix")
@@ -81,16 +79,16 @@ def matrix_command(
         written = {"markdown": table.matrix_markdown, "html": table.matrix_page}.get(format_, table.matrix_text)
         emit(format_, output, lambda: table.matrix_json(result, differing), lambda: written(result, differing))
 
-    asked = [(name, chosen(name, subject, {**options, "timeout": timeout}))
-             for name, options in map(_parsed, engines)]
+    asked = [(text, chosen(name, subject, {**options, "timeout": timeout}))
+             for text in engines for name, options in [_parsed(text)]]
     if len({judge.name for _, (_, judge, _) in asked}) > 1:
         raise WrongRequest("the engines of one table are to be of one machine")
     with contextlib.ExitStack() as stack:
         columns = []
-        for name, (known, judge, options) in asked:
+        for text, (known, judge, options) in asked:
             there = stack.enter_context(opened(known, options))
             dialect, traits = _held_to(judge, there.engine)
-            columns.append(Column(PurePath(name).name, judge, there.engine, dialect, traits, known.deviations))
+            columns.append(Column(text, judge, there.engine, dialect, traits, known.deviations))
         tell = stack.enter_context(Progress())
         try:
             result = matrix(_named(columns), budget=budget, progress=tell)

@@ -67,8 +67,9 @@ def cell_text(cell: Cell) -> str:
 
 def column_text(column: Column) -> str:
     """An engine in words."""
-    named = f"{column.name}: " if column.name != column.engine.name else ""
-    return f"{named}{column.engine.name} {column.engine.version}, held to {column.dialect}"
+    engine = f"{column.engine.name} {column.engine.version}"
+    named = "" if column.name in (column.engine.name, engine) else f"{column.name}: "
+    return f"{named}{engine}, held to {column.dialect}"
 
 
 def concludes(result: Matrix) -> list[str]:

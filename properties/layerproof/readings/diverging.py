@@ -136,7 +136,7 @@ def _read(machine: Machine, nodes: Nodes) -> frozenset[str]:
 
 def diverging(
     subject: Subject, one: Field, bearing: Bearing, at: Traits, others: Sequence[Traits], whole: Sequence[bool],
-    barred: Iterable[str], look: Callable[[], None],
+    barred: Iterable[str], look: Callable[[], None], careful: bool = True,
 ) -> Iterator[tuple[int, tuple[Event, ...]]]:
     """Of each of some valuations a shortest run over a scene in which it and another one come apart at the end.
 
@@ -145,6 +145,7 @@ def diverging(
         whole: for each of the valuations whether only such a run is wanted as can be done under it, too.
         barred: rules that are not done.
         look: is called now and then, and may end the search by raising.
+        careful: no operation is done with which the engine is known to do something else.
 
     Yields:
         the places of valuations, each with the run.
@@ -161,9 +162,9 @@ def diverging(
         if not apart or len(came[state]) >= LONGEST:
             return
         for rule, event, outcome in steps.all(state):
-            if rule.name in barred or not one.doable(rule, event.arguments) or one.deviates(
-                    state, steps.traits, rule, event.arguments, outcome) or one.is_again(
-                    came[state], state, rule, event.arguments):
+            if rule.name in barred or not one.doable(rule, event.arguments) or one.is_again(
+                    came[state], state, rule, event.arguments) or (
+                    careful and one.deviates(state, steps.traits, rule, event.arguments, outcome)):
                 continue
             way, new = (*came[state], event), outcome.state not in came
             for n, differing in list(apart.items()):

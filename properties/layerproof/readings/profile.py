@@ -9,6 +9,7 @@ are judged by, and those that do not explain it are dropped. What no valuation e
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -181,15 +182,19 @@ class _Sought:
 
     Attributes:
         place: of the field in which they are looked for next.
-        tried: runs that were done, and did not tell.
+        careful: only such runs are wanted as lead past nothing that the engine is known to do otherwise.
         whole: only such runs are wanted as the other valuation has, too: of one that it has not cannot be said
             that it explains what came.
     """
 
     plan: _Plan | None = None
     place: int = 0
-    tried: int = 0
+    careful: bool = True
     whole: bool = False
+
+    def is_at(self, end: int) -> bool:
+        """Whether there is a careful run, or one is still looked for."""
+        return self.careful and (self.plan is not None or self.place < end)
 
 
 class _Search:
@@ -209,10 +214,15 @@ class _Search:
         self._judge.limit(budget)
         self._bearing = Bearing.of(subject.machine, self._judge.judging.figures, self._judge.rules)
         self._sought: dict[tuple[_Values, _Values], _Sought] = {}
+        self._tried = Counter[tuple[frozenset[str], bool]]()
         self._barred = set[str]()
         self.result = Profile(
             engine.name, engine.version, getattr(engine, "dialect", None) or None, names, self.left,
             subject.dialects, not_applicable=self._judge.not_applicable)
+
+    def _differing(self, other: _Values) -> frozenset[str]:
+        """The traits in which a valuation is another than the one that was taken."""
+        return frozenset(name for name, a, b in zip(self._names, self.at, other, strict=True) if a != b)
 
     def _traits(self, values: _Values) -> dict[str, bool]:
         return dict(zip(self._names, values, strict=True))
@@ -234,6 +244,8 @@ class _Search:
     def next(self) -> _Plan | None:
         """The shortest run that tells what is left apart; None if there is none that was not done."""
         while others := [u for u in self.left if u != self.at and self._is_open(u)]:
+            # What the engine is known to do otherwise is gone past where nothing else tells.
+            others = [u for u in others if self._between(u).is_at(len(self._fields))] or others
             others.sort(key=partial(_apart, self.at))
             near = [u for u in others if _apart(self.at, u) == _apart(self.at, others[0])][:_AT_ONCE]
             self._look([u for u in near if self._between(u).plan is None])
@@ -248,19 +260,32 @@ class _Search:
         """Whether a valuation may still be told from the one that was taken."""
         sought, bears = self._between(other), self._bearing.all
         return sought.plan is not None or (
-            sought.tried < _TRIES and sought.place < len(self._fields)
-            and any(a != b and name in bears for name, a, b in zip(self._names, self.at, other, strict=True)))
+            self._tried[self._differing(other), sought.careful] < _TRIES
+            and (sought.place < len(self._fields) or self._is_careful(sought))
+            and bool(bears & self._differing(other)))
+
+    def _is_careful(self, sought: _Sought) -> bool:
+        """Whether runs that lead past what the engine is known to do otherwise are still to be looked for."""
+        return sought.careful and bool(self._judge.deviations)
 
     def _look(self, asked: Sequence[_Values]) -> None:
         """Look for runs in which the valuation that was taken and others come to something else."""
+        for sought in map(self._between, asked):
+            if sought.place >= len(self._fields):
+                sought.careful, sought.place = False, 0
         for place, one in enumerate(self._fields):
-            others = [u for u in asked if self._between(u).plan is None and self._between(u).place <= place]
-            for n, events in diverging(
-                    self._subject, one, self._bearing, self._traits(self.at), [self._traits(u) for u in others],
-                    [self._between(u).whole for u in others], self._barred, self._judge.check_time):
-                self._between(others[n]).plan = _Plan(one, events)
-            for u in others:
-                self._between(u).place = place + 1
+            for careful in (True, False):
+                self._look_over(one, place, careful, [u for u in asked if self._between(u).careful == careful])
+
+    def _look_over(self, one: Field, place: int, careful: bool, asked: Sequence[_Values]) -> None:
+        """Look over one field."""
+        others = [u for u in asked if self._between(u).plan is None and self._between(u).place <= place]
+        for n, events in diverging(
+                self._subject, one, self._bearing, self._traits(self.at), [self._traits(u) for u in others],
+                [self._between(u).whole for u in others], self._barred, self._judge.check_time, careful):
+            self._between(others[n]).plan = _Plan(one, events)
+        for u in others:
+            self._between(u).place = place + 1
 
     # What comes of it.
 
@@ -274,9 +299,13 @@ class _Search:
         if held.misbehaved:
             self._judge.revive()
         answers = list(self._answers(plan.field, events, held, recording))
-        if any(explains for _, explains in answers) or held.explains is None:
-            self.left = [u for group, explains in answers if explains is not False for u in group]
-        elif not self._again(plan) or not any(explains is None for _, explains in answers):
+        if any(answer.explains for _, answer in answers):
+            # What needs no known deviation explains better than what needs one.
+            self.left = [u for group, answer in answers
+                         if answer.explains or (answer.lacks and answer.explains is None) for u in group]
+        elif any(answer.known for _, answer in answers):
+            self.left = [u for group, answer in answers if answer.explains is not False for u in group]
+        elif not self._again(plan) or not any(answer.lacks for _, answer in answers):
             self._barred.add(events[-1].rule if events else "")
             self.result.unexplained.append(self._told(plan.field, events, held, recording))
         self._is_done(plan)
@@ -295,27 +324,29 @@ class _Search:
         return bool(sought)
 
     def _is_done(self, plan: _Plan) -> None:
-        """The run need not be done once more."""
-        for one in self._sought.values():
+        """The run need not be done once more; of what it did not tell others may be done, but not many."""
+        for (at, other), one in self._sought.items():
             if one.plan == plan:
-                one.plan, one.tried = None, one.tried + 1
+                if at == self.at:
+                    self._tried[self._differing(other), one.careful] += 1
+                one.plan = None
 
     def _answers(
         self, one: Field, events: tuple[Event, ...], held: _Held, recording: Recording,
-    ) -> Iterator[tuple[list[_Values], bool | None]]:
-        """The valuations that are left, by what they foresee, and whether they explain what came."""
+    ) -> Iterator[tuple[list[_Values], _Held]]:
+        """The valuations that are left, by what they foresee, and what comes of holding the engine to them."""
         groups: dict[Any, list[_Values]] = {}
         for u in self.left:
             groups.setdefault(one.foreseen(self._traits(u), events), []).append(u)
         for group in groups.values():
-            if self.at in group or held.explains is None or held.misbehaved:
-                yield group, held.explains
+            if self.at in group or held.misbehaved:
+                yield group, held
                 continue
             judge = self._judge_of(self._subject, Played(self._engine, recording), group[0], one)
             answer = _held(judge, one, events)
             # What came is what the valuation that was taken foresees; where another one has it that this cannot
             # come, it does not explain it.
-            yield group, False if answer.lacks and held.explains else answer.explains
+            yield group, replace(answer, explains=False) if answer.lacks and held.explains else answer
 
     def _told(self, one: Field, events: tuple[Event, ...], held: _Held, recording: Recording) -> Finding:
         """What no valuation explains, with the laws that it breaks."""
@@ -352,6 +383,11 @@ class _Held:
     done: int
     finding: Finding | None = None
     lacks: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether a known deviation showed."""
+        return self.finding is not None and self.finding.known is not None
 
     @property
     def misbehaved(self) -> bool:
