@@ -150,7 +150,7 @@ def choose(run: Run, rule: Rule, random: Random) -> Vector | None:
         element = random.randrange(2) if parameter.sort == BOOL else random.choice(
             _elements(run, rule.name, parameter.name, parameter.sort.name))
         named[parameter.name] = _living(run, parameter.sort.name, element) if usual else element
-    if usual and rule.name in _OF_BUILDS:
+    if usual and rule.name in _OF_BUILDS and random.randrange(_SOMETIMES):
         held = [i for i in run.choices("Image") if run.read("holds_image", named["lease"], i)]
         if held:
             named[_OF_BUILDS[rule.name]] = random.choice(held)
@@ -161,6 +161,8 @@ def choose(run: Run, rule: Rule, random: Random) -> Vector | None:
 
 _SELDOM = 8
 """Once in so many times an operation may name what is not there."""
+_SOMETIMES = 4
+"""Once in so many times a build goes on with any image that is there, whether it holds that or not."""
 
 
 def _elements(run: Reference, rule: str, name: str, sort: str) -> Sequence[int]:
