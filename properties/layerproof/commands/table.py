@@ -153,8 +153,8 @@ def matrix_page(result: Matrix, differing: bool = False) -> str:
     engines = ", ".join(names)
     body = ["<header>", f"<h1>How engines behave: {page.words(engines)}</h1>",
             *(f"<p>{page.words(one)}</p>" for one in concludes(result)),
-            "<dl>" + "".join(f"<div><dt>{page.words(sign)}</dt><dd>{page.words(means)}</dd></div>"
-                             for sign, means in legend(result)) + "</dl>", "</header>"]
+            "<ul>" + "".join(f"<li><b>{page.words(sign)}</b>: {page.words(means)}</li>"
+                             for sign, means in legend(result)) + "</ul>", "</header>"]
     for rule, rows in _shown(result, differing):
         body += [f"<h2>{page.words(rule)}</h2>", page.table(
             "", ("situation", *map(page.words, names)),

@@ -77,12 +77,12 @@ ASPECTS = (
         ("none", _present(lambda s, image: Not(used(s, image)))), ("several", _used_by_several),
         ("created", _used_as(CREATED)), ("running", _used_as(RUNNING)), ("paused", _used_as(PAUSED)),
         ("exited", _used_as(EXITED)))),
-    Aspect("images made from it", IMAGE, (
+    Aspect("child images", IMAGE, (
         ("some", has_children), ("none", lambda s, image: s.image(image)))),
-    Aspect("made from", IMAGE, (
-        ("a named image", lambda s, image: _parent(s, image, True)),
-        ("an unnamed image", lambda s, image: _parent(s, image, False)),
-        ("nothing", lambda s, image: s.image(image)))),
+    Aspect("parent", IMAGE, (
+        ("named", lambda s, image: _parent(s, image, True)),
+        ("unnamed", lambda s, image: _parent(s, image, False)),
+        ("none", lambda s, image: s.image(image)))),
     Aspect("needed by an operation in progress", IMAGE, (
         ("yes", leased), ("no", lambda s, image: s.image(image)))),
     Aspect("", CONTAINER, (
