@@ -6,6 +6,7 @@ import pytest
 
 from flipped import FLIPPED
 from layerproof.engines.directory.engine import DirectoryEngine
+from layerproof.engines.memory.engine import MemoryEngine
 from layerproof.errors import EngineUnreachable
 from layerproof.machines.registry import subject
 from layerproof.readings.profile import OPERATIONS, profile
@@ -113,3 +114,15 @@ def test_an_engine_that_dies_is_a_finding():
         assert engine.revived
     assert {"died"} == {finding.kind for finding in found.unexplained}
     assert found.value("paused_can_stop") is True
+
+
+@pytest.mark.parametrize("dialect", subject("union").dialects)
+def test_a_union_file_system_is_found_out_too(dialect):
+    union = subject("union")
+    engine = MemoryEngine(dialect)
+    found = profile(union, engine)
+    assert not found.unexplained
+    assert dialect in found.dialects
+    assert {trait: value for trait in found.traits if (value := found.value(trait)) is not None}.items() <= (
+        union.dialects[dialect].items())
+    assert found.experiments

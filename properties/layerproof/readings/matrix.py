@@ -149,8 +149,6 @@ def matrix(
             result.rows.append(Row(situation.rule, situation.cases, cells))
             result.operations = sum(one.judge.statistics.steps for one in ways.values())
             progress(f"{len(result.rows):,} of {counted(len(situations), 'situation')}")
-        for one in ways.values():
-            one.column.engine.reset()
     except OutOfTime:
         result.ended = "the time limit was reached"
     except BaseException as error:
@@ -200,6 +198,13 @@ class _Engine:
             world = EngineWorld(judge, way.field.scene)
         except Broken as broken:
             return Cell(NOT_COME_TO, why=str(broken.finding.differences[0]), finding=broken.finding)
+        cell = self._had(world, judge, way)
+        if cell.finding is None or cell.finding.kind == DIFFERS:
+            world.end()
+        return cell
+
+    def _had(self, world: EngineWorld, judge: Judge, way: Way) -> Cell:
+        """Come to a situation, and say what came."""
         for event in way.events[:-1]:
             finding = self._step(world, way.field, event.rule, event.arguments)
             # What lasts and harms nothing is looked past from then on.

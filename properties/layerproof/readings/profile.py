@@ -159,7 +159,6 @@ def profile(
     except BaseException as error:
         vars(error)["so_far"] = search.came_to()
         raise
-    engine.reset()
     return search.came_to()
 
 
@@ -293,7 +292,7 @@ class _Search:
         """Do a run on the engine, and drop the valuations that do not explain what it came to."""
         recording = Recording()
         judge = self._judge_of(self._subject, Recorded(self._engine, recording), self.at, plan.field)
-        held = _held(judge, plan.field, plan.events)
+        held = _held(judge, plan.field, plan.events, ended=True)
         events, before = _answered(plan.events[:held.done], held.finding), self.left
         self.result.operations += held.done
         if held.misbehaved:
@@ -395,15 +394,29 @@ class _Held:
         return self.finding is not None and self.finding.kind != DIFFERS
 
 
-def _held(judge: Judge, one: Field, events: Iterable[Event], judged: bool = False) -> _Held:
-    """Do operations on an engine beside the model, up to the first that comes to something else."""
+def _held(
+    judge: Judge, one: Field, events: Iterable[Event], judged: bool = False, ended: bool = False,
+) -> _Held:
+    """Do operations on an engine beside the model, up to the first that comes to something else.
+
+    Args:
+        judged: say of what differs which laws it breaks.
+        ended: leave nothing behind in the engine.
+    """
     try:
         world = EngineWorld(judge, one.scene)
     except Broken as broken:
         return _Held(False, 0, broken.finding)
+    held = _done(world, one, events, judged)
+    left = world.end() if ended and not held.misbehaved else None
+    return held if left is None or held.finding is not None else _Held(False, held.done, left)
+
+
+def _done(world: EngineWorld, one: Field, events: Iterable[Event], judged: bool) -> _Held:
+    """Do operations in a world that has begun."""
     done = 0
     for event in events:
-        rule, run = judge.subject.machine.rule_by_name[event.rule], world.run
+        rule, run = one.ground.machine.rule_by_name[event.rule], world.run
         arguments = one.completed(run.state, run.traits, rule, event.arguments)
         if arguments is None:
             return _Held(None, done, lacks=True)
