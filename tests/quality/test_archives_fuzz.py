@@ -35,7 +35,7 @@ from layermodel.formats.digests import digest_of
 from layermodel.formats.documents import Malformed, parsed
 from layermodel.store.loading import loaded
 from layermodel.store.words import DIALECTS
-from layerproof.engines.docker.files import with_references
+from layerproof.engines.service.files import with_references
 from layerproof.machines.store.draw import from_json, to_json
 
 ZSTD = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
